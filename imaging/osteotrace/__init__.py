@@ -1,0 +1,65 @@
+"""Measure, annotate, stage and follow bone lesions on CT and MRI DICOM.
+
+The names below are the library's front door; each is loaded when first used, so that
+``import osteotrace`` costs nothing. Research use only. Not a medical device.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from osteotrace.about import VERSION as __version__
+
+if TYPE_CHECKING:
+    from osteotrace.errors import OsteotraceError
+    from osteotrace.findings import Assessment, Case, Fact, Finding
+    from osteotrace.geometry import Grid
+    from osteotrace.measurements.measurement import Measurement, NotMeasured
+    from osteotrace.regions import Points, Polyline
+    from osteotrace.series import Catalogue, scan
+    from osteotrace.volume import Volume
+
+_HOMES = {
+    "Assessment": "findings",
+    "Case": "findings",
+    "Catalogue": "series",
+    "Fact": "findings",
+    "Finding": "findings",
+    "Grid": "geometry",
+    "Measurement": "measurements.measurement",
+    "NotMeasured": "measurements.measurement",
+    "OsteotraceError": "errors",
+    "Points": "regions",
+    "Polyline": "regions",
+    "Volume": "volume",
+    "scan": "series",
+}
+
+__all__ = [
+    "Assessment",
+    "Case",
+    "Catalogue",
+    "Fact",
+    "Finding",
+    "Grid",
+    "Measurement",
+    "NotMeasured",
+    "OsteotraceError",
+    "Points",
+    "Polyline",
+    "Volume",
+    "__version__",
+    "scan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'osteotrace' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"osteotrace.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Findings to DICOM and back, without loss."""

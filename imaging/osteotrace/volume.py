@@ -1,0 +1,178 @@
+"""One volume of a series: read-only voxels on their grid, as stored.
+
+`load` reads the pixels of a volume whose verdict allows it, strictly; anything else is
+refused with what was found. Voxels keep their stored integer type, with slope and
+intercept beside them; `Volume.sample` hands out values in the rescaled unit at any
+patient point. Measuring is elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from osteotrace.geometry import Array, Grid
+    from osteotrace.series import Instance, SeriesIdentity, VolumeHeader
+
+HOUNSFIELD: Final = "[hnsf'U]"
+ARBITRARY: Final = "1"
+
+_ADVICE: Final = {
+    "tilted": "a tilted stack is not measured yet; use an untilted reconstruction",
+    "uneven": "an unevenly spaced stack is not measured yet; use an even one",
+    "missing_slices": "fetch the missing slices from the archive",
+    "duplicate_positions": "give one acquisition (one time point, one echo) alone",
+    "single_slice": "give the whole series; one slice has no extent across it",
+    "localizer": "choose the series that the localizer was made for",
+    "projection": "radiographs have no patient space; choose a CT or MR series",
+    "not_an_image": "choose a CT or MR image series",
+    "no_spacing": "without PixelSpacing (0028,0030) no mm exist; use the original scan",
+    "unreadable": "use single-frame CT or MR images",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Volume:
+    """Voxels with their place in the patient.
+
+    Parameters
+    ----------
+    voxels : (slices, rows, columns) integer array, read-only
+        Stored values.
+    grid : Grid
+        Where they lie.
+    slope, intercept : (slices,) float64
+        Rescale Slope and Intercept (0028,1053), (0028,1052) of each slice.
+    unit : str
+        UCUM unit of the rescaled values; ``"1"`` for MR signal.
+    frame_of_reference_uid : str
+        FrameOfReferenceUID (0020,0052).
+    instances : tuple of Instance
+        The image of each slice, in slice order.
+    identity : SeriesIdentity
+        The series.
+    """
+
+    voxels: NDArray[Any] = field(repr=False)
+    grid: Grid
+    slope: Array = field(repr=False)
+    intercept: Array = field(repr=False)
+    unit: str
+    frame_of_reference_uid: str
+    instances: tuple[Instance, ...] = field(repr=False)
+    identity: SeriesIdentity
+
+    def __post_init__(self) -> None:
+        self.voxels.setflags(write=False)
+        if self.voxels.shape != self.grid.shape:
+            raise ValueError(f"voxels {self.voxels.shape}, grid {self.grid.shape}")
+
+    def rescaled(self, window: tuple[slice, slice, slice] | None = None) -> Array:
+        """Return values in `unit`, (slices, rows, columns) float64, of a window."""
+        box = window or (slice(None), slice(None), slice(None))
+        slope = self.slope[box[0]][:, None, None]
+        intercept = self.intercept[box[0]][:, None, None]
+        return np.asarray(self.voxels[box] * slope + intercept, dtype=np.float64)
+
+    def slices_between(self, points: ArrayLike) -> tuple[Instance, ...]:
+        """Return the instances that (n, 3) LPS mm points lie on or between."""
+        at = np.round(self.grid.to_index(points)[..., 0])
+        last = len(self.instances) - 1
+        low, high = np.clip([at.min(), at.max()], 0, last).astype(int)
+        return self.instances[low : high + 1]
+
+
+def load(header: VolumeHeader) -> Volume:
+    """Read the pixels of a volume.
+
+    Parameters
+    ----------
+    header : VolumeHeader
+        From `osteotrace.series.scan`; its verdict must be ``regular``.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    OsteotraceError
+        If the verdict forbids it, a slice cannot be decoded, is not grey-scale, or is
+        shorter than its header says.
+    """
+    if header.verdicts != ("regular",) or header.grid is None:
+        raise _refused(header)
+    if not header.frame_of_reference_uid:
+        raise OsteotraceError(
+            "no FrameOfReferenceUID (0020,0052)",
+            expected="one on every slice",
+            advice="use the series as the scanner sent it",
+            where=str(header.instances[0].path),
+        )
+    slices, slopes, intercepts = zip(
+        *(_read_slice(i) for i in header.instances), strict=True
+    )
+    return Volume(
+        voxels=_stacked(slices),
+        grid=header.grid,
+        slope=np.array(slopes),
+        intercept=np.array(intercepts),
+        unit=HOUNSFIELD if header.identity.modality == "CT" else ARBITRARY,
+        frame_of_reference_uid=header.frame_of_reference_uid,
+        instances=header.instances,
+        identity=header.identity,
+    )
+
+
+def _refused(header: VolumeHeader) -> OsteotraceError:
+    bad = [verdict for verdict in header.verdicts if verdict != "regular"]
+    return OsteotraceError(
+        f"a volume that is {' and '.join(bad)} "
+        f"(series {header.identity.series_uid}, volume {header.k})",
+        expected="evenly spaced parallel slices of one CT or MR acquisition",
+        advice="; ".join(_ADVICE[verdict] for verdict in bad),
+        where=str(header.instances[0].path.parent),
+    )
+
+
+def _read_slice(instance: Instance) -> tuple[NDArray[Any], float, float]:
+    from pydicom import dcmread
+
+    try:
+        dataset = dcmread(instance.path)
+        pixels = dataset.pixel_array
+        slope = float(dataset.get("RescaleSlope", 1) or 1)
+        intercept = float(dataset.get("RescaleIntercept", 0) or 0)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise _undecodable(instance, reason) from problem
+    # A truncated or damaged image raises whatever its decoder raises: one boundary.
+    except Exception as problem:
+        raise _undecodable(instance, f"{type(problem).__name__}: {problem}") from (
+            problem
+        )
+    if pixels.shape != (instance.rows, instance.columns):
+        raise _undecodable(instance, f"pixels of shape {pixels.shape}")
+    return pixels, slope, intercept
+
+
+def _undecodable(instance: Instance, reason: str) -> OsteotraceError:
+    return OsteotraceError(
+        f"an image whose pixels cannot be read ({' '.join(reason.split())[:160]})",
+        expected=f"{instance.rows} × {instance.columns} grey values in PixelData "
+        "(7FE0,0010)",
+        advice="the file is damaged or cut off: fetch it again from its source",
+        where=str(instance.path),
+    )
+
+
+def _stacked(slices: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+    common = np.result_type(*{s.dtype for s in slices})
+    return np.ascontiguousarray(np.stack(slices).astype(common, copy=False))

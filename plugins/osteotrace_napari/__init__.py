@@ -1,0 +1,1 @@
+"""The napari plugin of osteotrace: it shows and asks, the library knows."""
