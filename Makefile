@@ -1,0 +1,60 @@
+# osteotrace: `make help` lists what can be made. Two commands matter to a new user:
+# `make demo` and `make test`; each makes the environment in .venv first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Any Python from 3.11 on: `make setup PYTHON=python3.12`.
+PYTHON ?= python3
+BIN := .venv/bin
+# The first file of the environment to exist and the last one to be touched.
+READY := .venv/ready
+XVFB := xvfb-run -a -s "-screen 0 1920x1080x24"
+
+.PHONY: help setup demo test check format pictures bench samples constraints clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(READY) ## the environment in .venv, under constraints.txt
+
+$(READY): pyproject.toml constraints.txt scripts/make_environment
+	scripts/make_environment "$(PYTHON)" .venv
+	touch $@
+
+demo: $(READY) ## write the sample cases, measure them, save SR, table and picture
+	scripts/demo
+
+test: $(READY) ## all checks and the default tests, the plugin's under Xvfb
+	scripts/system_packages
+	$(MAKE) --no-print-directory check
+	scripts/run_tests
+
+check: $(READY) ## format, lint, types and layers, without the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+pictures: $(READY) ## the pictures in docs/pictures, from the sample cases
+	scripts/system_packages
+	$(XVFB) $(BIN)/python docs/make_pictures.py
+
+bench: $(READY) ## every figure in the README
+	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
+
+samples: $(READY) ## the committed sample cases in sample_dicom, anew
+	$(BIN)/osteotrace samples sample_dicom
+
+constraints: $(READY) ## constraints.txt from the versions in .venv
+	sed -i '/^[^#]/d' constraints.txt
+	$(BIN)/python -m pip freeze --all --exclude-editable \
+	  | grep -viE '^(setuptools|wheel)==' | LC_ALL=C sort -f >> constraints.txt
+
+clean: ## remove the environment, the demo and the caches
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
