@@ -6,14 +6,102 @@ so that the library, the command line and the plugin get the identical number.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from osteotrace import protocol as protocols
+from osteotrace.about import SOFTWARE_NAME, UID_PREFIX, VERSION
 from osteotrace.codes import KINDS, QUANTITIES, SITES, look_up
-from osteotrace.findings import Finding
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, Finding, SeriesReference, from_json
+from osteotrace.measurements import caliper as calipers
+from osteotrace.series import Catalogue, Series, VolumeHeader, scan
+from osteotrace.volume import Volume
+from osteotrace.volume import load as load_volume
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import ArrayLike
+
     from osteotrace.findings import Laterality
     from osteotrace.measurements.caliper import CaliperReading
+    from osteotrace.protocol import CaliperEntry, Protocol
+
+SOFTWARE: Final = f"{SOFTWARE_NAME} {VERSION}"
+# Namespace of the name-based tracking UIDs, fixed for ever (RFC 9562, version 5).
+_TRACKING_NAMESPACE: Final = uuid.UUID("6f3c8a52-9f0e-5d0b-8b57-0f6f2f1e5a11")
+
+
+def new_uid() -> str:
+    """Return a fresh UID of the UUID-derived arc (DICOM PS3.5 B.2)."""
+    return f"{UID_PREFIX}{uuid.uuid4().int}"
+
+
+def tracking_uid(study_uid: str, label: str) -> str:
+    """Return the tracking UID of a protocol's finding: the same for the same input.
+
+    Parameters
+    ----------
+    study_uid : str
+        StudyInstanceUID.
+    label : str
+        Tracking identifier of the finding.
+    """
+    return f"{UID_PREFIX}{uuid.uuid5(_TRACKING_NAMESPACE, f'{study_uid}/{label}').int}"
+
+
+def load(
+    source: str | os.PathLike[str] | Series | VolumeHeader,
+    *,
+    series_uid: str | None = None,
+    volume: int | None = None,
+) -> Volume:
+    """Read one volume.
+
+    Parameters
+    ----------
+    source : path, Series or VolumeHeader
+        A folder or file, or what `osteotrace.scan` found in one.
+    series_uid : str, optional
+        SeriesInstanceUID, where the path holds more than one.
+    volume : int, optional
+        Number of the volume inside its series, where there is more than one.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    OsteotraceError
+        If nothing or more than one volume fits, or it cannot be measured.
+    """
+    if isinstance(source, VolumeHeader):
+        return load_volume(source)
+    if isinstance(source, Series):
+        root = source.volumes[0].instances[0].path.parent
+        catalogue = Catalogue(root=root, series=(source,), skipped=())
+    else:
+        catalogue = scan(source)
+    return load_volume(catalogue.choose(series_uid, volume))
+
+
+def caliper(
+    volume: Volume, start: ArrayLike, end: ArrayLike, *, snap: bool = True
+) -> CaliperReading:
+    """Measure the gap between two edges near two rough points, patient LPS mm.
+
+    The library's front door to `osteotrace.measurements.caliper.measure`.
+    """
+    return calipers.measure(volume, start, end, snap=snap)
 
 
 def caliper_finding(
@@ -39,8 +127,6 @@ def caliper_finding(
     tracking_uid, label, kind, site, laterality, note
         As in `osteotrace.findings.Finding`.
     """
-    import msgspec
-
     look_up(KINDS, kind, "kind")
     look_up(SITES, site, "site")
     code = look_up(QUANTITIES, quantity, "quantity")
@@ -55,3 +141,299 @@ def caliper_finding(
         regions=reading.regions,
         measurements=(primary, *reading.measurements[1:]),
     )
+
+
+def assess(
+    volumes: Iterable[Volume],
+    findings: Sequence[Finding],
+    *,
+    reader: str = "",
+    now: datetime | None = None,
+    assessment_uid: str = "",
+    protocol: Protocol | None = None,
+) -> Assessment:
+    """Return the assessment of one study from what was read on its volumes.
+
+    Parameters
+    ----------
+    volumes : iterable of Volume
+        The volumes that were read, all of one study.
+    findings : sequence of Finding
+        What was found.
+    reader : str
+        Who read it.
+    now : datetime, optional
+        Time of the reading; the clock's by default.
+    assessment_uid : str
+        UID of the reading; a fresh one by default.
+    protocol : Protocol, optional
+        The protocol that was followed; none for an interactive reading.
+
+    Raises
+    ------
+    OsteotraceError
+        If the volumes are not of one study.
+    """
+    read = {v.identity.series_uid: v for v in volumes}
+    studies = {v.identity.study_uid for v in read.values()}
+    if len(studies) != 1:
+        raise OsteotraceError(
+            f"volumes of {len(studies)} studies",
+            expected="volumes of one study",
+            advice="make one assessment a study",
+        )
+    first = next(iter(read.values())).identity
+    chosen = {} if protocol is None else {"protocol": protocol.name}
+    return Assessment(
+        assessment_uid=assessment_uid or new_uid(),
+        study_uid=first.study_uid,
+        patient=first.patient,
+        study_date=first.date,
+        reader=reader,
+        recorded=(now or datetime.now().astimezone()).isoformat(timespec="seconds"),
+        series=tuple(_reference(v) for v in read.values()),
+        findings=tuple(findings),
+        software=SOFTWARE,
+        protocol_sha256="" if protocol is None else protocol.sha256,
+        **chosen,
+    )
+
+
+def _reference(volume: Volume) -> SeriesReference:
+    return SeriesReference(
+        series_uid=volume.identity.series_uid,
+        frame_of_reference_uid=volume.frame_of_reference_uid,
+        modality=volume.identity.modality,
+        description=volume.identity.description,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyReading:
+    """What became of one study: its assessment, or the error that prevented it.
+
+    Parameters
+    ----------
+    study_uid, patient : str
+        StudyInstanceUID and pseudonym.
+    assessment : Assessment or None
+        None where the study failed.
+    error : OsteotraceError or None
+        Why it failed.
+    volumes : tuple of Volume
+        The volumes that were read, for pictures.
+    catalogue : Catalogue or None
+        The study's series, for records that name their images.
+    """
+
+    study_uid: str
+    patient: str
+    assessment: Assessment | None = None
+    error: OsteotraceError | None = None
+    volumes: tuple[Volume, ...] = field(default=(), repr=False)
+    catalogue: Catalogue | None = field(default=None, repr=False)
+
+
+def measure(
+    path: str | os.PathLike[str],
+    protocol: Protocol | str | os.PathLike[str],
+    *,
+    reader: str = "",
+    now: datetime | None = None,
+    uids: Callable[[], str] = new_uid,
+) -> Assessment:
+    """Measure one study by a protocol.
+
+    Parameters
+    ----------
+    path : path
+        A folder that holds one study.
+    protocol : Protocol, str or path
+        A protocol, its name, or its file.
+    reader : str
+        Who is responsible for the reading.
+    now : datetime, optional
+        Time of the reading; the clock's by default.
+    uids : callable
+        Makes the assessment's UID; tracking UIDs follow from study and label.
+
+    Returns
+    -------
+    Assessment
+
+    Raises
+    ------
+    OsteotraceError
+        If the path does not hold exactly one study, a series the protocol means is
+        missing, ambiguous or in another frame of reference, or cannot be measured.
+    """
+    catalogue = scan(path)
+    studies = by_study(catalogue)
+    if len(studies) > 1:
+        raise OsteotraceError(
+            f"{len(studies)} studies",
+            expected="one study",
+            advice="give one study's folder, or use osteotrace.measure_studies",
+            where=str(path),
+            usage=True,
+        )
+    result = _read_study(studies[0], _protocol(protocol), reader, now, uids)
+    if result.assessment is None:
+        assert result.error is not None
+        raise result.error
+    return result.assessment
+
+
+def measure_studies(
+    path: str | os.PathLike[str],
+    protocol: Protocol | str | os.PathLike[str],
+    *,
+    reader: str = "",
+    now: datetime | None = None,
+    uids: Callable[[], str] = new_uid,
+) -> Iterator[StudyReading]:
+    """Measure every study below a path; a study that fails does not stop the rest.
+
+    Parameters and errors of the path and the protocol are those of `measure`; what goes
+    wrong in a study is the ``error`` of its `StudyReading`.
+    """
+    checked = _protocol(protocol)
+    studies = by_study(scan(path))
+    return (_read_study(study, checked, reader, now, uids) for study in studies)
+
+
+def by_study(catalogue: Catalogue) -> list[Catalogue]:
+    """Return one catalogue a study, in the order of the series."""
+    members: dict[str, list[Series]] = defaultdict(list)
+    for series in catalogue:
+        members[series.identity.study_uid].append(series)
+    return [
+        Catalogue(root=catalogue.root, series=tuple(group), skipped=catalogue.skipped)
+        for group in members.values()
+    ]
+
+
+def _protocol(given: Protocol | str | os.PathLike[str]) -> Protocol:
+    if isinstance(given, protocols.Protocol):
+        return given
+    return protocols.read(given)
+
+
+def _read_study(
+    study: Catalogue,
+    protocol: Protocol,
+    reader: str,
+    now: datetime | None,
+    uids: Callable[[], str],
+) -> StudyReading:
+    who = study.series[0].identity
+    loaded: dict[tuple[str, int], Volume] = {}
+    findings = []
+    try:
+        for entry in protocol.calipers:
+            header = _meant(study, entry)
+            key = (header.identity.series_uid, header.k)
+            if key not in loaded:
+                loaded[key] = load_volume(header)
+            findings.append(_caliper_entry(loaded[key], entry))
+        assessment = assess(
+            loaded.values(),
+            findings,
+            reader=reader,
+            now=now,
+            assessment_uid=uids(),
+            protocol=protocol,
+        )
+    except OsteotraceError as problem:
+        return StudyReading(study_uid=who.study_uid, patient=who.patient, error=problem)
+    return StudyReading(
+        study_uid=who.study_uid,
+        patient=who.patient,
+        assessment=assessment,
+        volumes=tuple(loaded.values()),
+        catalogue=study,
+    )
+
+
+def _caliper_entry(volume: Volume, entry: CaliperEntry) -> Finding:
+    reading = caliper(volume, entry.start, entry.end, snap=entry.snap)
+    return caliper_finding(
+        reading,
+        tracking_uid=tracking_uid(volume.identity.study_uid, entry.label),
+        label=entry.label,
+        kind=entry.kind,
+        site=entry.site,
+        laterality=entry.laterality,
+        quantity=entry.quantity,
+        note=entry.note,
+    )
+
+
+def _meant(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
+    """Return the one volume that a protocol's entry means, in its own frame."""
+    fitting = tuple(series for series in study if entry.fits(series.identity))
+    meant = f"{entry.label}: modality {entry.modality}, description {entry.series!r}"
+    if not fitting:
+        present = ", ".join(
+            f"{s.identity.modality} {s.identity.description!r}" for s in study
+        )
+        raise OsteotraceError(
+            f"no series for {meant}, only {present}",
+            expected="one series that the protocol means",
+            advice="check the protocol's modality and series pattern",
+            where=str(study.root),
+        )
+    narrowed = Catalogue(root=study.root, series=fitting, skipped=())
+    try:
+        header = narrowed.choose()
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            f"{problem.found} ({meant})",
+            expected="exactly one measurable volume",
+            advice="narrow the protocol's series pattern",
+            where=str(study.root),
+        ) from problem
+    frame = header.frame_of_reference_uid
+    if frame != entry.frame_of_reference_uid:
+        raise OsteotraceError(
+            f"{meant} in the frame of reference {frame or '(none)'}",
+            expected=f"the protocol's, {entry.frame_of_reference_uid}",
+            advice="give the points in the frame of reference of this scan",
+            where=str(study.root),
+        )
+    return header
+
+
+def read(path: str | os.PathLike[str]) -> Assessment:
+    """Read a saved assessment, JSON or DICOM SR.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file cannot be read or is neither.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(132)
+    except OSError as problem:
+        raise OsteotraceError(
+            f"a record that cannot be read ({problem.strerror})",
+            expected="an assessment that osteotrace saved, JSON or DICOM SR",
+            advice="check the path",
+            where=str(file),
+            usage=True,
+        ) from problem
+    if start[128:] == b"DICM":
+        from osteotrace.records import sr
+
+        return sr.read(file)
+    try:
+        return from_json(file.read_bytes(), Assessment)
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            problem.found,
+            expected=problem.expected,
+            advice=problem.advice,
+            where=str(file),
+        ) from problem

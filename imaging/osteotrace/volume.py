@@ -176,3 +176,34 @@ def _undecodable(instance: Instance, reason: str) -> OsteotraceError:
 def _stacked(slices: tuple[NDArray[Any], ...]) -> NDArray[Any]:
     common = np.result_type(*{s.dtype for s in slices})
     return np.ascontiguousarray(np.stack(slices).astype(common, copy=False))
+
+
+def to_image(volume: Volume) -> Any:
+    """Return a volume as a `SimpleITK.Image` of rescaled values, geometry in LPS mm.
+
+    Integer where every rescaled value is whole, else float32. Frame of reference and
+    SOP instances do not fit into an image of that kind and are left behind.
+
+    Parameters
+    ----------
+    volume : Volume
+        Regular: SimpleITK knows one spacing and one direction a volume.
+    """
+    import SimpleITK
+
+    values = volume.rescaled()
+    whole = (volume.slope % 1 == 0).all() and (volume.intercept % 1 == 0).all()
+    if whole:
+        fits = values.min() >= -(2**15) and values.max() < 2**15
+        values = values.astype(np.int16 if fits else np.int32)
+    else:
+        values = values.astype(np.float32)
+    image = SimpleITK.GetImageFromArray(values)
+    affine = volume.grid.affine()
+    # SimpleITK orders axes column, row, slice.
+    steps = affine[:3, [2, 1, 0]]
+    spacing = np.linalg.norm(steps, axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((steps / spacing).ravel().tolist())
+    image.SetOrigin(affine[:3, 3].tolist())
+    return image

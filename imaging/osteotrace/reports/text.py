@@ -1,0 +1,68 @@
+"""Assessments as plain text, for a terminal, a note or an e-mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osteotrace.about import RESEARCH_USE_STATEMENT
+from osteotrace.codes import KINDS, SITES
+from osteotrace.measurements.measurement import Measurement, decimals, shown
+
+if TYPE_CHECKING:
+    from osteotrace.findings import Assessment, Finding
+    from osteotrace.measurements.measurement import Reading
+
+
+def report(assessment: Assessment) -> str:
+    """Return the whole assessment as text, the research-use statement last."""
+    lines = [
+        f"Patient {assessment.patient}, study of {assessment.study_date or 'no date'}",
+        f"Study {assessment.study_uid}",
+        f"Read {assessment.recorded} by {assessment.reader or 'no named reader'}, "
+        f"protocol {assessment.protocol}, {assessment.software}",
+        "",
+    ]
+    for finding in assessment.findings:
+        lines.append(heading(finding))
+        for reading in finding.measurements:
+            lines.extend(_measurement(reading))
+        if finding.note:
+            lines.append(f"  note: {finding.note}")
+        lines.append("")
+    return "\n".join([*lines, RESEARCH_USE_STATEMENT, ""])
+
+
+def heading(finding: Finding) -> str:
+    """Return a finding's name in words, e.g. ``PAL-1: Palatal bony defect, Maxilla``."""
+    words = [KINDS[finding.kind].meaning, SITES[finding.site].meaning]
+    if finding.laterality:
+        words.append(finding.laterality)
+    return f"{finding.label}: {', '.join(words)}"
+
+
+def value(reading: Reading) -> str:
+    """Return a value with ± u and unit as people read it, or why there is none."""
+    if isinstance(reading, Measurement):
+        return shown(reading.value, reading.unit, reading.uncertainty)
+    return f"not measured: {reading.reason}"
+
+
+def interval(reading: Reading) -> str:
+    """Return the 95 % interval in the digits of its value, or an empty string."""
+    if not isinstance(reading, Measurement) or reading.interval95 is None:
+        return ""
+    places = decimals(reading.unit, reading.uncertainty)
+    low, high = reading.interval95
+    return f"{low:.{places}f} to {high:.{places}f}"
+
+
+def _measurement(reading: Reading) -> list[str]:
+    lines = [f"  {reading.code.meaning}: {value(reading)}"]
+    if not isinstance(reading, Measurement):
+        return lines
+    if interval(reading):
+        lines[0] += f" (95 % interval {interval(reading)})"
+    if reading.uncertainty is None:
+        lines[0] += f" (no uncertainty: {reading.uncertainty_reason})"
+    lines.extend(f"    doubt: {flag}" for flag in reading.flags)
+    return lines
