@@ -1,0 +1,249 @@
+"""The draft of a reading on disk: an append-only journal of its committed changes.
+
+One JSON object a line, forced to disk before `Journal.append` returns. A line that a
+crash tore off at the end is dropped; damage anywhere else is an error, never a guess.
+Journals live in the user's state folder, readable by their owner alone, under a digest
+of the Study Instance UID: no identifier stands in a file name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, Finding, SeriesReference
+
+if TYPE_CHECKING:
+    from typing import Self
+
+JOURNAL_VERSION: Final = 1
+_OWNER_ONLY_FOLDER: Final = 0o700
+_OWNER_ONLY_FILE: Final = 0o600
+
+
+class Started(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The first line: which study is read, by whom, with what."""
+
+    at: str
+    assessment_uid: str
+    study_uid: str
+    patient: str
+    study_date: str
+    reader: str
+    software: str
+    journal_version: int = JOURNAL_VERSION
+
+    def assessment(self) -> Assessment:
+        """Return the reading as it begins, without findings."""
+        return Assessment(
+            assessment_uid=self.assessment_uid,
+            study_uid=self.study_uid,
+            patient=self.patient,
+            study_date=self.study_date,
+            reader=self.reader,
+            recorded=self.at,
+            series=(),
+            software=self.software,
+        )
+
+
+class Read(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """A series was loaded for reading."""
+
+    series: SeriesReference
+
+
+class Change(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """A finding was added (nothing before), edited, or deleted (nothing after).
+
+    Parameters
+    ----------
+    at : str
+        ISO 8601 date and time.
+    before, after : Finding or None
+        The finding on either side of the change.
+    position : int
+        Its place among the findings.
+    """
+
+    at: str
+    before: Finding | None
+    after: Finding | None
+    position: int
+
+    def reversed(self) -> Self:
+        """Return the change that takes this one back."""
+        return msgspec.structs.replace(self, before=self.after, after=self.before)
+
+    def made_to(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return the findings with this change made."""
+        end = self.position + (self.before is not None)
+        new = () if self.after is None else (self.after,)
+        return (*findings[: self.position], *new, *findings[end:])
+
+
+class Undone(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The last change was taken back."""
+
+    at: str
+
+
+class Redone(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The change taken back last was made again."""
+
+    at: str
+
+
+class Saved(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The reading was saved as a record; what follows amends that record."""
+
+    at: str
+    sop_instance_uid: str
+    next_uid: str
+
+
+Line = Started | Read | Change | Undone | Redone | Saved
+
+
+def drafts_folder() -> Path:
+    """Return the folder of the journals, below ``XDG_STATE_HOME``."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG base directory specification has relative paths ignored.
+    home = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
+    return home / "osteotrace" / "drafts"
+
+
+class Journal:
+    """The journal of one study's draft, held by one session at a time.
+
+    Parameters
+    ----------
+    study_uid : str
+        StudyInstanceUID (0020,000D).
+    folder : Path, optional
+        Where journals lie; `drafts_folder` by default.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    lines : tuple of Line
+        What the file held when it was opened.
+
+    Raises
+    ------
+    OsteotraceError
+        If another session holds the journal, it is damaged, or it cannot be written.
+    """
+
+    def __init__(self, study_uid: str, *, folder: Path | None = None) -> None:
+        folder = drafts_folder() if folder is None else folder
+        digest = hashlib.sha256(study_uid.encode()).hexdigest()
+        self.path = folder / f"{digest[:32]}.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY_FOLDER)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self.path, flags, _OWNER_ONLY_FILE)
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
+        try:
+            self._lock()
+            _sync_folder(folder)
+            self.lines = self._replay()
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, line: Line) -> None:
+        """Write a line and force it to disk.
+
+        Raises
+        ------
+        OsteotraceError
+            If it could not be written whole; the file is then as it was before.
+        """
+        text = msgspec.json.encode(line) + b"\n"
+        size = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, text) != len(text):
+                raise OSError(0, "the disk is full")
+            os.fsync(self._file)
+        except OSError as problem:
+            os.ftruncate(self._file, size)
+            raise self._unwritable(problem) from problem
+
+    def close(self) -> None:
+        """Let go of the file and its lock; closing twice is allowed."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OsteotraceError(
+                "the draft of this study open in another window",
+                expected="one window a study",
+                advice="close the other window first",
+                where=str(self.path),
+            ) from None
+
+    def _replay(self) -> tuple[Line, ...]:
+        text = self.path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        lines: list[Line] = []
+        decoder = msgspec.json.Decoder(Line)
+        for number, part in enumerate(text[:whole].splitlines(), start=1):
+            try:
+                lines.append(decoder.decode(part))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+                raise self._damaged(number) from problem
+        if lines and not isinstance(lines[0], Started):
+            raise self._damaged(1)
+        if whole < len(text):  # A crash tore the last line: it never was committed.
+            os.ftruncate(self._file, whole)
+            os.fsync(self._file)
+        return tuple(lines)
+
+    def _damaged(self, number: int) -> OsteotraceError:
+        return OsteotraceError(
+            f"a damaged draft (line {number})",
+            expected="a journal that osteotrace wrote, unedited",
+            advice="move the file away to begin this reading anew",
+            where=str(self.path),
+        )
+
+    def _unwritable(self, problem: OSError) -> OsteotraceError:
+        return OsteotraceError(
+            f"a draft that cannot be written ({problem.strerror})",
+            expected="room and permission in the state folder",
+            advice="free the disk, or set XDG_STATE_HOME to a folder of your own",
+            where=str(self.path),
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
