@@ -44,6 +44,8 @@ UNITS: Final[dict[str, Concept]] = {
     "%": Concept("%", "UCUM", "percent"),
     "{ratio}": Concept("{ratio}", "UCUM", "ratio"),
     "1": Concept("1", "UCUM", "no units"),
+    "{pixels}": Concept("{pixels}", "UCUM", "pixels"),
+    "{-1:1}": Concept("{-1:1}", "UCUM", "direction cosine"),
 }
 
 # What is measured. DCM and SCT where DICOM names the quantity, 99OSTEO elsewhere.
@@ -108,6 +110,156 @@ LATERALITIES: Final[dict[str, Concept]] = _table(
     bilateral=("51440002", "Bilateral"),
     unilateral=("66459002", "Unilateral"),
 )
+
+# Modalities of the images that are read (PS3.16 CID 29).
+MODALITIES: Final[dict[str, Concept]] = _table(
+    "DCM",
+    CT=("CT", "Computed Tomography"),
+    MR=("MR", "Magnetic Resonance"),
+)
+
+# What was done to make those images (PS3.16 CID 100).
+PROCEDURES: Final[dict[str, Concept]] = {
+    "CT": Concept("25045-6", "LN", "CT unspecified body region"),
+    "MR": Concept("25056-3", "LN", "MRI unspecified body region"),
+    "": Concept("363679005", "SCT", "Imaging procedure"),
+}
+
+# Whether the finding is there (PS3.16 CID 240).
+PRESENCES: Final[dict[str, Concept]] = _table(
+    "DCM",
+    present=("121053", "Present"),
+    absent=("121054", "Absent"),
+    unknown=("121059", "Presence Undetermined"),
+)
+
+CERTAINTIES: Final[dict[str, Concept]] = _table(
+    PRIVATE_SCHEME,
+    definite=("C-DEF", "Definite"),
+    probable=("C-PROB", "Probable"),
+    possible=("C-POSS", "Possible"),
+    unknown=("C-UNK", "Certainty not stated"),
+)
+
+# Where a clinical fact comes from.
+FACT_SOURCES: Final[dict[str, Concept]] = _table(
+    PRIVATE_SCHEME,
+    measured=("X-MEAS", "Measured on images and accepted by the reader"),
+    entered=("X-ENT", "Entered by a person"),
+    derived=("X-DER", "Derived from other facts"),
+)
+
+TRUTH_VALUES: Final[dict[str, Concept]] = _table(
+    "SCT",
+    true=("373066001", "Yes"),
+    false=("373067005", "No"),
+    unknown=("261665006", "Unknown"),
+)
+
+# What describes one image of a report's library (PS3.16 TID 1602 and TID 1604): the
+# header element, the place within it, the concept and its unit.
+IMAGE_DESCRIPTORS: Final[tuple[tuple[str, int, Concept, str], ...]] = (
+    ("Rows", 0, Concept("110910", "DCM", "Pixel Data Rows"), "{pixels}"),
+    ("Columns", 0, Concept("110911", "DCM", "Pixel Data Columns"), "{pixels}"),
+    ("PixelSpacing", 1, Concept("111026", "DCM", "Horizontal Pixel Spacing"), "mm"),
+    ("PixelSpacing", 0, Concept("111066", "DCM", "Vertical Pixel Spacing"), "mm"),
+    ("SliceThickness", 0, Concept("112225", "DCM", "Slice Thickness"), "mm"),
+    *(
+        (
+            "ImagePositionPatient",
+            n,
+            Concept(f"11090{1 + n}", "DCM", f"Image Position (Patient) {axis}"),
+            "mm",
+        )
+        for n, axis in enumerate("XYZ")
+    ),
+    *(
+        (
+            "ImageOrientationPatient",
+            n,
+            Concept(f"11090{4 + n}", "DCM", f"Image Orientation (Patient) {axis}"),
+            "{-1:1}",
+        )
+        for n, axis in enumerate(
+            ("Row X", "Row Y", "Row Z", "Column X", "Column Y", "Column Z")
+        )
+    ),
+)
+
+# The language of the meanings above and below (PS3.16 CID 5000).
+ENGLISH: Final = Concept("en-US", "RFC5646", "English (United States)")
+
+# What a structured report names besides quantities, kinds and sites.
+REPORT: Final[dict[str, Concept]] = {
+    **_table(
+        "DCM",
+        imaging_measurement_report=("126000", "Imaging Measurement Report"),
+        imaging_measurements=("126010", "Imaging Measurements"),
+        measurement_group=("125007", "Measurement Group"),
+        procedure_reported=("121058", "Procedure reported"),
+        image_library=("111028", "Image Library"),
+        image_library_group=("126200", "Image Library Group"),
+        modality=("121139", "Modality"),
+        study_uid=("110180", "Study Instance UID"),
+        study_date=("111060", "Study Date"),
+        series_uid=("112002", "Series Instance UID"),
+        frame_of_reference_uid=("112227", "Frame of Reference UID"),
+        tracking_identifier=("112039", "Tracking Identifier"),
+        tracking_uid=("112040", "Tracking Unique Identifier"),
+        finding=("121071", "Finding"),
+        presence=("121052", "Presence of property"),
+        image_region=("111030", "Image Region"),
+        comment=("121106", "Comment"),
+        algorithm_name=("111001", "Algorithm Name"),
+        algorithm_version=("111003", "Algorithm Version"),
+        measurement_failure=("114006", "Measurement failure"),
+    ),
+    **_table(
+        "SCT",
+        finding_site=("363698007", "Finding Site"),
+        laterality=("272741003", "Laterality"),
+        source=("260753009", "Source"),
+        uncertainty=("371884006", "+/-, range of measurement uncertainty"),
+    ),
+    **_table(
+        PRIVATE_SCHEME,
+        certainty=("C-CERT", "Certainty of the finding"),
+        region=("R-REGION", "Region of the finding"),
+        line=("R-LINE", "Open line"),
+        points=("R-POINTS", "Single points"),
+        point=("R-POINT", "Point of a region"),
+        role=("R-ROLE", "Role within the finding"),
+        region_used=("R-USED", "Role of the region that the value was taken from"),
+        uncertainty_reason=("Q-NOUNC", "Reason why there is no uncertainty"),
+        interval95_low=("Q-I95LOW", "Lower limit of the 95 % interval"),
+        interval95_high=("Q-I95HIGH", "Upper limit of the 95 % interval"),
+        definition=("Q-DEF", "What exactly was measured"),
+        flag=("Q-FLAG", "Reason to doubt the value"),
+        detail=("Q-DETAIL", "Named number behind the value"),
+        detail_name=("Q-DETNAME", "Name of the number behind the value"),
+        not_measured=("Q-NOTMEAS", "Reason why nothing was measured"),
+        no_unit=("U-NONE", "No unit stated"),
+        facts=("X-FACTS", "Clinical facts"),
+        fact=("X-FACT", "Clinical fact"),
+        fact_name=("X-NAME", "Name of the clinical fact"),
+        fact_source=("X-SOURCE", "Where the clinical fact comes from"),
+        fact_author=("X-AUTHOR", "Who entered or accepted the clinical fact"),
+        recorded=("T-RECORD", "Date and time of recording"),
+        reading=("D-READING", "Reading of the study"),
+        assessment_uid=("D-UID", "UID of the reading"),
+        reader=("D-READER", "Reader, as recorded"),
+        software=("D-SOFTWARE", "Software that made the record"),
+        patient=("D-PATIENT", "Pseudonym of the patient"),
+        series=("D-SERIES", "Series that was read"),
+        series_description=("D-SERDESC", "Series description"),
+        series_modality=("D-MODALITY", "Modality, as recorded"),
+        protocol=("D-PROTOCOL", "Reading protocol"),
+        protocol_sha256=("D-PROTSHA", "SHA-256 of the reading protocol"),
+        predecessor_uid=("D-PREDUID", "SOP Instance UID of the record it amends"),
+        schema_version=("D-SCHEMA", "Version of the record's schema"),
+        content_sha256=("D-SHA256", "SHA-256 of the content tree"),
+    ),
+}
 
 
 def look_up(table: dict[str, Concept], name: str, what: str) -> Concept:

@@ -1,143 +1,122 @@
-"""Write-once files and folders: there whole, or not at all.
+"""Files that are written once: whole or not at all, and never again.
 
-A file is written beside its place, flushed to the disk and then linked into it, so that
-a crash leaves either nothing or the whole; an existing file is never replaced.
+A record is published by linking a finished temporary file to its name, so a crash
+leaves the record complete or absent and a second write of the same name is refused.
+Files are readable by their owner alone.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import tempfile
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 from osteotrace.errors import OsteotraceError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+# PS3.5 9.1: components of digits, 64 characters in all.
+_UID_FORM: Final = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
+UID_LENGTH: Final = 64
+_PARTIAL_SUFFIX: Final = ".partial"
 
 
-def write_new(path: Path, content: bytes) -> Path:
-    """Write a file that must not exist yet.
+def is_uid(text: str) -> bool:
+    r"""Return whether a text has the form of a DICOM UID and nothing else.
+
+    Examples
+    --------
+    >>> is_uid("2.25.17"), is_uid("../2.25.17"), is_uid("2.25.17\n")
+    (True, False, False)
+    """
+    return len(text) <= UID_LENGTH and _UID_FORM.fullmatch(text) is not None
+
+
+def record_path(folder: Path, sop_instance_uid: str) -> Path:
+    """Return the file that a DICOM instance is kept in.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the records.
+    sop_instance_uid : str
+        SOPInstanceUID (0008,0018); it becomes the file's name.
 
     Raises
     ------
     OsteotraceError
-        If the file exists or its folder cannot be written to.
+        If the text is no UID: a path must not be made of anything else.
     """
-    with new_file(path) as draft:
-        draft.write_bytes(content)
+    if not is_uid(sop_instance_uid):
+        raise OsteotraceError(
+            f"the text {sop_instance_uid[:UID_LENGTH]!r} where a UID belongs",
+            expected=f"digits and single dots, at most {UID_LENGTH} characters",
+            advice="use a DICOM UID",
+        )
+    return folder / f"{sop_instance_uid}.dcm"
+
+
+def write_once(path: Path, content: bytes) -> Path:
+    """Write a new file, forced to disk before it gets its name.
+
+    Parameters
+    ----------
+    path : Path
+        Must not exist; its folder is made where it is missing.
+    content : bytes
+        The whole file.
+
+    Returns
+    -------
+    Path
+        The path given.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file exists or cannot be written; nothing is left behind then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _publish(path, content)
+    except FileExistsError as problem:
+        raise OsteotraceError(
+            "a record that is already there",
+            expected="a new name: a saved record is never overwritten",
+            advice="save an amendment under a new SOP Instance UID",
+            where=str(path),
+        ) from problem
+    except OSError as problem:
+        raise OsteotraceError(
+            f"a place that cannot be written ({problem.strerror or problem})",
+            expected="a folder with free space, write permission and hard links",
+            advice="choose another folder or make room",
+            where=str(path),
+        ) from problem
     return path
 
 
-@contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """Give a draft path to write to; it becomes ``path`` when the block ends well.
-
-    The draft has the suffixes of ``path``, which some writers choose their format by.
-
-    Raises
-    ------
-    OsteotraceError
-        As `write_new`.
-    """
-    if os.path.lexists(path):
-        raise _taken(path)
-    with _draft_folder(path) as folder:
-        draft = folder / path.name
-        yield draft
-        with _as_error(path):
-            _flush(draft)
-            # A link fails where the name is taken; a rename would replace it.
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                raise _taken(path) from None
-            _flush(path.parent)
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Give a draft folder to fill; it becomes ``path`` when the block ends well.
-
-    Raises
-    ------
-    OsteotraceError
-        If ``path`` is a file or a folder that is not empty, or its parent cannot be
-        written to.
-    """
-    with _as_error(path):
-        if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
-            raise _taken(path)
-    with _draft_folder(path) as folder:
-        draft = folder / "draft"
-        draft.mkdir()
-        yield draft
-        with _as_error(path):
-            for root, _, files in os.walk(draft):
-                for name in files:
-                    _flush(Path(root, name))
-                _flush(Path(root))
-            # Replaces an empty folder only.
-            os.rename(draft, path)
-            _flush(path.parent)
-
-
-@contextmanager
-def _draft_folder(path: Path) -> Iterator[Path]:
-    made = _missing_parents(path)
-    with _as_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".osteotrace-", dir=path.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not os.path.lexists(path):
-            for parent in made:
-                _remove_if_empty(parent)
-
-
-def _missing_parents(path: Path) -> list[Path]:
-    return [parent for parent in path.parents if not parent.exists()]
-
-
-def _remove_if_empty(folder: Path) -> None:
-    # Something else may have put a file there meanwhile: then it stays.
-    try:
-        folder.rmdir()
-    except OSError:
-        return
-
-
-@contextmanager
-def _as_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        raise OsteotraceError(
-            f"a place that cannot be written to ({problem.strerror})",
-            expected="a folder with room and the right to write",
-            advice="choose another place",
-            where=str(path),
-        ) from problem
-
-
-def _taken(path: Path) -> OsteotraceError:
-    what = "a folder that is not empty" if path.is_dir() else "a file that exists"
-    return OsteotraceError(
-        what,
-        expected="a new name: nothing saved is ever overwritten",
-        advice="choose another name, or move the old one away",
-        where=str(path),
-        usage=True,
+def _publish(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_PARTIAL_SUFFIX
     )
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # A link, unlike a rename, fails where the name is taken.
+        os.link(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    _flush_folder(path.parent)
 
 
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:

@@ -1,0 +1,228 @@
+"""From the content tree of a structured report back to the assessment it was made of.
+
+Reads what `sr_writing` writes and nothing else; the digest is checked before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from osteotrace.codes import (
+    CERTAINTIES,
+    FACT_SOURCES,
+    KINDS,
+    LATERALITIES,
+    PRESENCES,
+    QUANTITIES,
+    REPORT,
+    SITES,
+    TRUTH_VALUES,
+    name_of,
+)
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import (
+    SCHEMA_VERSION,
+    Assessment,
+    Fact,
+    Finding,
+    SeriesReference,
+)
+from osteotrace.measurements.measurement import (
+    Detail,
+    Measurement,
+    Method,
+    NotMeasured,
+)
+from osteotrace.records.content_items import (
+    child,
+    children,
+    code_below,
+    concept_of,
+    has_number,
+    image_uid,
+    moment_below,
+    name_of_item,
+    number_of,
+    points_of,
+    same_code,
+    text_below,
+    text_of,
+    texts_below,
+    uid_below,
+    unit_of,
+)
+from osteotrace.regions import Points, Polyline
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from osteotrace.findings import Certainty, Laterality, Presence, Source
+    from osteotrace.measurements.measurement import Reading
+    from osteotrace.regions import Region
+
+
+def assessment(document: Dataset) -> Assessment:
+    """Return the assessment that a structured report of osteotrace holds.
+
+    Parameters
+    ----------
+    document : Dataset
+        The report, or the root of its content tree.
+
+    Raises
+    ------
+    OsteotraceError
+        If the report was written by a later version, or is none of osteotrace.
+    """
+    reading = child(document, REPORT["reading"])
+    version = number_of(child(reading, REPORT["schema_version"]))
+    if version != SCHEMA_VERSION:
+        raise OsteotraceError(
+            f"schema version {version:g}",
+            expected=f"schema version {SCHEMA_VERSION}",
+            advice="read it with the version of osteotrace that wrote it",
+        )
+    groups = children(
+        child(document, REPORT["imaging_measurements"]),
+        REPORT["measurement_group"],
+        "CONTAINER",
+    )
+    return Assessment(
+        assessment_uid=uid_below(reading, REPORT["assessment_uid"]),
+        study_uid=uid_below(reading, REPORT["study_uid"]),
+        patient=text_below(reading, REPORT["patient"]),
+        study_date=moment_below(reading, REPORT["study_date"]),
+        reader=text_below(reading, REPORT["reader"]),
+        recorded=moment_below(reading, REPORT["recorded"]),
+        series=tuple(map(_series, children(reading, REPORT["series"]))),
+        software=text_below(reading, REPORT["software"]),
+        findings=tuple(map(_finding, groups)),
+        facts=tuple(
+            _fact(item)
+            for facts in children(document, REPORT["facts"])
+            for item in children(facts, REPORT["fact"])
+        ),
+        protocol=text_below(reading, REPORT["protocol"]),
+        protocol_sha256=text_below(reading, REPORT["protocol_sha256"]),
+        predecessor_uid=uid_below(reading, REPORT["predecessor_uid"]),
+    )
+
+
+def _series(item: Dataset) -> SeriesReference:
+    return SeriesReference(
+        series_uid=uid_below(item, REPORT["series_uid"]),
+        frame_of_reference_uid=uid_below(item, REPORT["frame_of_reference_uid"]),
+        modality=text_below(item, REPORT["series_modality"]),
+        description=text_below(item, REPORT["series_description"]),
+    )
+
+
+def _finding(group: Dataset) -> Finding:
+    site = child(group, REPORT["finding_site"])
+    sides = [code_below(site, REPORT["laterality"])] if "ContentSequence" in site else []
+    laterality = name_of(LATERALITIES, sides[0]) if sides else ""
+    presence = name_of(PRESENCES, code_below(group, REPORT["presence"]))
+    certainty = name_of(CERTAINTIES, code_below(group, REPORT["certainty"]))
+    return Finding(
+        tracking_uid=uid_below(group, REPORT["tracking_uid"]),
+        label=text_below(group, REPORT["tracking_identifier"]),
+        kind=name_of(KINDS, code_below(group, REPORT["finding"])),
+        site=name_of(SITES, concept_of(site.ConceptCodeSequence)),
+        laterality=cast("Laterality", laterality),
+        presence=cast("Presence", presence),
+        certainty=cast("Certainty", certainty),
+        note=text_below(group, REPORT["comment"]),
+        regions=tuple(map(_region, children(group, REPORT["region"], "CODE"))),
+        measurements=tuple(map(_measured, children(group, value_type="NUM"))),
+    )
+
+
+def _sources(item: Dataset) -> tuple[str, ...]:
+    return tuple(map(image_uid, children(item, REPORT["source"], "IMAGE")))
+
+
+def _region(item: Dataset) -> Region:
+    role = text_below(item, REPORT["role"])
+    shapes = list(children(item, value_type="SCOORD3D"))
+    (frame,) = {str(shape.ReferencedFrameOfReferenceUID) for shape in shapes}
+    if same_code(concept_of(item.ConceptCodeSequence), REPORT["line"]):
+        (line,) = shapes
+        return Polyline(
+            role=role,
+            points=points_of(line),
+            frame_of_reference_uid=frame,
+            source_instances=_sources(item),
+        )
+    return Points(
+        role=role,
+        points=tuple(point for shape in shapes for point in points_of(shape)),
+        point_roles=tuple(text_below(shape, REPORT["role"]) for shape in shapes),
+        frame_of_reference_uid=frame,
+        source_instances=_sources(item),
+    )
+
+
+def _measured(item: Dataset) -> Reading:
+    concept = name_of_item(item)
+    name = name_of(QUANTITIES, concept)
+    method = Method(
+        name=text_below(item, REPORT["algorithm_name"]),
+        version=text_below(item, REPORT["algorithm_version"]),
+    )
+    sources = _sources(item)
+    if not has_number(item):
+        return NotMeasured(
+            name=name,
+            code=concept,
+            reason=text_below(item, REPORT["not_measured"]),
+            method=method,
+            sources=sources,
+        )
+    uncertainty = _property(item, "uncertainty")
+    low, high = _property(item, "interval95_low"), _property(item, "interval95_high")
+    return Measurement(
+        name=name,
+        code=concept,
+        value=number_of(item),
+        unit=unit_of(item),
+        method=method,
+        sources=sources,
+        uncertainty=uncertainty,
+        uncertainty_reason=text_below(item, REPORT["uncertainty_reason"]),
+        interval95=None if low is None or high is None else (low, high),
+        region=text_below(item, REPORT["region_used"]),
+        definition=text_below(item, REPORT["definition"]),
+        flags=texts_below(item, REPORT["flag"]),
+        details=tuple(map(_detail, children(item, REPORT["detail"], "NUM"))),
+    )
+
+
+def _property(item: Dataset, name: str) -> float | None:
+    return next(map(number_of, children(item, REPORT[name], "NUM")), None)
+
+
+def _detail(item: Dataset) -> Detail:
+    name = text_below(item, REPORT["detail_name"])
+    return Detail(name=name, value=number_of(item), unit=unit_of(item))
+
+
+def _fact(item: Dataset) -> Fact:
+    source = name_of(FACT_SOURCES, code_below(item, REPORT["fact_source"]))
+    value: bool | float | str | None
+    unit = ""
+    match item.ValueType:
+        case "CODE":
+            truth = name_of(TRUTH_VALUES, concept_of(item.ConceptCodeSequence))
+            value = {"true": True, "false": False}.get(truth)
+        case "NUM":
+            value, unit = number_of(item), unit_of(item)
+        case _:
+            value = text_of(item)
+    return Fact(
+        name=text_below(item, REPORT["fact_name"]),
+        value=value,
+        unit=unit,
+        source=cast("Source", source),
+        author=text_below(item, REPORT["fact_author"]),
+        recorded=moment_below(item, REPORT["recorded"]),
+    )

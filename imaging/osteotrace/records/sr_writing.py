@@ -1,0 +1,403 @@
+"""From an assessment to the content tree of a structured report (PS3.16 TID 1500).
+
+One Measurement Group a finding: TID 1410 where a line was marked, TID 1501 elsewhere.
+Every region stands in the group with its role and images; the first line is the
+group's Image Region too, and every number is INFERRED FROM the region it was read
+from, so that viewers that know the templates alone show the right line.
+What no template has a place for hangs below under 99OSTEO concepts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from osteotrace import about
+from osteotrace.codes import (
+    CERTAINTIES,
+    ENGLISH,
+    FACT_SOURCES,
+    IMAGE_DESCRIPTORS,
+    KINDS,
+    LATERALITIES,
+    MODALITIES,
+    PRESENCES,
+    PROCEDURES,
+    QUANTITIES,
+    REPORT,
+    SITES,
+    TRUTH_VALUES,
+    look_up,
+)
+from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.measurement import NotMeasured
+from osteotrace.records.content_items import (
+    CONTAINS,
+    HAS_ACQ_CONTEXT,
+    HAS_CONCEPT_MOD,
+    HAS_OBS_CONTEXT,
+    HAS_PROPERTIES,
+    INFERRED_FROM,
+    code,
+    coded,
+    container,
+    holding,
+    image,
+    moment,
+    no_number,
+    number,
+    person_name,
+    points,
+    same_code,
+    text,
+    texts,
+    uid,
+    uids,
+)
+from osteotrace.regions import Polyline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from highdicom.sr import ContentItem, ContentSequence
+    from pydicom.dataset import Dataset
+
+    from osteotrace.findings import Assessment, Fact, Finding, SeriesReference
+    from osteotrace.measurements.measurement import Measurement, Method
+    from osteotrace.records.content_items import Relation
+    from osteotrace.regions import Points, Region
+
+# Namespace of the UIDs that osteotrace derives from a text (RFC 9562, version 5).
+_UID_NAMESPACE: Final = uuid.UUID("0b7b1a56-7d3c-5b53-9d0c-52f64f1a7c5e")
+NO_FINDING: Final = "No finding was recorded."
+
+
+def derived_uid(text: str) -> str:
+    """Return the UID that osteotrace derives from a text, the same every time."""
+    return f"{about.UID_PREFIX}{uuid.uuid5(_UID_NAMESPACE, text).int}"
+
+
+def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> ContentItem:
+    """Return the root of the content tree that says what an assessment says.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The reading.
+    headers : mapping of str to Dataset
+        Header of each image that the assessment refers to, by SOPInstanceUID, in the
+        order of the Image Library.
+
+    Raises
+    ------
+    OsteotraceError
+        If a number is not finite, a UID is none, or a name is not in
+        `osteotrace.codes`.
+    """
+    from highdicom.sr import LanguageOfContentItemAndDescendants
+
+    groups = [_group(finding, headers) for finding in assessment.findings]
+    empty = [text(REPORT["comment"], NO_FINDING, CONTAINS)]
+    return container(
+        REPORT["imaging_measurement_report"],
+        [
+            *LanguageOfContentItemAndDescendants(coded(ENGLISH)),
+            *_observers(assessment),
+            *_procedures(headers),
+            *_image_library(headers),
+            container(REPORT["imaging_measurements"], groups or empty),
+            *_facts(assessment.facts),
+            _reading(assessment),
+            text(REPORT["comment"], about.RESEARCH_USE_STATEMENT, CONTAINS),
+        ],
+        template="1500",
+    )
+
+
+# Context -----------------------------------------------------------------------------
+
+
+def _observers(assessment: Assessment) -> ContentSequence:
+    """Return the reader and the software as observers (TID 1002)."""
+    from highdicom.sr import (
+        DeviceObserverIdentifyingAttributes,
+        ObservationContext,
+        ObserverContext,
+        PersonObserverIdentifyingAttributes,
+    )
+    from pydicom.sr.codedict import codes
+
+    device = ObserverContext(
+        codes.DCM.Device,
+        DeviceObserverIdentifyingAttributes(
+            uid=derived_uid(assessment.software),
+            name=assessment.software or about.SOFTWARE_NAME,
+            model_name=about.SOFTWARE_NAME,
+        ),
+    )
+    name = person_name(assessment.reader)
+    if not name:
+        return ObservationContext(observer_device_context=device)
+    person = ObserverContext(
+        codes.DCM.Person, PersonObserverIdentifyingAttributes(name=name)
+    )
+    return ObservationContext(
+        observer_person_context=person, observer_device_context=device
+    )
+
+
+def _procedures(headers: Mapping[str, Dataset]) -> list[ContentItem]:
+    modalities = {str(header.Modality) for header in headers.values()} & set(PROCEDURES)
+    return [
+        code(REPORT["procedure_reported"], PROCEDURES[modality], HAS_CONCEPT_MOD)
+        for modality in sorted(modalities) or [""]
+    ]
+
+
+def _image_library(headers: Mapping[str, Dataset]) -> list[ContentItem]:
+    """Return the Image Library (TID 1600): one group a modality and frame."""
+    groups: dict[tuple[str, str], list[ContentItem]] = {}
+    for header in headers.values():
+        shared = (str(header.Modality), str(header.get("FrameOfReferenceUID", "")))
+        groups.setdefault(shared, []).append(_library_entry(header))
+    if not groups:
+        return []
+    return [
+        container(
+            REPORT["image_library"],
+            [container(REPORT["image_library_group"], g) for g in groups.values()],
+        )
+    ]
+
+
+def _library_entry(header: Dataset) -> ContentItem:
+    """Return one image with what its header says (TID 1602, TID 1604)."""
+    modality = MODALITIES.get(str(header.Modality))
+    described = (
+        [] if modality is None else [code(REPORT["modality"], modality, HAS_ACQ_CONTEXT)]
+    )
+    frame = str(header.get("FrameOfReferenceUID") or "")
+    described += uids(REPORT["frame_of_reference_uid"], frame, HAS_ACQ_CONTEXT)
+    for keyword, place, concept, unit in IMAGE_DESCRIPTORS:
+        value = header.get(keyword)
+        if value is None or value == "":
+            continue
+        part = value if header[keyword].VM == 1 else value[place]
+        described.append(number(concept, float(part), unit, HAS_ACQ_CONTEXT))
+    return holding(image(header, CONTAINS), described)
+
+
+# Findings ----------------------------------------------------------------------------
+
+
+def _group(finding: Finding, headers: Mapping[str, Dataset]) -> ContentItem:
+    """Return the Measurement Group of a finding (TID 1410, or TID 1501)."""
+    lines = [region for region in finding.regions if isinstance(region, Polyline)]
+    image_region = [_line(line, "image_region", CONTAINS) for line in lines[:1]]
+    return container(
+        REPORT["measurement_group"],
+        [
+            text(REPORT["tracking_identifier"], finding.label, HAS_OBS_CONTEXT),
+            uid(REPORT["tracking_uid"], finding.tracking_uid, HAS_OBS_CONTEXT),
+            code(REPORT["finding"], look_up(KINDS, finding.kind, "kind"), CONTAINS),
+            _site(finding),
+            *image_region,
+            *(
+                _reading_of_quantity(reading, finding.regions, headers)
+                for reading in finding.measurements
+            ),
+            code(REPORT["presence"], PRESENCES[finding.presence], CONTAINS),
+            code(REPORT["certainty"], CERTAINTIES[finding.certainty], CONTAINS),
+            *texts(REPORT["comment"], finding.note, CONTAINS),
+            *(_region(region, headers) for region in finding.regions),
+        ],
+        template="1410" if image_region else "1501",
+    )
+
+
+def _site(finding: Finding) -> ContentItem:
+    site = code(
+        REPORT["finding_site"], look_up(SITES, finding.site, "site"), HAS_CONCEPT_MOD
+    )
+    if not finding.laterality:
+        return site
+    side = look_up(LATERALITIES, finding.laterality, "laterality")
+    return holding(site, [code(REPORT["laterality"], side, HAS_CONCEPT_MOD)])
+
+
+def _line(line: Polyline, concept: str, relation: Relation) -> ContentItem:
+    frame = line.frame_of_reference_uid
+    return points(REPORT[concept], "POLYLINE", line.points, frame, relation)
+
+
+def _shapes(region: Region) -> list[ContentItem]:
+    """Return the coordinates of a region as items that something is inferred from."""
+    if isinstance(region, Polyline):
+        return [_line(region, "line", INFERRED_FROM)]
+    return _named_points(region)
+
+
+def _named_points(region: Points) -> list[ContentItem]:
+    return [
+        holding(
+            points(
+                REPORT["point"],
+                "POINT",
+                [point],
+                region.frame_of_reference_uid,
+                INFERRED_FROM,
+            ),
+            texts(REPORT["role"], role, HAS_CONCEPT_MOD),
+        )
+        for point, role in zip(region.points, region.point_roles, strict=True)
+    ]
+
+
+def _region(region: Region, headers: Mapping[str, Dataset]) -> ContentItem:
+    shape = REPORT["line"] if isinstance(region, Polyline) else REPORT["points"]
+    return holding(
+        code(REPORT["region"], shape, CONTAINS),
+        [
+            *texts(REPORT["role"], region.role, HAS_PROPERTIES),
+            *_shapes(region),
+            *_images(region.source_instances, headers),
+        ],
+    )
+
+
+def _images(sources: Iterable[str], headers: Mapping[str, Dataset]) -> list[ContentItem]:
+    return [image(headers[source], INFERRED_FROM) for source in sources]
+
+
+# Measurements ------------------------------------------------------------------------
+
+
+def _reading_of_quantity(
+    reading: Measurement | NotMeasured,
+    regions: tuple[Region, ...],
+    headers: Mapping[str, Dataset],
+) -> ContentItem:
+    known = look_up(QUANTITIES, reading.name, "quantity")
+    if not same_code(known, reading.code):
+        raise OsteotraceError(
+            f"the quantity {reading.name!r} with the code {reading.code.value} of "
+            f"{reading.code.scheme}",
+            expected=f"the code {known.value} of {known.scheme}",
+            advice="take the code from osteotrace.codes.QUANTITIES",
+        )
+    sources = _images(reading.sources, headers)
+    if isinstance(reading, NotMeasured):
+        reason = text(REPORT["not_measured"], reading.reason, HAS_PROPERTIES)
+        return holding(
+            no_number(reading.code, CONTAINS),
+            [*_method(reading.method), reason, *sources],
+        )
+    used = [region for region in regions if region.role == reading.region]
+    shapes = [item for region in used for item in _shapes(region)]
+    return holding(
+        number(reading.code, reading.value, reading.unit, CONTAINS),
+        [*_method(reading.method), *_properties(reading), *sources, *shapes],
+    )
+
+
+def _method(method: Method) -> list[ContentItem]:
+    """Return the algorithm's identification (TID 4019)."""
+    return [
+        text(REPORT["algorithm_name"], method.name, HAS_CONCEPT_MOD),
+        text(REPORT["algorithm_version"], method.version, HAS_CONCEPT_MOD),
+    ]
+
+
+def _properties(measurement: Measurement) -> list[ContentItem]:
+    unit = measurement.unit
+    numbers = {"uncertainty": measurement.uncertainty}
+    if measurement.interval95 is not None:
+        numbers["interval95_low"], numbers["interval95_high"] = measurement.interval95
+    details = (
+        holding(
+            number(REPORT["detail"], detail.value, detail.unit, HAS_PROPERTIES),
+            [text(REPORT["detail_name"], detail.name, HAS_CONCEPT_MOD)],
+        )
+        for detail in measurement.details
+    )
+    return [
+        *texts(REPORT["definition"], measurement.definition, HAS_CONCEPT_MOD),
+        *texts(REPORT["region_used"], measurement.region, HAS_CONCEPT_MOD),
+        *(
+            number(REPORT[name], value, unit, HAS_PROPERTIES)
+            for name, value in numbers.items()
+            if value is not None
+        ),
+        *texts(
+            REPORT["uncertainty_reason"],
+            measurement.uncertainty_reason,
+            HAS_PROPERTIES,
+        ),
+        *(text(REPORT["flag"], flag, HAS_PROPERTIES) for flag in measurement.flags),
+        *details,
+    ]
+
+
+# Facts and the reading itself --------------------------------------------------------
+
+
+def _facts(facts: tuple[Fact, ...]) -> list[ContentItem]:
+    return [container(REPORT["facts"], map(_fact, facts))] if facts else []
+
+
+def _fact(fact: Fact) -> ContentItem:
+    concept = REPORT["fact"]
+    match fact.value:
+        case None:
+            item = code(concept, TRUTH_VALUES["unknown"], CONTAINS)
+        case bool():
+            truth = TRUTH_VALUES["true" if fact.value else "false"]
+            item = code(concept, truth, CONTAINS)
+        case str():
+            item = text(concept, fact.value, CONTAINS)
+        case _:
+            item = number(concept, fact.value, fact.unit, CONTAINS)
+    return holding(
+        item,
+        [
+            text(REPORT["fact_name"], fact.name, HAS_CONCEPT_MOD),
+            code(REPORT["fact_source"], FACT_SOURCES[fact.source], HAS_CONCEPT_MOD),
+            *texts(REPORT["fact_author"], fact.author, HAS_OBS_CONTEXT),
+            *moment(REPORT["recorded"], fact.recorded, HAS_OBS_CONTEXT),
+        ],
+    )
+
+
+def _reading(assessment: Assessment) -> ContentItem:
+    """Return what the reading is: of which study, by whom, when, how."""
+    return container(
+        REPORT["reading"],
+        [
+            number(REPORT["schema_version"], assessment.schema_version, "1", CONTAINS),
+            uid(REPORT["assessment_uid"], assessment.assessment_uid, CONTAINS),
+            uid(REPORT["study_uid"], assessment.study_uid, CONTAINS),
+            *moment(REPORT["study_date"], assessment.study_date, CONTAINS),
+            *texts(REPORT["patient"], assessment.patient, CONTAINS),
+            *texts(REPORT["reader"], assessment.reader, CONTAINS),
+            *moment(REPORT["recorded"], assessment.recorded, CONTAINS),
+            *texts(REPORT["software"], assessment.software, CONTAINS),
+            *texts(REPORT["protocol"], assessment.protocol, CONTAINS),
+            *texts(REPORT["protocol_sha256"], assessment.protocol_sha256, CONTAINS),
+            *uids(REPORT["predecessor_uid"], assessment.predecessor_uid, CONTAINS),
+            *map(_series, assessment.series),
+        ],
+    )
+
+
+def _series(series: SeriesReference) -> ContentItem:
+    frame = series.frame_of_reference_uid
+    description = series.description
+    return container(
+        REPORT["series"],
+        [
+            uid(REPORT["series_uid"], series.series_uid, CONTAINS),
+            *uids(REPORT["frame_of_reference_uid"], frame, CONTAINS),
+            *texts(REPORT["series_modality"], series.modality, CONTAINS),
+            *texts(REPORT["series_description"], description, CONTAINS),
+        ],
+    )
