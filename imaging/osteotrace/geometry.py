@@ -190,7 +190,7 @@ class Grid:
     def _origin_at(self, slices: Array) -> Array:
         count = len(self.origins)
         if count == 1:
-            return self.origins[0] + slices[..., None] * self.normal
+            return np.asarray(self.origins[0] + slices[..., None] * self.normal)
         low = np.clip(np.floor(slices), 0, count - 2).astype(np.intp)
         step = self.origins[low + 1] - self.origins[low]
         return np.asarray(self.origins[low] + (slices - low)[..., None] * step)

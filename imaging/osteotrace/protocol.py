@@ -34,6 +34,7 @@ import msgspec
 from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Laterality
+from osteotrace.measurements.caliper import Between, Walls
 
 if TYPE_CHECKING:
     from osteotrace.codes import Concept
@@ -69,6 +70,8 @@ class CaliperEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Key of `osteotrace.codes.LATERALITIES` or empty.
     snap : bool
         False measures between the points as they are.
+    between, walls : str
+        As in `osteotrace.measurements.caliper.measure`.
     note : str
         Free text for the finding.
     """
@@ -84,6 +87,8 @@ class CaliperEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     series: str = "*"
     laterality: Laterality = ""
     snap: bool = True
+    between: Between = "auto"
+    walls: Walls = "any"
     note: str = ""
 
     def fits(self, identity: SeriesIdentity) -> bool:

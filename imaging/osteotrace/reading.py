@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from osteotrace.findings import Laterality
-    from osteotrace.measurements.caliper import CaliperReading
+    from osteotrace.measurements.caliper import Between, CaliperReading, Walls
     from osteotrace.protocol import CaliperEntry, Protocol
 
+INTERACTIVE: Final = "interactive"
 SOFTWARE: Final = f"{SOFTWARE_NAME} {VERSION}"
 # Namespace of the name-based tracking UIDs, fixed for ever (RFC 9562, version 5).
 _TRACKING_NAMESPACE: Final = uuid.UUID("6f3c8a52-9f0e-5d0b-8b57-0f6f2f1e5a11")
@@ -95,13 +96,20 @@ def load(
 
 
 def caliper(
-    volume: Volume, start: ArrayLike, end: ArrayLike, *, snap: bool = True
+    volume: Volume,
+    start: ArrayLike,
+    end: ArrayLike,
+    *,
+    snap: bool = True,
+    between: Between = "auto",
+    walls: Walls = "any",
 ) -> CaliperReading:
-    """Measure the gap between two edges near two rough points, patient LPS mm.
+    """Measure the distance between two edges near two rough points.
 
-    The library's front door to `osteotrace.measurements.caliper.measure`.
+    The front door to `osteotrace.measurements.caliper.measure`, with its parameters,
+    result and errors.
     """
-    return calipers.measure(volume, start, end, snap=snap)
+    return calipers.measure(volume, start, end, snap=snap, between=between, walls=walls)
 
 
 def caliper_finding(
@@ -183,7 +191,6 @@ def assess(
             advice="make one assessment a study",
         )
     first = next(iter(read.values())).identity
-    chosen = {} if protocol is None else {"protocol": protocol.name}
     return Assessment(
         assessment_uid=assessment_uid or new_uid(),
         study_uid=first.study_uid,
@@ -195,7 +202,7 @@ def assess(
         findings=tuple(findings),
         software=SOFTWARE,
         protocol_sha256="" if protocol is None else protocol.sha256,
-        **chosen,
+        protocol=INTERACTIVE if protocol is None else protocol.name,
     )
 
 
@@ -356,7 +363,14 @@ def _read_study(
 
 
 def _caliper_entry(volume: Volume, entry: CaliperEntry) -> Finding:
-    reading = caliper(volume, entry.start, entry.end, snap=entry.snap)
+    reading = caliper(
+        volume,
+        entry.start,
+        entry.end,
+        snap=entry.snap,
+        between=entry.between,
+        walls=entry.walls,
+    )
     return caliper_finding(
         reading,
         tracking_uid=tracking_uid(volume.identity.study_uid, entry.label),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def report(assessment: Assessment) -> str:
     """Return the whole assessment as text, the research-use statement last."""
-    lines = [
+    words = [
         f"Patient {assessment.patient}, study of {assessment.study_date or 'no date'}",
         f"Study {assessment.study_uid}",
         f"Read {assessment.recorded} by {assessment.reader or 'no named reader'}, "
@@ -23,13 +23,13 @@ def report(assessment: Assessment) -> str:
         "",
     ]
     for finding in assessment.findings:
-        lines.append(heading(finding))
+        words.append(heading(finding))
         for reading in finding.measurements:
-            lines.extend(_measurement(reading))
+            words.extend(f"  {line}" for line in lines(reading))
         if finding.note:
-            lines.append(f"  note: {finding.note}")
-        lines.append("")
-    return "\n".join([*lines, RESEARCH_USE_STATEMENT, ""])
+            words.append(f"  note: {finding.note}")
+        words.append("")
+    return "\n".join([*words, RESEARCH_USE_STATEMENT, ""])
 
 
 def heading(finding: Finding) -> str:
@@ -56,13 +56,20 @@ def interval(reading: Reading) -> str:
     return f"{low:.{places}f} to {high:.{places}f}"
 
 
-def _measurement(reading: Reading) -> list[str]:
-    lines = [f"  {reading.code.meaning}: {value(reading)}"]
+def doubts(reading: Reading) -> list[str]:
+    """Return what speaks against a value, or why it is missing."""
     if not isinstance(reading, Measurement):
-        return lines
+        return [reading.reason]
+    return list(reading.flags)
+
+
+def lines(reading: Reading) -> list[str]:
+    """Return one measurement as lines: its value, then each doubt."""
+    first = f"{reading.code.meaning}: {value(reading)}"
+    if not isinstance(reading, Measurement):
+        return [first]
     if interval(reading):
-        lines[0] += f" (95 % interval {interval(reading)})"
+        first += f" (95 % interval {interval(reading)})"
     if reading.uncertainty is None:
-        lines[0] += f" (no uncertainty: {reading.uncertainty_reason})"
-    lines.extend(f"    doubt: {flag}" for flag in reading.flags)
-    return lines
+        first += f" (no uncertainty: {reading.uncertainty_reason})"
+    return [first, *(f"  doubt: {flag}" for flag in reading.flags)]

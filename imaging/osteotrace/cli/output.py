@@ -1,0 +1,74 @@
+"""What a command prints: results on standard output, what went wrong on the other."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from osteotrace.about import RESEARCH_USE_SHORT, SOFTWARE_NAME
+from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from osteotrace.findings import Assessment, Finding
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_error(error: OsteotraceError, *, as_json: bool) -> None:
+    """Print an error as one line on standard error."""
+    if as_json:
+        typer.echo(json.dumps({"error": error.as_dict()}, ensure_ascii=False), err=True)
+    else:
+        # A path or a header may hold line breaks or control characters: one line it is.
+        words = "".join(c if c.isprintable() else " " for c in str(error))
+        typer.echo(f"{SOFTWARE_NAME}: {' '.join(words.split())}", err=True)
+
+
+def refused(finding: "Finding") -> OsteotraceError | None:
+    """Return the error that a finding without a value is on the command line."""
+    from osteotrace.measurements.measurement import NotMeasured
+
+    primary = finding.measurements[0]
+    if not isinstance(primary, NotMeasured):
+        return None
+    return OsteotraceError(
+        primary.reason,
+        expected="an edge near each end of the line",
+        advice="move the points onto the two edges, or use --no-snap",
+        where=finding.label,
+    )
+
+
+def print_findings(assessment: "Assessment") -> None:
+    """Print a table of findings: value ± u, 95 % interval, what speaks against it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from osteotrace.reports import text
+
+    title = f"{assessment.patient}, study of {assessment.study_date or 'no date'}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("finding")
+    table.add_column("quantity")
+    table.add_column("value ± u", no_wrap=True)
+    table.add_column("95 % interval", no_wrap=True)
+    table.add_column("doubts")
+    for finding in assessment.findings:
+        primary = finding.measurements[0]
+        refusal = refused(finding)
+        table.add_row(
+            finding.label,
+            primary.code.meaning,
+            text.value(primary) if refusal is None else "not measured",
+            text.interval(primary),
+            "; ".join(text.doubts(primary)) or "none",
+        )
+    Console(highlight=False, markup=False).print(table)
+
+
+def print_statement() -> None:
+    """Print the short research-use statement."""
+    typer.echo(RESEARCH_USE_SHORT)

@@ -1,0 +1,303 @@
+"""One picture of a caliper: the plane of its line, as near to sagittal as may be.
+
+The plane holds the whole measured line, so nothing in the picture is a projection. It
+is resampled once, linearly, onto square pixels, and is for eyes only: no number is
+read from it. Every picture carries the word RESEARCH.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from osteotrace import geometry
+from osteotrace.about import RESEARCH_USE_SHORT
+from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.caliper import AS_DRAWN
+from osteotrace.measurements.measurement import Measurement
+from osteotrace.reports import text
+from osteotrace.volume import HOUNSFIELD, to_image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from osteotrace.findings import Finding
+    from osteotrace.geometry import Array
+    from osteotrace.volume import Volume
+
+# Bone window, HU: centre 500, width 2500 keeps cortex and enamel apart.
+BONE_WINDOW_HU: Final = (-750.0, 1750.0)
+# MR has no unit: the window runs between these percentiles of the picture.
+MR_WINDOW_PERCENTILES: Final = (1.0, 99.5)
+# The picture shows this many times the length, within these bounds, mm.
+FIELD_TO_LENGTH: Final = 3.5
+FIELD_BOUNDS_MM: Final = (40.0, 160.0)
+PIXELS: Final = 640
+INCHES: Final = 7.0
+DOTS_PER_INCH: Final = 130
+
+FITTED_COLOUR: Final = "#ffd23f"
+DRAWN_COLOUR: Final = "#4cc9f0"
+DOUBT_COLOUR: Final = "#ff8fa3"
+
+# Standard views as (normal, right of the picture, down the picture), LPS.
+_VIEWS: Final = {
+    "sagittal": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)),
+    "axial": ((0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+}
+# A line nearer than this to left-right has no sagittal plane; the axial one is shown.
+_SAGITTAL_LIMIT_DEG: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """A picture's plane: centre and unit vectors in LPS, and its width in mm."""
+
+    name: str
+    centre: Array
+    right: Array
+    down: Array
+    width: float
+
+    @property
+    def normal(self) -> Array:
+        """Unit vector into the picture, ``right × down``."""
+        return np.cross(self.right, self.down)
+
+    def to_picture(self, points: Any) -> Array:
+        """Turn (n, 3) LPS mm into (n, 2) mm right of and below the centre."""
+        offset = np.asarray(points, dtype=np.float64) - self.centre
+        return np.stack([offset @ self.right, offset @ self.down], axis=-1)
+
+
+def caliper_plane(start: Any, end: Any) -> Plane:
+    """Return the plane through a line that is nearest to sagittal.
+
+    Parameters
+    ----------
+    start, end : (3,) array
+        Ends of the line, LPS mm. A line within 30 degrees of left-right gets the
+        plane nearest to axial.
+    """
+    a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    along = geometry.unit_vector(b - a)
+    lean = geometry.angle_deg(along, (1.0, 0.0, 0.0))
+    sideways = min(lean, 180.0 - lean) < _SAGITTAL_LIMIT_DEG
+    name = "axial" if sideways else "sagittal"
+    normal, right, down = (np.array(v) for v in _VIEWS[name])
+    normal = geometry.unit_vector(normal - (normal @ along) * along)
+    right = geometry.unit_vector(right - (right @ normal) * normal)
+    third = np.cross(normal, right)
+    length = geometry.distance(a, b)
+    return Plane(
+        name=name,
+        centre=(a + b) / 2,
+        right=right,
+        down=third if third @ down > 0 else -third,
+        width=float(np.clip(FIELD_TO_LENGTH * length, *FIELD_BOUNDS_MM)),
+    )
+
+
+def reslice(volume: Volume, plane: Plane) -> NDArray[np.float64]:
+    """Return (pixels, pixels) values on a plane, NaN outside the volume."""
+    import SimpleITK
+
+    step = plane.width / PIXELS
+    corner = plane.centre - (plane.right + plane.down) * (plane.width - step) / 2
+    grid = SimpleITK.Image(PIXELS, PIXELS, 1, SimpleITK.sitkFloat64)
+    grid.SetSpacing((step, step, step))
+    axes = np.stack([plane.right, plane.down, plane.normal], axis=1)
+    grid.SetDirection(axes.ravel().tolist())
+    grid.SetOrigin(corner.tolist())
+    outside = -1e30
+    picture = SimpleITK.Resample(
+        to_image(volume),
+        grid,
+        SimpleITK.Transform(),
+        SimpleITK.sitkLinear,
+        outside,
+        SimpleITK.sitkFloat64,
+    )
+    values = SimpleITK.GetArrayFromImage(picture)[0]
+    return np.where(values > outside / 2, values, np.nan)
+
+
+def caliper_picture(volume: Volume, finding: Finding) -> bytes:
+    """Return a PNG of a caliper finding on its plane.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume that was measured.
+    finding : Finding
+        From `osteotrace.reading.caliper_finding`.
+
+    Raises
+    ------
+    OsteotraceError
+        If the finding has no line, or lives in another frame of reference.
+    """
+    primary = finding.measurements[0]
+    role = primary.region if isinstance(primary, Measurement) else AS_DRAWN
+    lines = {region.role: region for region in finding.regions}
+    shown = lines.get(role)
+    if shown is None or shown.frame_of_reference_uid != volume.frame_of_reference_uid:
+        raise OsteotraceError(
+            f"no line of {finding.label} in this volume's frame of reference",
+            expected="a caliper measured on this volume",
+            advice="give the volume that the finding was measured on",
+        )
+    plane = caliper_plane(shown.points[0], shown.points[-1])
+    values = reslice(volume, plane)
+    drawn = plane.to_picture(lines[AS_DRAWN].points) if AS_DRAWN in lines else None
+    fitted = None if role == AS_DRAWN else plane.to_picture(shown.points)
+    marks = _Marks(drawn=drawn, fitted=fitted)
+    return _draw(values, plane, finding, marks, _window(values, volume.unit))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marks:
+    """(2, 2) mm in the picture, or None: the line as drawn and the value's own."""
+
+    drawn: Array | None
+    fitted: Array | None
+
+
+def _window(values: NDArray[np.float64], unit: str) -> tuple[float, float]:
+    if unit == HOUNSFIELD:
+        return BONE_WINDOW_HU
+    inside = values[np.isfinite(values)]
+    if not inside.size:
+        return 0.0, 1.0
+    low, high = np.percentile(inside, MR_WINDOW_PERCENTILES)
+    return float(low), float(max(high, low + 1))
+
+
+def _draw(
+    values: NDArray[np.float64],
+    plane: Plane,
+    finding: Finding,
+    marks: _Marks,
+    window: tuple[float, float],
+) -> bytes:
+    # The figure without pyplot: no global state, no display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(INCHES, INCHES), dpi=DOTS_PER_INCH, facecolor="black")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    half = plane.width / 2
+    axes.imshow(
+        values,
+        cmap="gray",
+        vmin=window[0],
+        vmax=window[1],
+        extent=(-half, half, half, -half),
+        interpolation="bilinear",
+    )
+    axes.set(xlim=(-half, half), ylim=(half, -half))
+    if marks.drawn is not None:
+        _draw_points(axes, marks.drawn)
+    if marks.fitted is not None:
+        _draw_fitted(axes, marks.fitted)
+    _letters(axes, plane)
+    _scale_bar(axes, half)
+    _words(axes, plane, finding)
+    out = io.BytesIO()
+    # Without the writer's name the same picture is the same file.
+    canvas.print_figure(out, format="png", metadata={"Software": None})
+    return out.getvalue()
+
+
+def _halo() -> list[Any]:
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.5, foreground="black")]
+
+
+def _draw_points(axes: Axes, points: Array) -> None:
+    axes.plot(*points.T, color=DRAWN_COLOUR, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.plot(
+        *points.T,
+        linestyle="none",
+        marker="o",
+        markersize=9,
+        markerfacecolor="none",
+        markeredgecolor=DRAWN_COLOUR,
+        markeredgewidth=1.3,
+        path_effects=_halo(),
+    )
+
+
+def _draw_fitted(axes: Axes, points: Array) -> None:
+    """Draw the fitted line with a short bar across each end, as a caliper has."""
+    axes.plot(*points.T, color=FITTED_COLOUR, linewidth=1.6, path_effects=_halo())
+    along = geometry.unit_vector([*(points[-1] - points[0]), 0.0])[:2]
+    across = np.array([-along[1], along[0]]) * 0.12 * np.diff(axes.get_xlim())[0] / 4
+    for end in (points[0], points[-1]):
+        bar = np.stack([end - across, end + across])
+        axes.plot(*bar.T, color=FITTED_COLOUR, linewidth=1.6, path_effects=_halo())
+
+
+def _letters(axes: Axes, plane: Plane) -> None:
+    places = (
+        (-plane.right, 0.02, 0.5, "left", "center"),
+        (plane.right, 0.98, 0.5, "right", "center"),
+        (-plane.down, 0.5, 0.985, "center", "top"),
+        (plane.down, 0.5, 0.015, "center", "bottom"),
+    )
+    for direction, x, y, across, along in places:
+        axes.text(
+            x,
+            y,
+            geometry.patient_letters(direction),
+            transform=axes.transAxes,
+            ha=across,
+            va=along,
+            color="white",
+            fontsize=14,
+            fontweight="bold",
+            path_effects=_halo(),
+        )
+
+
+def _scale_bar(axes: Axes, half: float) -> None:
+    length = 10.0
+    x, y = -0.94 * half, 0.88 * half
+    axes.plot([x, x + length], [y, y], color="white", linewidth=3, path_effects=_halo())
+    axes.text(
+        x,
+        y - 0.02 * half,
+        "10 mm",
+        color="white",
+        fontsize=10,
+        va="bottom",
+        path_effects=_halo(),
+    )
+
+
+def _words(axes: Axes, plane: Plane, finding: Finding) -> None:
+    def put(x: float, y: float, words: str, **style: Any) -> None:
+        looks: dict[str, Any] = {"color": "white", "fontsize": 10, "va": "top"} | style
+        axes.text(x, y, words, transform=axes.transAxes, path_effects=_halo(), **looks)
+
+    primary = finding.measurements[0]
+    put(0.03, 0.975, text.heading(finding), fontsize=11)
+    put(0.03, 0.94, primary.code.meaning)
+    if isinstance(primary, Measurement):
+        colour = FITTED_COLOUR if primary.accepted else DOUBT_COLOUR
+        put(0.03, 0.908, text.value(primary), color=colour, fontsize=17)
+        doubts = "\n".join(f"doubt: {flag}" for flag in primary.flags)
+        put(0.03, 0.858, doubts, color=DOUBT_COLOUR, fontsize=9)
+    else:
+        reason = fill(text.value(primary), 70)
+        put(0.03, 0.908, reason, color=DOUBT_COLOUR, fontsize=11)
+    put(0.97, 0.975, f"plane of the line, near {plane.name}", ha="right", fontsize=9)
+    put(0.97, 0.045, f"RESEARCH\n{RESEARCH_USE_SHORT}", ha="right", va="bottom")

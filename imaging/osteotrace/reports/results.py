@@ -1,0 +1,155 @@
+"""The folder that a measured tree leaves: records, pictures and one table, all at once.
+
+It appears when everything in it is written, or not at all::
+
+    OUT/README.txt                   what is what, and the research-use statement
+    OUT/measurements.csv             one row a measurement; failed studies as rows
+    OUT/<patient>_<date>_<study>/    assessment.json, the DICOM SR, a picture a caliper
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import to_json
+from osteotrace.reports import figures, tables, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from osteotrace.findings import Assessment
+    from osteotrace.reports.tables import Row
+    from osteotrace.series import Catalogue
+    from osteotrace.volume import Volume
+
+TABLE: Final = "measurements.csv"
+README: Final = "README.txt"
+RECORD: Final = "assessment.json"
+
+_README: Final = f"""\
+Written by {SOFTWARE_NAME} {VERSION}.
+
+measurements.csv   one row a measurement. u is the standard uncertainty, in the unit of
+                   the value; interval95 its 95 % interval; points are patient LPS, mm.
+                   status: accepted, flagged (see flags), not_measured or failed (see
+                   reason). Patients are pseudonyms.
+assessment.json    the findings of one study, lossless.
+*.dcm              the same as DICOM SR (Comprehensive 3D). It belongs to the patient's
+                   study and carries the patient's identity: do not share it.
+caliper_*.png      the plane of each caliper; dashed circles are the points as drawn,
+                   the barred line the fitted edges.
+
+{RESEARCH_USE_STATEMENT}
+"""
+
+
+@dataclass(slots=True)
+class Results:
+    """A result folder that is being filled.
+
+    Parameters
+    ----------
+    place : Path
+        Where the folder will be.
+    draft : Path
+        Where it is until then.
+    """
+
+    place: Path
+    draft: Path
+    _rows: list[Row] = field(default_factory=list)
+
+    def add(
+        self, assessment: Assessment, volumes: Iterable[Volume], images: Catalogue
+    ) -> list[Path]:
+        """Write a study's record, SR and pictures; return where they will lie.
+
+        Raises
+        ------
+        OsteotraceError
+            If one of them cannot be made; the study then leaves nothing.
+        """
+        name = study_folder(assessment)
+        folder = self.draft / name
+        folder.mkdir()
+        try:
+            written = _study(assessment, tuple(volumes), images, folder)
+        except OsteotraceError:
+            shutil.rmtree(folder)
+            raise
+        self._rows.extend(tables.rows(assessment))
+        return [self.place / name / path.name for path in written]
+
+    def fail(self, study_uid: str, patient: str, error: OsteotraceError) -> None:
+        """Note a study that could not be measured."""
+        self._rows.append(tables.failure_row(study_uid, patient, error))
+
+    def _finish(self) -> None:
+        table = tables.to_csv(self._rows)
+        (self.draft / TABLE).write_text(table, encoding="utf-8", newline="")
+        (self.draft / README).write_text(_README, encoding="utf-8")
+
+
+@contextmanager
+def result_folder(place: Path) -> Iterator[Results]:
+    """Give a result folder to fill; it appears when the block ends well.
+
+    Raises
+    ------
+    OsteotraceError
+        If the place is taken or cannot be written to.
+    """
+    with whole.new_folder(place) as draft:
+        results = Results(place, draft)
+        yield results
+        results._finish()
+
+
+def study_folder(assessment: Assessment) -> str:
+    """Return a folder name for a study, without its UIDs or the patient's identity."""
+    digest = hashlib.sha256(assessment.study_uid.encode()).hexdigest()[:8]
+    date = assessment.study_date or "undated"
+    return _file_name(f"{assessment.patient}_{date}_{digest}")
+
+
+def _study(
+    assessment: Assessment,
+    volumes: tuple[Volume, ...],
+    images: Catalogue,
+    folder: Path,
+) -> list[Path]:
+    from osteotrace.records import sr
+
+    record = folder / RECORD
+    record.write_bytes(to_json(assessment))
+    structured = sr.write(
+        assessment, images, folder, sop_instance_uid=assessment.assessment_uid
+    )
+    return [record, structured, *_pictures(assessment, volumes, folder)]
+
+
+def _pictures(
+    assessment: Assessment, volumes: tuple[Volume, ...], folder: Path
+) -> list[Path]:
+    by_frame = {volume.frame_of_reference_uid: volume for volume in volumes}
+    written = []
+    for number, finding in enumerate(assessment.findings, start=1):
+        if not finding.regions:
+            continue
+        volume = by_frame[finding.regions[0].frame_of_reference_uid]
+        file = folder / f"caliper_{number}_{_file_name(finding.label)}.png"
+        file.write_bytes(figures.caliper_picture(volume, finding))
+        written.append(file)
+    return written
+
+
+def _file_name(words: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", words)

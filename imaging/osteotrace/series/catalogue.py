@@ -1,0 +1,217 @@
+"""What a scan finds: instances, volumes, series and the catalogue of a path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from osteotrace.geometry import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesIdentity:
+    """Which series this is, with the patient as a pseudonym."""
+
+    study_uid: str
+    series_uid: str
+    modality: str
+    description: str
+    date: str
+    patient: str
+    patient_id: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One image of a series: its file and its place, as the header states them."""
+
+    path: Path = field(repr=False)
+    sop_instance_uid: str
+    sop_class_uid: str
+    number: int
+    rows: int
+    columns: int
+    frame_of_reference_uid: str
+    image_type: tuple[str, ...]
+    echo_time: float | None
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeHeader:
+    """One volume of a series, not yet loaded: its slices, grid and verdicts.
+
+    Parameters
+    ----------
+    k : int
+        Number of the volume within its series, from 0.
+    identity : SeriesIdentity
+        The series it belongs to.
+    instances : tuple of Instance
+        In ascending order along the normal where there is a grid.
+    grid : Grid or None
+        None where no geometry could be built.
+    kind : str
+        What sets it apart inside its series (plane, echo, image type).
+    verdicts : tuple of str
+        ``regular`` alone means that it can be loaded and measured.
+    """
+
+    k: int
+    identity: SeriesIdentity
+    instances: tuple[Instance, ...]
+    grid: Grid | None
+    kind: str
+    verdicts: tuple[str, ...]
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """FrameOfReferenceUID shared by the slices."""
+        return self.instances[0].frame_of_reference_uid
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields of ``osteotrace scan --json``."""
+        first, grid = self.instances[0], self.grid
+        gaps = [] if grid is None else np.round(grid.slice_gaps, 3).tolist()
+        spacing = first.pixel_spacing
+        return {
+            "k": self.k,
+            "rows": first.rows,
+            "columns": first.columns,
+            "n_slices": len(self.instances),
+            "pixel_spacing_mm": None if spacing is None else list(spacing),
+            "slice_gaps_mm": {str(gap): n for gap, n in sorted(Counter(gaps).items())},
+            "row_direction": None if grid is None else grid.row_direction.tolist(),
+            "column_direction": (
+                None if grid is None else grid.column_direction.tolist()
+            ),
+            "tilt_deg": None if grid is None else round(grid.tilt_deg, 4),
+            "kind": self.kind,
+            "verdicts": list(self.verdicts),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A series with its volumes and what was noticed about it."""
+
+    identity: SeriesIdentity
+    volumes: tuple[VolumeHeader, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_instances(self) -> int:
+        """Number of instances over all volumes."""
+        return sum(len(volume.instances) for volume in self.volumes)
+
+    def as_dict(self, *, identities: bool = False) -> dict[str, Any]:
+        """Return the fields of ``osteotrace scan --json``."""
+        who = self.identity
+        return {
+            "study_uid": who.study_uid,
+            "series_uid": who.series_uid,
+            "modality": who.modality,
+            "description": who.description,
+            "date": who.date,
+            "n_instances": self.n_instances,
+            "patient": who.patient_id if identities else who.patient,
+            "notes": list(self.notes),
+            "volumes": [volume.as_dict() for volume in self.volumes],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is no readable DICOM image, and why.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        Why it is left out.
+    damaged : bool
+        True where it says that it is DICOM: an image may be missing because of it.
+    """
+
+    path: Path
+    reason: str
+    damaged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What lies below a path; iterates over its series."""
+
+    root: Path
+    series: tuple[Series, ...]
+    skipped: tuple[SkippedFile, ...]
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self.series)
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def choose(
+        self, series_uid: str | None = None, volume: int | None = None
+    ) -> VolumeHeader:
+        """Return the one volume meant.
+
+        Parameters
+        ----------
+        series_uid : str, optional
+            SeriesInstanceUID; not needed where one CT or MR volume is there.
+        volume : int, optional
+            Number of the volume inside the series.
+
+        Raises
+        ------
+        OsteotraceError
+            If nothing or more than one volume fits; the candidates are listed.
+        """
+        fitting = [
+            header
+            for series in self.series
+            for header in series.volumes
+            if series_uid in (None, series.identity.series_uid)
+            and volume in (None, header.k)
+        ]
+        measurable = [header for header in fitting if header.verdicts == ("regular",)]
+        if series_uid is None and measurable:
+            fitting = measurable
+        if len(fitting) == 1:
+            return fitting[0]
+        raise self._no_choice(fitting)
+
+    def _no_choice(self, fitting: list[VolumeHeader]) -> OsteotraceError:
+        shown = fitting or [v for series in self.series for v in series.volumes]
+        listing = "; ".join(
+            f"--series {v.identity.series_uid} --volume {v.k} ({v.identity.modality}, "
+            f"{len(v.instances)} slices, {', '.join(v.verdicts)})"
+            for v in shown[:12]
+        )
+        count = f"{len(fitting)} volumes" if fitting else "no volume"
+        return OsteotraceError(
+            f"{count} that fit the choice",
+            expected="exactly one",
+            advice=f"choose one of: {listing}",
+            where=str(self.root),
+            usage=True,
+        )
+
+
+def instances_by_uid(volumes: Iterable[VolumeHeader]) -> dict[str, Instance]:
+    """Return the instances of some volumes by SOPInstanceUID."""
+    return {i.sop_instance_uid: i for v in volumes for i in v.instances}
