@@ -49,7 +49,10 @@ bench: $(READY) ## every figure in the README
 	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
 
 samples: $(READY) ## the committed sample cases in sample_dicom, anew
-	$(BIN)/osteotrace samples sample_dicom
+	rm -rf build/sample_dicom
+	$(BIN)/osteotrace samples build/sample_dicom
+	rm -rf sample_dicom
+	mv build/sample_dicom sample_dicom
 
 constraints: $(READY) ## constraints.txt from the versions in .venv
 	sed -i '/^[^#]/d' constraints.txt
