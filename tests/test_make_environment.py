@@ -1,4 +1,4 @@
-"""`make setup` refuses a Python that cannot work, in one line, before it makes anything."""
+"""`make setup` refuses a Python that cannot work, in one line, and makes nothing."""
 
 import subprocess
 from pathlib import Path
