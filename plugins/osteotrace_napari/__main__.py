@@ -1,0 +1,26 @@
+"""``python -m osteotrace_napari [PATH]``: napari with the reading panel, a study open."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Open the window and run until it is closed."""
+    parser = argparse.ArgumentParser(prog="osteotrace_napari", description=__doc__)
+    parser.add_argument("path", nargs="?", help="DICOM file or folder")
+    path = parser.parse_args(arguments).path
+
+    import napari
+
+    from osteotrace_napari.window import reading_panel
+
+    viewer = napari.Viewer(title="osteotrace", show_welcome_screen=False)
+    panel = reading_panel(viewer)
+    if path is not None:
+        panel.open(path)
+    napari.run()
+
+
+if __name__ == "__main__":
+    main()

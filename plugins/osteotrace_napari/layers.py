@@ -1,0 +1,242 @@
+"""Core objects to napari layer data and back: pure functions, no window.
+
+The only place with napari's axis order and display coordinates. A volume is displayed in
+its own axis-aligned frame: display coordinate = index × display scale, in mm, whatever
+its obliquity; letters come from its cosines. Exact geometry stays in the library, and
+every way back to patient LPS mm goes through its `Grid`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from osteotrace.geometry import patient_letters
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from osteotrace.geometry import Array, Grid
+    from osteotrace.volume import Volume
+
+Plane = Literal["axial", "coronal", "sagittal"]
+PLANES: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")
+
+# napari loses the last slice for many spacings unless they are whole multiples of this.
+DISPLAY_QUANTUM_MM: Final = 2.0**-20
+# A line is shown on the slices it passes, and on one whose slab it touches.
+HALF_SLICE: Final = 0.5
+
+# Per plane, in LPS: the patient axis across it, the one shown downwards and the one
+# shown to the right, as radiologists read them (head first, patient's left at right).
+_AXES: Final[dict[Plane, tuple[int, int, int]]] = {
+    "axial": (2, 1, 0),
+    "coronal": (1, 2, 0),
+    "sagittal": (0, 2, 1),
+}
+_DOWNWARDS: Final[dict[Plane, float]] = {"axial": 1.0, "coronal": -1.0, "sagittal": -1.0}
+_ACROSS: Final[dict[int, Plane]] = {0: "sagittal", 1: "coronal", 2: "axial"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneView:
+    """How one plane of a grid is put on the canvas, by axis order and flips alone.
+
+    Parameters
+    ----------
+    plane : str
+        ``axial``, ``coronal`` or ``sagittal``.
+    order : (slider, vertical, horizontal)
+        Array axes in napari's display order; the first is scrolled through.
+    orientation : (str, str)
+        Where rising coordinates go: ``up`` or ``down``, ``left`` or ``right``.
+    left, right, top, bottom : str
+        Patient letters of the canvas sides.
+    patient_axis : int
+        The LPS axis across the plane.
+    """
+
+    plane: Plane
+    order: tuple[int, int, int]
+    orientation: tuple[str, str]
+    left: str
+    right: str
+    top: str
+    bottom: str
+    patient_axis: int
+
+
+def display_scale(grid: Grid) -> tuple[float, float, float]:
+    """Return mm between slices, rows and columns as napari is given them."""
+    steps = np.round(grid.spacing / DISPLAY_QUANTUM_MM) * DISPLAY_QUANTUM_MM
+    return float(steps[0]), float(steps[1]), float(steps[2])
+
+
+def placement(grid: Grid) -> dict[str, Any]:
+    """Return what every layer on a grid is made with: one frame, exactly the same."""
+    return {
+        "scale": display_scale(grid),
+        "translate": (0.0, 0.0, 0.0),
+        "units": ("mm", "mm", "mm"),
+        "axis_labels": _axis_labels(grid),
+    }
+
+
+def to_display(grid: Grid, points: ArrayLike) -> Array:
+    """Turn (..., 3) patient LPS mm into (..., 3) display coordinates."""
+    return np.asarray(grid.to_index(points) * display_scale(grid))
+
+
+def to_patient(grid: Grid, display: ArrayLike) -> Array:
+    """Turn (..., 3) display coordinates into (..., 3) patient LPS mm."""
+    return grid.to_patient(np.asarray(display, dtype=np.float64) / display_scale(grid))
+
+
+def image_values(volume: Volume) -> NDArray[Any]:
+    """Return rescaled voxels, (slices, rows, columns), C order, for display.
+
+    Integers stay integers where the rescale is whole; the measured voxels are untouched.
+    """
+    slope, intercept = volume.slope, volume.intercept
+    if (slope == 1).all() and not intercept.any():
+        return volume.voxels
+    whole = (slope == 1).all() and (intercept == np.round(intercept)).all()
+    shifted = np.empty(volume.voxels.shape, np.int16 if whole else np.float32)
+    limits = np.iinfo(np.int16)
+    for k, pixels in enumerate(volume.voxels):
+        values = pixels * slope[k] + intercept[k]
+        shifted[k] = np.clip(values, limits.min, limits.max) if whole else values
+    return shifted
+
+
+def image_layer(volume: Volume) -> tuple[NDArray[Any], dict[str, Any], str]:
+    """Return a volume as napari layer data: values, attributes, ``"image"``."""
+    attributes = {
+        "name": volume.identity.description or volume.identity.modality,
+        "colormap": "gray",
+        "interpolation2d": "linear",
+        "metadata": {"osteotrace": volume},
+        **placement(volume.grid),
+    }
+    return image_values(volume), attributes, "image"
+
+
+def acquired_plane(grid: Grid) -> Plane:
+    """Return the plane that the slices were acquired in, the nearest of the three."""
+    return _ACROSS[_patient_axes(grid)[0]]
+
+
+def plane_view(grid: Grid, plane: Plane) -> PlaneView:
+    """Resolve a plane on a grid to axis order, flips and letters."""
+    array_axis = {patient: axis for axis, patient in enumerate(_patient_axes(grid))}
+    across, down, right = _AXES[plane]
+    order = array_axis[across], array_axis[down], array_axis[right]
+    directions = _directions(grid)
+    vertical, horizontal = directions[order[1]], directions[order[2]]
+    goes_down = vertical[down] * _DOWNWARDS[plane] > 0
+    goes_right = horizontal[right] > 0
+    downwards = vertical if goes_down else -vertical
+    rightwards = horizontal if goes_right else -horizontal
+    return PlaneView(
+        plane=plane,
+        order=order,
+        orientation=("down" if goes_down else "up", "right" if goes_right else "left"),
+        left=patient_letters(-rightwards),
+        right=patient_letters(rightwards),
+        top=patient_letters(-downwards),
+        bottom=patient_letters(downwards),
+        patient_axis=across,
+    )
+
+
+def slice_place(grid: Grid, view: PlaneView, index: int) -> str:
+    """Return where a slice's centre lies along the patient axis, as ``"S 12.5 mm"``."""
+    centre = (np.array(grid.shape) - 1) / 2
+    centre[view.order[0]] = index
+    place = grid.to_patient(centre)[view.patient_axis]
+    letter = ("RL", "AP", "IS")[view.patient_axis][int(place >= 0)]
+    return f"{letter} {abs(place):.1f} mm"
+
+
+def slice_of(grid: Grid, view: PlaneView, points: ArrayLike) -> int:
+    """Return the slice of a plane that is nearest to the middle of (n, 3) LPS points."""
+    axis = view.order[0]
+    middle = grid.to_index(points)[..., axis].mean()
+    return int(np.clip(np.round(middle), 0, grid.shape[axis] - 1))
+
+
+def passes_slice(grid: Grid, view: PlaneView, points: ArrayLike, index: int) -> bool:
+    """Tell whether a line through (n, 3) LPS points is seen on a slice of a plane."""
+    along = grid.to_index(points)[..., view.order[0]]
+    return bool(along.min() - HALF_SLICE <= index <= along.max() + HALF_SLICE)
+
+
+def on_slice(grid: Grid, view: PlaneView, points: ArrayLike, index: int) -> Array:
+    """Return (n, 3) layer data of LPS points, laid onto a slice of a plane."""
+    data = grid.to_index(points)
+    data[..., view.order[0]] = index
+    return data
+
+
+def end_bars(
+    data: Array, *, scale: tuple[float, ...], view: PlaneView, length_mm: float
+) -> list[Array]:
+    """Return a short bar across each end of a (2, 3) line, as layer data."""
+    shown = list(view.order[1:])
+    step = (data[1] - data[0])[shown] * np.array(scale)[shown]
+    if not np.any(step):
+        return []
+    across = np.array([-step[1], step[0]]) / np.hypot(*step) * length_mm / 2
+    offset = np.zeros(3)
+    offset[shown] = across / np.array(scale)[shown]
+    return [np.stack([end - offset, end + offset]) for end in data]
+
+
+def canvas_position(
+    data: ArrayLike,
+    *,
+    scale: tuple[float, ...],
+    view: PlaneView,
+    centre: tuple[float, ...],
+    zoom: float,
+    size: tuple[int, int],
+) -> tuple[float, float]:
+    """Return where a point of layer data lies on the canvas, (x, y) pixels.
+
+    Parameters
+    ----------
+    data : (3,) array
+        Slice, row, column.
+    centre, zoom : camera
+        Display coordinates at the canvas centre, and pixels a mm.
+    size : (height, width)
+        Canvas size in pixels.
+    """
+    shown = list(view.order[1:])
+    display = np.asarray(data)[shown] * np.array(scale)[shown]
+    signs = np.array(
+        [
+            1 if view.orientation[0] == "down" else -1,
+            1 if view.orientation[1] == "right" else -1,
+        ]
+    )
+    y, x = np.array(size) / 2 + signs * (display - np.array(centre[-2:])) * zoom
+    return float(x), float(y)
+
+
+def _directions(grid: Grid) -> Array:
+    """Return (3, 3) LPS unit vectors of rising slice, row and column index."""
+    return np.stack([grid.normal, grid.column_direction, grid.row_direction])
+
+
+def _patient_axes(grid: Grid) -> tuple[int, ...]:
+    """Return for slice, row and column the LPS axis each stands for, all different."""
+    cosines = np.abs(_directions(grid))
+    return max(permutations(range(3)), key=lambda p: sum(cosines[range(3), list(p)]))
+
+
+def _axis_labels(grid: Grid) -> tuple[str, ...]:
+    return tuple(_ACROSS[axis] for axis in _patient_axes(grid))

@@ -1,0 +1,1 @@
+"""The reading panel, one file a part."""

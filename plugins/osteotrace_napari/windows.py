@@ -1,0 +1,52 @@
+"""Windows: which grey values are shown, by width and level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A percentile of some hundred thousand voxels is as good as one of all of them.
+_SAMPLED_VOXELS: Final = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A named window; width and level in the unit of the image."""
+
+    name: str
+    width: float
+    level: float
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The values shown black and white."""
+        return self.level - self.width / 2, self.level + self.width / 2
+
+
+# Hounsfield units.
+BONE: Final = Window("Bone", 2000, 500)
+SOFT_TISSUE: Final = Window("Soft tissue", 400, 40)
+
+# MR signal has no unit: percentiles of the image's own values, by preset.
+_MR_PERCENTILES: Final = {"MR": (1.0, 99.5), "MR bright": (40.0, 99.9)}
+
+
+def presets(modality: str, values: NDArray[Any]) -> tuple[Window, ...]:
+    """Return the windows that fit an image, the default first."""
+    if modality == "CT":
+        return BONE, SOFT_TISSUE
+    sample = values.reshape(-1)[:: max(1, values.size // _SAMPLED_VOXELS)]
+    return tuple(
+        _between(name, *np.percentile(sample, ends))
+        for name, ends in _MR_PERCENTILES.items()
+    )
+
+
+def _between(name: str, low: float, high: float) -> Window:
+    width = max(float(high - low), 1.0)
+    return Window(name, width, float(low) + width / 2)
