@@ -26,7 +26,7 @@ PRIVATE = re.compile(
     rb"/(?:work|farm|root)/[A-Za-z0-9._]"
     rb"|/home/[a-z]"
     rb"|https?://[^\s)\"]*(?:pypi|pythonhosted|npmjs|deb\.debian)"
-    rb"|file:///"
+    rb"|file:/{3}"
 )
 
 
