@@ -1,5 +1,10 @@
 """Measure, annotate, stage and follow bone lesions on CT and MRI DICOM.
 
+>>> import osteotrace as ot
+>>> volume = ot.load("study")  # doctest: +SKIP
+>>> print(ot.caliper(volume, (10, 4, 7), (22, 4, 7)).value)  # doctest: +SKIP
+distance 12.07 ± 0.02 mm
+
 The names below are the library's front door; each is loaded when first used, so that
 ``import osteotrace`` costs nothing. Research use only. Not a medical device.
 """
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Case, Fact, Finding
     from osteotrace.geometry import Grid
     from osteotrace.measurements.measurement import Measurement, NotMeasured
+    from osteotrace.reading import caliper, load, measure, measure_studies, read, save
     from osteotrace.regions import Points, Polyline
     from osteotrace.series import Catalogue, scan
     from osteotrace.volume import Volume
@@ -33,6 +39,12 @@ _HOMES = {
     "Points": "regions",
     "Polyline": "regions",
     "Volume": "volume",
+    "caliper": "reading",
+    "load": "reading",
+    "measure": "reading",
+    "measure_studies": "reading",
+    "read": "reading",
+    "save": "reading",
     "scan": "series",
 }
 
@@ -50,6 +62,12 @@ __all__ = [
     "Polyline",
     "Volume",
     "__version__",
+    "caliper",
+    "load",
+    "measure",
+    "measure_studies",
+    "read",
+    "save",
     "scan",
 ]
 

@@ -19,7 +19,7 @@ from osteotrace import protocol as protocols
 from osteotrace.about import SOFTWARE_NAME, UID_PREFIX, VERSION
 from osteotrace.codes import KINDS, QUANTITIES, SITES, look_up
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, Finding, SeriesReference, from_json
+from osteotrace.findings import Assessment, Finding, SeriesReference, from_json, to_json
 from osteotrace.measurements import caliper as calipers
 from osteotrace.series import Catalogue, Series, VolumeHeader, scan
 from osteotrace.volume import Volume
@@ -27,7 +27,7 @@ from osteotrace.volume import load as load_volume
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -416,6 +416,54 @@ def _meant(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
             where=str(study.root),
         )
     return header
+
+
+def save(
+    assessment: Assessment,
+    path: str | os.PathLike[str],
+    *,
+    images: Mapping[str, Path] | Catalogue | None = None,
+) -> Path:
+    """Save an assessment as a new file; nothing is ever overwritten.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The reading.
+    path : path
+        A file name that ends in ``.json`` for JSON; else the folder that the DICOM SR
+        goes into, as ``<SOPInstanceUID>.dcm``.
+    images : mapping of str to Path, or Catalogue
+        For the SR: the files of the images by SOPInstanceUID, or the scan that they
+        were found by.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file exists, cannot be written, or the SR lacks its images.
+    """
+    place = Path(path)
+    if place.suffix == ".json":
+        from osteotrace.records.store import write_once
+
+        return write_once(place, to_json(assessment))
+    if images is None:
+        raise OsteotraceError(
+            "a DICOM SR to be written without its images",
+            expected="the scan that the images were found by",
+            advice="give images=osteotrace.scan(study), or a file name in .json",
+            where=str(place),
+            usage=True,
+        )
+    from osteotrace.records import sr
+
+    now = datetime.fromisoformat(assessment.recorded)
+    return sr.write(assessment, images, place, now=now)
 
 
 def read(path: str | os.PathLike[str]) -> Assessment:

@@ -9,7 +9,7 @@ patient point. Measuring is elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -17,12 +17,15 @@ from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from pydicom import Dataset
 
     from osteotrace.geometry import Array, Grid
     from osteotrace.series import Instance, SeriesIdentity, VolumeHeader
 
 HOUNSFIELD: Final = "[hnsf'U]"
 ARBITRARY: Final = "1"
+# No detector gives a larger slice; a damaged header may claim one.
+MAX_SLICE_PIXELS: Final = 8192 * 8192
 
 _ADVICE: Final = {
     "tilted": "a tilted stack is not measured yet; use an untilted reconstruction",
@@ -116,15 +119,14 @@ def load(header: VolumeHeader) -> Volume:
             advice="use the series as the scanner sent it",
             where=str(header.instances[0].path),
         )
-    slices, slopes, intercepts = zip(
-        *(_read_slice(i) for i in header.instances), strict=True
-    )
+    slices = [_read_slice(instance) for instance in header.instances]
+    hounsfield = all(s.hounsfield for s in slices) and header.identity.modality == "CT"
     return Volume(
-        voxels=_stacked(slices),
+        voxels=_stacked([s.pixels for s in slices]),
         grid=header.grid,
-        slope=np.array(slopes),
-        intercept=np.array(intercepts),
-        unit=HOUNSFIELD if header.identity.modality == "CT" else ARBITRARY,
+        slope=np.array([s.slope for s in slices]),
+        intercept=np.array([s.intercept for s in slices]),
+        unit=HOUNSFIELD if hounsfield else ARBITRARY,
         frame_of_reference_uid=header.frame_of_reference_uid,
         instances=header.instances,
         identity=header.identity,
@@ -142,14 +144,27 @@ def _refused(header: VolumeHeader) -> OsteotraceError:
     )
 
 
-def _read_slice(instance: Instance) -> tuple[NDArray[Any], float, float]:
+class _Slice(NamedTuple):
+    pixels: NDArray[Any]
+    slope: float
+    intercept: float
+    hounsfield: bool
+
+
+def _read_slice(instance: Instance) -> _Slice:
     from pydicom import dcmread
 
     try:
         dataset = dcmread(instance.path)
+        _check_pixels(instance, dataset)
         pixels = dataset.pixel_array
         slope = float(dataset.get("RescaleSlope", 1) or 1)
         intercept = float(dataset.get("RescaleIntercept", 0) or 0)
+        # Without a rescale the numbers are whatever the scanner stored (PS3.3 C.8.2.1).
+        rescaled = "RescaleIntercept" in dataset
+        hounsfield = rescaled and dataset.get("RescaleType", "HU") in ("", "HU")
+    except OsteotraceError:
+        raise
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise _undecodable(instance, reason) from problem
@@ -160,7 +175,19 @@ def _read_slice(instance: Instance) -> tuple[NDArray[Any], float, float]:
         )
     if pixels.shape != (instance.rows, instance.columns):
         raise _undecodable(instance, f"pixels of shape {pixels.shape}")
-    return pixels, slope, intercept
+    return _Slice(pixels, slope, intercept, hounsfield)
+
+
+def _check_pixels(instance: Instance, dataset: Dataset) -> None:
+    """Refuse what is no grey-scale slice before a byte of it is decoded."""
+    if instance.rows * instance.columns > MAX_SLICE_PIXELS:
+        raise _undecodable(instance, "larger than any slice")
+    frames = dataset.get("NumberOfFrames") or 1
+    if int(frames) != 1:
+        raise _undecodable(instance, f"{frames} frames in one image")
+    colour = str(dataset.get("PhotometricInterpretation") or "")
+    if not colour.startswith("MONOCHROME"):
+        raise _undecodable(instance, f"photometric interpretation {colour or 'missing'}")
 
 
 def _undecodable(instance: Instance, reason: str) -> OsteotraceError:
@@ -173,12 +200,12 @@ def _undecodable(instance: Instance, reason: str) -> OsteotraceError:
     )
 
 
-def _stacked(slices: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+def _stacked(slices: list[NDArray[Any]]) -> NDArray[Any]:
     common = np.result_type(*{s.dtype for s in slices})
     return np.ascontiguousarray(np.stack(slices).astype(common, copy=False))
 
 
-def to_image(volume: Volume) -> Any:
+def to_image(volume: Volume, box: tuple[slice, slice, slice] | None = None) -> Any:
     """Return a volume as a `SimpleITK.Image` of rescaled values, geometry in LPS mm.
 
     Integer where every rescaled value is whole, else float32. Frame of reference and
@@ -188,22 +215,30 @@ def to_image(volume: Volume) -> Any:
     ----------
     volume : Volume
         Regular: SimpleITK knows one spacing and one direction a volume.
+    box : three slices, optional
+        The part wanted, (slice, row, column), with plain starts and ends.
     """
     import SimpleITK
 
-    values = volume.rescaled()
-    whole = (volume.slope % 1 == 0).all() and (volume.intercept % 1 == 0).all()
-    if whole:
-        fits = values.min() >= -(2**15) and values.max() < 2**15
-        values = values.astype(np.int16 if fits else np.int32)
-    else:
-        values = values.astype(np.float32)
-    image = SimpleITK.GetImageFromArray(values)
+    box = box or (slice(0, None), slice(0, None), slice(0, None))
+    image = SimpleITK.GetImageFromArray(_as_pixels(volume, box))
     affine = volume.grid.affine()
     # SimpleITK orders axes column, row, slice.
     steps = affine[:3, [2, 1, 0]]
     spacing = np.linalg.norm(steps, axis=0)
     image.SetSpacing(spacing.tolist())
     image.SetDirection((steps / spacing).ravel().tolist())
-    image.SetOrigin(affine[:3, 3].tolist())
+    image.SetOrigin(volume.grid.to_patient([part.start for part in box]).tolist())
     return image
+
+
+def _as_pixels(volume: Volume, box: tuple[slice, slice, slice]) -> NDArray[Any]:
+    slope, intercept = volume.slope[box[0]], volume.intercept[box[0]]
+    if (slope % 1 != 0).any() or (intercept % 1 != 0).any():
+        return volume.rescaled(box).astype(np.float32)
+    whole = volume.voxels[box].astype(np.int32)
+    whole *= slope.astype(np.int32)[:, None, None]
+    whole += intercept.astype(np.int32)[:, None, None]
+    limits = np.iinfo(np.int16)
+    fits = whole.min() >= limits.min and whole.max() <= limits.max
+    return whole.astype(np.int16) if fits else whole

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from osteotrace.volume import HOUNSFIELD, to_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from osteotrace.findings import Finding
@@ -38,9 +40,14 @@ MR_WINDOW_PERCENTILES: Final = (1.0, 99.5)
 FIELD_TO_LENGTH: Final = 3.5
 FIELD_BOUNDS_MM: Final = (40.0, 160.0)
 PIXELS: Final = 640
-INCHES: Final = 7.0
+# The picture is square; words have a strip above and below it, inches.
+PICTURE_INCHES: Final = 7.0
+HEAD_INCHES: Final = 1.0
+FOOT_INCHES: Final = 0.4
 DOTS_PER_INCH: Final = 130
 
+# Where the volume ends; air is black.
+OUTSIDE_COLOUR: Final = "#1b2230"
 FITTED_COLOUR: Final = "#ffd23f"
 DRAWN_COLOUR: Final = "#4cc9f0"
 DOUBT_COLOUR: Final = "#ff8fa3"
@@ -116,7 +123,7 @@ def reslice(volume: Volume, plane: Plane) -> NDArray[np.float64]:
     grid.SetOrigin(corner.tolist())
     outside = -1e30
     picture = SimpleITK.Resample(
-        to_image(volume),
+        to_image(volume, _box_around(volume, plane)),
         grid,
         SimpleITK.Transform(),
         SimpleITK.sitkLinear,
@@ -125,6 +132,21 @@ def reslice(volume: Volume, plane: Plane) -> NDArray[np.float64]:
     )
     values = SimpleITK.GetArrayFromImage(picture)[0]
     return np.where(values > outside / 2, values, np.nan)
+
+
+def _box_around(volume: Volume, plane: Plane) -> tuple[slice, slice, slice]:
+    """Return the part of a volume that a plane's picture can touch."""
+    signs = np.array([(x, y) for x in (-1, 1) for y in (-1, 1)], dtype=np.float64)
+    half = signs * plane.width / 2
+    corners = plane.centre + half[:, :1] * plane.right + half[:, 1:] * plane.down
+    index = volume.grid.to_index(corners)
+    last = np.array(volume.grid.shape) - 1
+    low = np.clip(np.floor(index.min(axis=0)) - 1, 0, last).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0)) + 1, 0, last).astype(int)
+    first, second, third = (
+        slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True)
+    )
+    return first, second, third
 
 
 def caliper_picture(volume: Volume, finding: Finding) -> bytes:
@@ -186,17 +208,19 @@ def _draw(
     window: tuple[float, float],
 ) -> bytes:
     # The figure without pyplot: no global state, no display.
+    from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(INCHES, INCHES), dpi=DOTS_PER_INCH, facecolor="black")
+    height = HEAD_INCHES + PICTURE_INCHES + FOOT_INCHES
+    figure = Figure((PICTURE_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black")
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
+    axes = figure.add_axes((0, FOOT_INCHES / height, 1, PICTURE_INCHES / height))
     axes.set_axis_off()
     half = plane.width / 2
     axes.imshow(
         values,
-        cmap="gray",
+        cmap=colormaps["gray"].with_extremes(bad=OUTSIDE_COLOUR),
         vmin=window[0],
         vmax=window[1],
         extent=(-half, half, half, -half),
@@ -209,7 +233,8 @@ def _draw(
         _draw_fitted(axes, marks.fitted)
     _letters(axes, plane)
     _scale_bar(axes, half)
-    _words(axes, plane, finding)
+    _head(figure, plane, finding)
+    _foot(figure, axes)
     out = io.BytesIO()
     # Without the writer's name the same picture is the same file.
     canvas.print_figure(out, format="png", metadata={"Software": None})
@@ -283,21 +308,45 @@ def _scale_bar(axes: Axes, half: float) -> None:
     )
 
 
-def _words(axes: Axes, plane: Plane, finding: Finding) -> None:
-    def put(x: float, y: float, words: str, **style: Any) -> None:
-        looks: dict[str, Any] = {"color": "white", "fontsize": 10, "va": "top"} | style
-        axes.text(x, y, words, transform=axes.transAxes, path_effects=_halo(), **looks)
-
+def _head(figure: Figure, plane: Plane, finding: Finding) -> None:
     primary = finding.measurements[0]
-    put(0.03, 0.975, text.heading(finding), fontsize=11)
-    put(0.03, 0.94, primary.code.meaning)
+    put = partial(_put, figure)
+    put(0.03, 0.10, text.heading(finding), fontsize=12)
+    put(0.97, 0.10, f"plane of the line, near {plane.name}", ha="right")
+    put(0.03, 0.34, primary.code.meaning)
     if isinstance(primary, Measurement):
         colour = FITTED_COLOUR if primary.accepted else DOUBT_COLOUR
-        put(0.03, 0.908, text.value(primary), color=colour, fontsize=17)
-        doubts = "\n".join(f"doubt: {flag}" for flag in primary.flags)
-        put(0.03, 0.858, doubts, color=DOUBT_COLOUR, fontsize=9)
+        put(0.03, 0.56, text.value(primary), color=colour, fontsize=18)
+        limits = text.interval(primary)
+        put(0.97, 0.34, f"95 % interval {limits} mm" if limits else "", ha="right")
+        doubts = "\n".join(fill(f"doubt: {flag}", 62) for flag in primary.flags)
+        put(0.97, 0.56, doubts, color=DOUBT_COLOUR, fontsize=9, ha="right")
     else:
-        reason = fill(text.value(primary), 70)
-        put(0.03, 0.908, reason, color=DOUBT_COLOUR, fontsize=11)
-    put(0.97, 0.975, f"plane of the line, near {plane.name}", ha="right", fontsize=9)
-    put(0.97, 0.045, f"RESEARCH\n{RESEARCH_USE_SHORT}", ha="right", va="bottom")
+        put(0.03, 0.60, fill(text.value(primary), 80), color=DOUBT_COLOUR, fontsize=11)
+
+
+def _put(figure: Figure, x: float, down: float, words: str, **style: Any) -> None:
+    """Write words in the head, ``down`` inches below the upper border."""
+    looks: dict[str, Any] = {"color": "white", "fontsize": 10, "va": "top"} | style
+    figure.text(x, 1 - down / figure.get_figheight(), words, **looks)
+
+
+def _foot(figure: Figure, axes: Axes) -> None:
+    axes.text(
+        0.97,
+        0.03,
+        "RESEARCH",
+        transform=axes.transAxes,
+        color="white",
+        fontsize=15,
+        fontweight="bold",
+        ha="right",
+        va="bottom",
+        path_effects=_halo(),
+    )
+    y = 0.5 * FOOT_INCHES / figure.get_figheight()
+    words = "circles: points as drawn; barred line: fitted edges"
+    figure.text(0.03, y, words, color="#b0b0b0", fontsize=9, va="center")
+    figure.text(
+        0.97, y, RESEARCH_USE_SHORT, color="white", fontsize=9, va="center", ha="right"
+    )

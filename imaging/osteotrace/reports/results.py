@@ -14,6 +14,7 @@ import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
@@ -130,9 +131,8 @@ def _study(
 
     record = folder / RECORD
     record.write_bytes(to_json(assessment))
-    structured = sr.write(
-        assessment, images, folder, sop_instance_uid=assessment.assessment_uid
-    )
+    now = datetime.fromisoformat(assessment.recorded)
+    structured = sr.write(assessment, images, folder, now=now)
     return [record, structured, *_pictures(assessment, volumes, folder)]
 
 

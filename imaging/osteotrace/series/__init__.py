@@ -67,12 +67,18 @@ def scan(path: str | os.PathLike[str]) -> Catalogue:
         if isinstance(header, SkippedFile):
             skipped.append(header)
         else:
-            found[header.identity.series_uid].append(header)
+            found[_series_key(header)].append(header)
     if not found:
         raise _nothing_found(root, skipped)
     series = [series_of(members) for members in found.values()]
     series.sort(key=lambda s: (s.identity.date, s.identity.study_uid))
     return Catalogue(root=root, series=tuple(series), skipped=tuple(skipped))
+
+
+def _series_key(header: Header) -> str:
+    """Return what the images of one series share; UIDs may have been blanked out."""
+    place = f"{header.instance.path.parent} {header.instance.frame_of_reference_uid}"
+    return header.identity.series_uid or place
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -34,7 +34,6 @@ _HEADER: Final = [
 class Header:
     identity: SeriesIdentity
     instance: Instance
-    has_pixels: bool
 
 
 def read_header(file: Path) -> Header | SkippedFile:
@@ -54,11 +53,15 @@ def read_header(file: Path) -> Header | SkippedFile:
             # One megabyte of it can inflate to gigabytes, pixels left out or not.
             return SkippedFile(file, "a deflated DICOM file, which is not read", True)
         header = dcmread(file, stop_before_pixels=True, specific_tags=list(_HEADER))
-        if "SOPInstanceUID" not in header or "SeriesInstanceUID" not in header:
+        # Some files carry these two in the file meta information alone.
+        for keyword in ("SOPInstanceUID", "SOPClassUID"):
+            if not header.get(keyword):
+                setattr(header, keyword, meta.get(f"MediaStorage{keyword}") or "")
+        if not header.SOPInstanceUID or "SeriesInstanceUID" not in header:
             reason = "a DICOM file without SOP or Series Instance UID"
             return SkippedFile(file, reason, True)
         # Values are parsed on access: damage shows here.
-        return Header(_identity(header), _instance(file, header), "Rows" in header)
+        return Header(_identity(header), _instance(file, header))
     except OSError as problem:
         reason = f"a file that cannot be read ({problem.strerror})"
         return SkippedFile(file, reason, True)
@@ -74,7 +77,7 @@ def _identity(header: Dataset) -> SeriesIdentity:
     patient_id = str(header.get("PatientID") or "")
     return SeriesIdentity(
         study_uid=str(header.get("StudyInstanceUID") or ""),
-        series_uid=str(header.SeriesInstanceUID),
+        series_uid=str(header.get("SeriesInstanceUID") or ""),
         modality=str(header.get("Modality") or ""),
         description=str(header.get("SeriesDescription") or ""),
         date=f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) >= 8 else date,

@@ -41,23 +41,22 @@ ENHANCED_SOP_CLASSES: Final = frozenset(
 
 def series_of(members: list[Header]) -> Series:
     identity = members[0].identity
-    notes = []
+    notes = [] if identity.series_uid else ["no Series Instance UID: no DICOM SR"]
     groups: list[list[Instance]] = []
-    seen: set[str] = set()
+    seen: dict[str, Instance] = {}
     for member in members:
         instance = member.instance
-        if instance.sop_instance_uid in seen:
+        known = seen.setdefault(instance.sop_instance_uid, instance)
+        if known is not instance and known.position == instance.position:
             notes.append("the same SOP instance lies there twice; one copy is used")
             continue
-        seen.add(instance.sop_instance_uid)
+        if known is not instance:
+            notes.append("different images carry one SOP Instance UID")
         _put(instance, groups)
     if any(m.instance.sop_class_uid in ENHANCED_SOP_CLASSES for m in members):
         notes.append("enhanced multi-frame images are listed, not yet read")
     groups.sort(key=lambda g: min(i.number for i in g))
-    volumes = tuple(
-        _volume(k, identity, group, has_pixels=members[0].has_pixels)
-        for k, group in enumerate(groups)
-    )
+    volumes = tuple(_volume(k, identity, group) for k, group in enumerate(groups))
     return Series(identity=identity, volumes=volumes, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -92,11 +91,9 @@ def _parallel(one: Instance, other: Instance) -> bool:
     return bool(np.abs(step).max() <= COSINE_TOLERANCE)
 
 
-def _volume(
-    k: int, identity: SeriesIdentity, group: list[Instance], *, has_pixels: bool
-) -> VolumeHeader:
+def _volume(k: int, identity: SeriesIdentity, group: list[Instance]) -> VolumeHeader:
     verdicts: tuple[str, ...]
-    refused = _no_stack(identity, group, has_pixels=has_pixels)
+    refused = _no_stack(identity, group)
     if refused:
         ordered, grid, verdicts = group, None, (refused,)
     else:
@@ -111,14 +108,16 @@ def _volume(
     )
 
 
-def _no_stack(
-    identity: SeriesIdentity, group: list[Instance], *, has_pixels: bool
-) -> str:
+def _no_stack(identity: SeriesIdentity, group: list[Instance]) -> str:
     """Return the verdict that rules a stack out, or an empty string."""
     first = group[0]
     if identity.modality in PROJECTION_MODALITIES:
         return "projection"
-    if not has_pixels or identity.modality not in MEASURED_MODALITIES:
+    if (
+        not first.rows
+        or not first.columns
+        or identity.modality not in MEASURED_MODALITIES
+    ):
         return "not_an_image"
     if any(i.sop_class_uid in ENHANCED_SOP_CLASSES for i in group):
         return "unreadable"

@@ -1,0 +1,165 @@
+"""Indices (slice, row, column) and patient LPS mm are the same place, either way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.fixtures.synthetic import OBLIQUE_COLUMN, OBLIQUE_ROW
+
+from osteotrace import geometry
+from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import Grid
+
+ORIGIN = np.array([-30.0, -12.5, 41.0])
+NORMAL = np.cross(OBLIQUE_ROW, OBLIQUE_COLUMN)
+
+
+def grid(**changes: Any) -> Grid:
+    heights = changes.pop("heights", [0.0, 0.6, 1.2, 1.8])
+    shear = changes.pop("shear", 0.0)
+    steps = np.array(heights)[:, None] * (NORMAL + shear * np.array(OBLIQUE_COLUMN))
+    parts: dict[str, Any] = {
+        "row_direction": OBLIQUE_ROW,
+        "column_direction": OBLIQUE_COLUMN,
+        "pixel_spacing": (0.45, 0.4),
+        "origins": ORIGIN + steps,
+        "rows": 6,
+        "columns": 7,
+    }
+    return Grid(**parts | changes)
+
+
+def test_index_zero_is_the_image_position_of_the_first_slice() -> None:
+    assert grid().to_patient([0, 0, 0]) == pytest.approx(ORIGIN)
+
+
+def test_a_column_step_follows_the_first_three_cosines_by_the_second_spacing() -> None:
+    step = grid().to_patient([0, 0, 1]) - ORIGIN
+    assert step == pytest.approx(0.4 * np.array(OBLIQUE_ROW))
+
+
+def test_a_row_step_follows_the_last_three_cosines_by_the_first_spacing() -> None:
+    step = grid().to_patient([0, 1, 0]) - ORIGIN
+    assert step == pytest.approx(0.45 * np.array(OBLIQUE_COLUMN))
+
+
+def test_a_slice_step_follows_the_origins_not_a_thickness() -> None:
+    sheared = grid(shear=0.25)
+    step = sheared.to_patient([2, 0, 0]) - ORIGIN
+    assert step == pytest.approx(1.2 * (NORMAL + 0.25 * np.array(OBLIQUE_COLUMN)))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        grid(),
+        grid(shear=0.25),
+        grid(heights=[0.0, 0.6, 1.9, 2.5], shear=-0.1),
+        grid(heights=[0.3]),
+    ],
+    ids=["regular", "tilted", "uneven and tilted", "single slice"],
+)
+def test_to_index_undoes_to_patient_inside_and_outside(made: Grid) -> None:
+    index = np.random.default_rng(3).uniform(-3, 9, (200, 3))
+    assert made.to_index(made.to_patient(index)) == pytest.approx(index, abs=1e-9)
+
+
+def test_the_affine_agrees_with_to_patient_on_a_tilted_stack() -> None:
+    tilted = grid(shear=0.25)
+    index = np.array([2.0, 3.0, 5.0])
+    assert (tilted.affine() @ [*index, 1])[:3] == pytest.approx(tilted.to_patient(index))
+
+
+def test_unevenly_spaced_slices_have_no_affine() -> None:
+    with pytest.raises(OsteotraceError, match="unevenly spaced"):
+        grid(heights=[0.0, 0.6, 1.9, 2.5]).affine()
+
+
+def test_contains_reaches_half_a_voxel_beyond_the_outermost_centres() -> None:
+    made = grid()
+    inside = made.to_patient([[-0.49, -0.49, -0.49], [3.49, 5.49, 6.49]])
+    outside = made.to_patient([[-0.51, 0, 0], [0, 5.51, 0], [0, 0, 6.51]])
+    assert made.contains(inside).all()
+    assert not made.contains(outside).any()
+
+
+def test_the_tilt_is_signed_about_the_row_direction() -> None:
+    assert grid(shear=0.25).tilt_deg == pytest.approx(np.degrees(np.arctan(0.25)))
+    assert grid(shear=-0.25).tilt_deg == pytest.approx(-np.degrees(np.arctan(0.25)))
+    assert grid().tilt_deg == pytest.approx(0.0, abs=1e-9)
+
+
+def test_spacing_is_slice_row_column_and_unknown_across_a_single_slice() -> None:
+    assert grid().spacing == pytest.approx([0.6, 0.45, 0.4])
+    assert np.isnan(grid(heights=[0.0]).spacing[0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"heights": [0.0, 0.6, 0.6]},
+        {"heights": [0.6, 0.0]},
+        {"row_direction": (1.0, 0.0, 0.1)},
+        {"pixel_spacing": (0.45, 0.0)},
+        {"pixel_spacing": (0.45, np.nan)},
+        {"rows": 0},
+    ],
+)
+def test_a_grid_that_is_none_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"orthonormal|finite|positive|ascend"):
+        grid(**changes)
+
+
+def test_a_grid_cannot_be_changed_through_the_arrays_it_was_made_from() -> None:
+    spacing = np.array([0.45, 0.4])
+    made = grid(pixel_spacing=spacing)
+    spacing[0] = 9.0
+    assert made.pixel_spacing[0] == 0.45
+    with pytest.raises(ValueError, match="read-only"):
+        made.origins[0, 0] = 1.0
+
+
+def test_a_stored_point_is_what_float32_holds() -> None:
+    stored = geometry.as_stored((0.1, -250.123456789, 1e-3))
+    assert stored == tuple(float(np.float32(x)) for x in (0.1, -250.123456789, 1e-3))
+    assert geometry.as_stored(stored) == stored
+
+
+def test_distance_and_angle_are_those_of_space() -> None:
+    assert geometry.distance((1, 2, 3), (3, 5, 9)) == pytest.approx(7.0)
+    assert geometry.angle_deg((1, 0, 0), (1, 1e-9, 0)) == pytest.approx(5.73e-8, rel=1e-3)
+    assert geometry.angle_deg((0, 2, 0), (0, -1, 0)) == pytest.approx(180.0)
+
+
+def test_a_vector_without_length_has_no_direction() -> None:
+    with pytest.raises(ValueError, match="no direction"):
+        geometry.unit_vector((0, 0, 0))
+
+
+@pytest.mark.parametrize("towards", [(0, 0, 1), (1, 2, 2), (2, 4, 4.0000001)])
+def test_an_orthogonal_pair_completes_a_right_handed_frame(
+    towards: tuple[float, ...],
+) -> None:
+    first = np.array([1, 2, 2]) / 3
+    second, third = geometry.orthogonal_pair(first, towards=towards)
+    frame = np.stack([first, second, third])
+    assert frame @ frame.T == pytest.approx(np.eye(3), abs=1e-9)
+    assert np.linalg.det(frame) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("direction", "letters"),
+    [
+        ((1, 0, 0), "L"),
+        ((0, -1, 0), "A"),
+        ((0, 0, -1), "I"),
+        ((-0.2, 0.5, 0.8), "SP"),
+        ((-0.3, 0.5, 0.8), "SPR"),
+    ],
+)
+def test_directions_are_named_by_patient_letters_strongest_first(
+    direction: tuple[float, ...], letters: str
+) -> None:
+    assert geometry.patient_letters(direction) == letters
