@@ -1,0 +1,157 @@
+"""A protocol is checked when it is read; what is wrong has a file, a line and a key."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from osteotrace import protocol
+from osteotrace.errors import OsteotraceError
+from osteotrace.series import SeriesIdentity
+
+GOOD = """\
+name = "jaw"
+description = "one gap"
+
+[[caliper]]
+label = "PAL-1"
+kind = "palatal_bony_defect"
+site = "hard_palate"
+quantity = "palatal_gap_ap"
+modality = "CT"
+series = "*BONE*"
+frame_of_reference_uid = "1.2.3"
+start = [1.0, -20, 4.5]
+end = [1.0, -8.0, 4.5]
+"""
+
+
+def parsed(text: str) -> protocol.Protocol:
+    return protocol.parse(text.encode(), Path("jaw.toml"))
+
+
+def refused(text: str) -> OsteotraceError:
+    with pytest.raises(OsteotraceError) as caught:
+        parsed(text)
+    return caught.value
+
+
+def test_a_good_protocol_is_read_whole() -> None:
+    read = parsed(GOOD)
+    (entry,) = read.calipers
+    assert (read.name, read.description) == ("jaw", "one gap")
+    assert entry.label == "PAL-1"
+    assert entry.start == (1.0, -20.0, 4.5)
+    assert entry.snap
+    assert read.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
+
+
+def test_a_file_and_its_text_give_the_same_protocol(tmp_path: Path) -> None:
+    file = tmp_path / "jaw.toml"
+    file.write_text(GOOD)
+    assert protocol.read(file) == parsed(GOOD)
+
+
+def identity(modality: str, description: str) -> SeriesIdentity:
+    return SeriesIdentity(
+        study_uid="1",
+        series_uid="2",
+        modality=modality,
+        description=description,
+        date="",
+        patient="P-X",
+        patient_id="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("modality", "description", "fits"),
+    [
+        ("CT", "Jaw bone 0.6", True),
+        ("CT", "Jaw soft", False),
+        ("MR", "Jaw bone 0.6", False),
+    ],
+)
+def test_a_series_fits_by_modality_and_description(
+    modality: str, description: str, fits: bool
+) -> None:
+    assert parsed(GOOD).calipers[0].fits(identity(modality, description)) is fits
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "key"),
+    [
+        ("start = [1.0, -20, 4.5]", 'start = [1.0, "x", 4.5]', 12, "start"),
+        ("start = [1.0, -20, 4.5]", "start = [1.0, -20]", 12, "start"),
+        ("start = [1.0, -20, 4.5]", "start = [1.0, nan, 4.5]", 12, "start"),
+        ("end = [1.0, -8.0, 4.5]", "end = [1.0, -20.0, 4.5]", 13, "end"),
+        ('kind = "palatal_bony_defect"', 'kind = "hole"', 6, "kind"),
+        ('site = "hard_palate"', 'site = "nose"', 7, "site"),
+        ('quantity = "palatal_gap_ap"', 'quantity = "gap"', 8, "quantity"),
+        ('modality = "CT"', 'modality = ""', 9, "modality"),
+        ('series = "*BONE*"', 'seires = "*BONE*"', 10, "seires"),
+        ('uid = "1.2.3"', 'uid = "../etc"', 11, "frame_of_reference_uid"),
+        ('uid = "1.2.3"', 'uid = "1.2.03"', 11, "frame_of_reference_uid"),
+        ('label = "PAL-1"', "label = 1", 5, "label"),
+        ('label = "PAL-1"\n', "", 4, "label"),
+        ('name = "jaw"', "name = 3", 1, "name"),
+        ('kind = "p', 'laterality = "middle"\nkind = "p', 6, "laterality"),
+    ],
+)
+def test_what_is_wrong_is_named_by_file_line_and_key(
+    right: str, wrong: str, line: int, key: str
+) -> None:
+    assert right in GOOD
+    error = refused(GOOD.replace(right, wrong))
+    assert error.where == f"jaw.toml, line {line}"
+    assert repr(key) in error.advice
+    assert error.usage
+
+
+def test_the_second_of_two_equal_labels_is_named() -> None:
+    error = refused(GOOD + GOOD[GOOD.index("[[caliper]]") :])
+    assert error.found == "the label 'PAL-1' more than once"
+    assert error.where == "jaw.toml, line 15"
+
+
+def test_a_mistake_in_the_second_entry_is_found_there() -> None:
+    second = GOOD[GOOD.index("[[caliper]]") :].replace("PAL-1", "PAL-2")
+    error = refused(GOOD + second.replace("hard_palate", "nose"))
+    assert error.where == "jaw.toml, line 17"
+
+
+def test_text_that_is_not_toml_is_refused_with_its_line() -> None:
+    error = refused(GOOD.replace("start = [", "start = "))
+    assert "line 12" in error.found
+
+
+@pytest.mark.parametrize("text", ["", 'name = "jaw"\ncaliper = []\n'])
+def test_a_protocol_without_entries_is_refused(text: str) -> None:
+    assert refused(text).usage
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(OsteotraceError, match="not TOML"):
+        protocol.parse(b"\xff\xfe", Path("jaw.toml"))
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(OsteotraceError) as caught:
+        protocol.read("sample_maxila")
+    assert caught.value.usage
+    for name in protocol.names():
+        assert name in caught.value.expected
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "huge.toml"
+    file.write_bytes(b"#" * (protocol.MAX_BYTES + 1))
+    with pytest.raises(OsteotraceError, match="over 1 MB"):
+        protocol.read(file)
+
+
+@pytest.mark.parametrize("name", protocol.names())
+def test_every_protocol_that_comes_with_osteotrace_is_good(name: str) -> None:
+    assert protocol.read(name).name == name
