@@ -4,5 +4,6 @@ pytest_plugins = [
     "tests.fixtures.command_line",
     "tests.fixtures.real_scans",
     "tests.fixtures.small_study",
+    "tests.fixtures.small_protocol",
     "tests.fixtures.synthetic",
 ]

@@ -18,6 +18,7 @@ from osteotrace.cli import output
 from osteotrace.cli.options import Json
 from osteotrace.errors import OsteotraceError
 
+VIEWER_MODULE = "osteotrace_napari"
 VIEWER_EXTRA = 'pip install "osteotrace[napari]"'
 
 # Programs that are useful beside osteotrace: what each does, and its Debian package.
@@ -70,7 +71,7 @@ def open_viewer(
                 expected="napari and a display to open a window on",
                 advice=check.advice,
             )
-    command = [sys.executable, "-m", "osteotrace_napari"]
+    command = [sys.executable, "-m", VIEWER_MODULE]
     if path is not None:
         command.append(str(path.resolve()))
     with subprocess.Popen(command) as viewer:

@@ -60,7 +60,8 @@ def doubts(reading: Reading) -> list[str]:
     """Return what speaks against a value, or why it is missing."""
     if not isinstance(reading, Measurement):
         return [reading.reason]
-    return list(reading.flags)
+    why = reading.uncertainty_reason
+    return [*reading.flags, *([f"no uncertainty: {why}"] if why else [])]
 
 
 def lines(reading: Reading) -> list[str]:
@@ -70,6 +71,4 @@ def lines(reading: Reading) -> list[str]:
         return [first]
     if interval(reading):
         first += f" (95 % interval {interval(reading)})"
-    if reading.uncertainty is None:
-        first += f" (no uncertainty: {reading.uncertainty_reason})"
-    return [first, *(f"  doubt: {flag}" for flag in reading.flags)]
+    return [first, *(f"  {doubt}" for doubt in doubts(reading))]

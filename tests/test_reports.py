@@ -1,0 +1,354 @@
+"""What people get to read: tables, text, markups, a picture, and the result folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pytest
+from tests.fixtures.small_protocol import TEXT
+
+import osteotrace as ot
+from osteotrace import findings, protocol
+from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
+from osteotrace.errors import OsteotraceError
+from osteotrace.reports import figures, markups, results, tables, text, whole
+
+if TYPE_CHECKING:
+    from osteotrace.findings import Assessment, Finding
+    from osteotrace.geometry import Array
+
+
+@pytest.fixture(scope="module")
+def assessment(small_study: Path) -> Assessment:
+    """The small study's reading: a fitted gap on CT, one as drawn on MR."""
+    return ot.measure(small_study, protocol.parse(TEXT.encode(), Path("small.toml")))
+
+
+def with_note(assessment: Assessment, **changes: Any) -> Assessment:
+    first = msgspec.structs.replace(assessment.findings[0], **changes)
+    return msgspec.structs.replace(assessment, findings=(first,))
+
+
+def cells(table: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table, newline="")))
+
+
+# Tables
+
+
+def test_the_table_has_a_row_for_every_measurement(assessment: Assessment) -> None:
+    rows = cells(tables.to_csv(tables.rows(assessment)))
+    count = sum(len(finding.measurements) for finding in assessment.findings)
+    assert len(rows) == count == 6
+    assert [row["primary"] for row in rows].count("true") == 2
+
+
+def test_numbers_in_the_table_keep_every_bit(assessment: Assessment) -> None:
+    first = cells(tables.to_csv(tables.rows(assessment)))[0]
+    primary = assessment.findings[0].measurements[0]
+    assert isinstance(primary, ot.Measurement)
+    assert primary.interval95 is not None
+    assert float(first["value"]) == primary.value
+    assert float(first["u"]) == primary.uncertainty
+    assert float(first["interval95_low"]) == primary.interval95[0]
+    points = [
+        tuple(map(float, point.strip("()").split()))
+        for point in first["points_lps_mm"].split(") (")
+    ]
+    assert tuple(points) == assessment.findings[0].regions[0].points
+
+
+def test_a_row_says_whose_value_it_is_and_how_it_came_about(
+    assessment: Assessment,
+) -> None:
+    first = cells(tables.to_csv(tables.rows(assessment)))[0]
+    finding = assessment.findings[0]
+    assert first["patient"] == assessment.patient
+    assert first["series_uid"] == assessment.series[0].series_uid
+    assert first["frame_of_reference_uid"] == finding.regions[0].frame_of_reference_uid
+    assert (first["quantity"], first["code"]) == ("palatal_gap_ap", "M-GAPAP")
+    assert (first["method"], first["unit"]) == ("osteotrace caliper", "mm")
+    assert (first["status"], first["flags"], first["reason"]) == ("accepted", "", "")
+    assert first["n_sources"] == str(len(finding.measurements[0].sources))
+    assert first["statement"] == RESEARCH_USE_SHORT
+
+
+def test_what_was_not_measured_is_a_row_with_its_reason(
+    assessment: Assessment,
+) -> None:
+    primary = assessment.findings[0].measurements[0]
+    refused = ot.NotMeasured(
+        name=primary.name, code=primary.code, reason="no wall", method=primary.method
+    )
+    made = with_note(assessment, measurements=(refused,))
+    (row,) = cells(tables.to_csv(tables.rows(made)))
+    assert (row["status"], row["reason"], row["value"]) == ("not_measured", "no wall", "")
+
+
+def test_a_flagged_value_is_marked_with_its_flags(assessment: Assessment) -> None:
+    primary = msgspec.structs.replace(
+        assessment.findings[0].measurements[0], flags=("thin wall", "rival edge")
+    )
+    made = with_note(assessment, measurements=(primary,))
+    (row,) = cells(tables.to_csv(tables.rows(made)))
+    assert (row["status"], row["flags"]) == ("flagged", "thin wall; rival edge")
+
+
+def test_a_failed_study_is_a_row() -> None:
+    error = OsteotraceError("a tilt", expected="none", advice="choose another")
+    (row,) = cells(tables.to_csv([tables.failure_row("1.2", "P-X", error)]))
+    assert (row["status"], row["study_uid"]) == ("failed", "1.2")
+    assert row["reason"] == "found a tilt; expected none; choose another"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_free_text_never_becomes_a_formula(assessment: Assessment, start: str) -> None:
+    made = with_note(assessment, label=f"{start}HYPERLINK(0)")
+    label = cells(tables.to_csv(tables.rows(made)))[0]["label"]
+    assert label == f"'{start}HYPERLINK(0)"
+
+
+def test_no_cell_of_ours_starts_a_formula_but_numbers(assessment: Assessment) -> None:
+    for row in cells(tables.to_csv(tables.rows(assessment))):
+        for column, cell in row.items():
+            if cell.startswith(("=", "+", "-", "@")):
+                float(cell)
+                assert column in {"value", "u", "interval95_low", "interval95_high"}
+
+
+def test_commas_quotes_and_line_breaks_stay_in_their_cell(
+    assessment: Assessment,
+) -> None:
+    made = with_note(assessment, label='a, "b"\nc')
+    assert cells(tables.to_csv(tables.rows(made)))[0]["label"] == 'a, "b"\nc'
+
+
+def test_a_data_frame_has_the_rows_of_the_table(assessment: Assessment) -> None:
+    frame = tables.frame([assessment, assessment])
+    assert list(frame.columns) == list(tables.COLUMNS)
+    assert len(frame) == 12
+    assert frame["value"][0] == tables.rows(assessment)[0]["value"]
+
+
+# Text and markups
+
+
+def test_the_text_has_each_value_with_its_interval_and_the_statement(
+    assessment: Assessment,
+) -> None:
+    words = text.report(assessment)
+    assert "PAL-1: Palatal bony defect, Hard palate structure" in words
+    assert "Palatal gap, antero-posterior: 12.00 ± 0.01 mm (95 % interval 11.97" in words
+    assert "no uncertainty: the points are as drawn" in words
+    assert words.rstrip().endswith(RESEARCH_USE_STATEMENT)
+
+
+def test_slicer_markups_are_lines_in_lps_mm(assessment: Assessment) -> None:
+    document = json.loads(markups.to_markups(assessment))
+    regions = [region for finding in assessment.findings for region in finding.regions]
+    assert len(document["markups"]) == len(regions)
+    for markup, region in zip(document["markups"], regions, strict=True):
+        assert markup["type"] == "Line"
+        assert (markup["coordinateSystem"], markup["coordinateUnits"]) == ("LPS", "mm")
+        positions = [tuple(point["position"]) for point in markup["controlPoints"]]
+        assert tuple(positions) == region.points
+        assert RESEARCH_USE_SHORT in markup["description"]
+
+
+# The picture
+
+
+def in_plane(plane: figures.Plane, point: Array) -> float:
+    return float((point - plane.centre) @ plane.normal)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        ((0, 0, 0), (0, 12, 0), "sagittal"),
+        ((3, 0, 0), (-2, 12, 4), "sagittal"),
+        ((0, 0, 0), (0.5, 0.2, 30), "sagittal"),
+        ((0, 0, 0), (12, 1, 1), "axial"),
+        ((0, 0, 0), (-12, 0, 0), "axial"),
+    ],
+)
+def test_the_picture_holds_the_line_in_the_nearest_standard_plane(
+    start: tuple[float, ...], end: tuple[float, ...], name: str
+) -> None:
+    plane = figures.caliper_plane(start, end)
+    assert plane.name == name
+    for point in (start, end):
+        assert in_plane(plane, np.array(point)) == pytest.approx(0, abs=1e-9)
+    frame = np.stack([plane.right, plane.down])
+    assert frame @ frame.T == pytest.approx(np.eye(2), abs=1e-9)
+
+
+def test_a_sagittal_picture_has_anterior_left_and_superior_up() -> None:
+    plane = figures.caliper_plane((0, 0, 0), (1, 12, 2))
+    assert plane.right @ (0, 1, 0) > 0.9
+    assert plane.down @ (0, 0, -1) > 0.9
+
+
+def test_an_axial_picture_has_right_left_and_anterior_up() -> None:
+    plane = figures.caliper_plane((0, 0, 0), (-12, 1, 2))
+    assert plane.right @ (1, 0, 0) > 0.9
+    assert plane.down @ (0, 1, 0) > 0.9
+
+
+def test_the_picture_shows_the_gap_where_the_caliper_says(small_study: Path) -> None:
+    volume = ot.load(small_study / "ct")
+    plane = figures.caliper_plane((0.0, -6.25, 0.0), (0.0, 5.75, 0.0))
+    values = figures.reslice(volume, plane)
+    middle = values[figures.PIXELS // 2]
+    bright = np.flatnonzero(middle > 620)
+    step = plane.width / figures.PIXELS
+    inner = np.diff(bright).max() * step
+    assert inner == pytest.approx(12.0, abs=0.3)
+    assert np.isnan(values[0, 0])
+
+
+def test_the_picture_is_a_png_and_the_same_each_time(
+    small_study: Path, assessment: Assessment
+) -> None:
+    volume = ot.load(small_study / "ct")
+    first, second = (
+        figures.caliper_picture(volume, assessment.findings[0]) for _ in range(2)
+    )
+    assert first.startswith(b"\x89PNG")
+    assert first == second
+
+
+def words_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gathers every text that matplotlib is given to draw."""
+    from matplotlib.text import Text
+
+    written: list[str] = []
+    set_text = Text.set_text
+
+    def note(self: Text, words: str) -> None:
+        written.append(words)
+        set_text(self, words)
+
+    monkeypatch.setattr(Text, "set_text", note)
+    return written
+
+
+def test_the_picture_carries_value_letters_scale_and_research_mark(
+    small_study: Path, assessment: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = words_of(monkeypatch)
+    figures.caliper_picture(ot.load(small_study / "ct"), assessment.findings[0])
+    assert {"A", "P", "S", "I", "10 mm", "RESEARCH", RESEARCH_USE_SHORT} <= set(written)
+    assert "12.00 ± 0.01 mm" in written
+
+
+def test_a_finding_of_another_frame_is_not_drawn(
+    small_study: Path, assessment: Assessment
+) -> None:
+    with pytest.raises(OsteotraceError, match="frame of reference"):
+        figures.caliper_picture(ot.load(small_study / "mr"), assessment.findings[0])
+
+
+# Files and folders
+
+
+def test_a_new_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "a.txt"
+
+    def stop_half_way() -> None:
+        with whole.new_file(place) as draft:
+            draft.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stop_half_way()
+    assert list(tmp_path.iterdir()) == []
+    whole.write_new(place, b"all")
+    assert place.read_bytes() == b"all"
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_a_file_that_exists_is_never_replaced(tmp_path: Path) -> None:
+    place = tmp_path / "a.txt"
+    place.write_text("old")
+    with pytest.raises(OsteotraceError, match="ever overwritten"):
+        whole.write_new(place, b"new")
+    assert place.read_text() == "old"
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced_either(tmp_path: Path) -> None:
+    place = tmp_path / "a.txt"
+
+    def come_second() -> None:
+        with whole.new_file(place) as draft:
+            draft.write_text("mine")
+            place.write_text("theirs")
+
+    with pytest.raises(OsteotraceError, match="a file that exists"):
+        come_second()
+    assert place.read_text() == "theirs"
+
+
+def test_a_folder_may_be_absent_or_empty_but_not_full(tmp_path: Path) -> None:
+    for name in ("absent", "empty"):
+        place = tmp_path / name
+        if name == "empty":
+            place.mkdir()
+        with whole.new_folder(place) as draft:
+            (draft / "a").touch()
+        assert [file.name for file in place.iterdir()] == ["a"]
+    with pytest.raises(OsteotraceError, match="not empty"), whole.new_folder(place):
+        pass
+
+
+def fill(folder: Path, assessment: Assessment, study: Path) -> list[Path]:
+    volumes = [ot.load(study / "ct"), ot.load(study / "mr")]
+    with results.result_folder(folder) as made:
+        return made.add(assessment, volumes, ot.scan(study))
+
+
+def test_the_result_folder_holds_records_pictures_and_the_table(
+    tmp_path: Path, assessment: Assessment, small_study: Path
+) -> None:
+    files = fill(tmp_path / "out", assessment, small_study)
+    names = [file.name for file in files]
+    assert names[0] == "assessment.json"
+    assert names[1] == f"{assessment.assessment_uid}.dcm"
+    assert names[2:] == ["caliper_1_PAL-1.png", "caliper_2_SOFT-1.png"]
+    assert all(file.is_file() for file in files)
+    assert findings.from_json(files[0].read_bytes(), findings.Assessment) == assessment
+    assert ot.read(files[1]) == assessment
+    table = (tmp_path / "out" / "measurements.csv").read_bytes().decode()
+    assert table == tables.to_csv(tables.rows(assessment))
+    assert RESEARCH_USE_STATEMENT in (tmp_path / "out" / "README.txt").read_text()
+
+
+def test_a_study_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path,
+    assessment: Assessment,
+    small_study: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise OsteotraceError("a fault", expected="none", advice="report it")
+
+    monkeypatch.setattr(figures, "caliper_picture", fail)
+    with pytest.raises(OsteotraceError, match="a fault"):
+        fill(tmp_path / "out", assessment, small_study)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hostile_label_stays_inside_its_folder(
+    tmp_path: Path, assessment: Assessment, small_study: Path
+) -> None:
+    finding: Finding = assessment.findings[0]
+    made = with_note(assessment, label="../../x", measurements=finding.measurements)
+    *_, picture = fill(tmp_path / "out", made, small_study)
+    assert picture.name == "caliper_1_-x.png"
+    assert picture.parent.parent == tmp_path / "out"
