@@ -1,0 +1,167 @@
+"""Grey-value profiles along bundles of parallel lines through a volume.
+
+SimpleITK interpolates linearly on an oriented grid laid over the voxels; what comes
+back is a plain array. Nothing here looks for edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from osteotrace.geometry import orthogonal_pair, unit_vector
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from osteotrace.geometry import Array
+    from osteotrace.volume import Volume
+
+# Voxels kept around a window so that linear interpolation has its neighbours.
+PADDING_VOXELS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Line:
+    """A directed line with its lateral frame.
+
+    Parameters
+    ----------
+    start : (3,) float64
+        LPS mm, where t is zero.
+    direction, u, v : (3,) float64
+        Right-handed orthonormal frame, LPS; t runs along ``direction``.
+    """
+
+    start: Array
+    direction: Array
+    u: Array
+    v: Array
+
+    def point(self, t: float) -> Array:
+        """Return the LPS mm point at t mm."""
+        return np.asarray(self.start + t * self.direction)
+
+
+def line_between(start: ArrayLike, end: ArrayLike, *, towards: ArrayLike) -> Line:
+    """Return the line from one LPS mm point to another, u leaning towards a vector."""
+    a = np.asarray(start, dtype=np.float64)
+    direction = unit_vector(np.asarray(end, dtype=np.float64) - a)
+    u, v = orthogonal_pair(direction, towards=towards)
+    return Line(start=a, direction=direction, u=u, v=v)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bundle:
+    """Samples of a bundle of parallel lines.
+
+    Parameters
+    ----------
+    values : (lines, samples) float64
+        In the rescaled unit of the volume.
+    t : (samples,) float64
+        mm along the line.
+    u, v : (lines,) float64
+        mm across it.
+    """
+
+    values: Array
+    t: Array
+    u: Array
+    v: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean profile over the lines, (samples,)."""
+        return np.asarray(self.values.mean(axis=0))
+
+    def between(self, low: float, high: float) -> Bundle:
+        """Return the samples with low <= t <= high."""
+        keep = (self.t >= low) & (self.t <= high)
+        return Bundle(values=self.values[:, keep], t=self.t[keep], u=self.u, v=self.v)
+
+
+class Sampler:
+    """A window of a volume, ready to be interpolated.
+
+    Parameters
+    ----------
+    volume : Volume
+        Its grid must be even (`Grid.affine`).
+    points : (n, 3) array
+        LPS mm; the window holds all of them.
+    margin : float
+        mm kept around them.
+    """
+
+    def __init__(self, volume: Volume, points: ArrayLike, margin: float) -> None:
+        import SimpleITK as sitk
+
+        grid = volume.grid
+        reach = margin / grid.spacing + PADDING_VOXELS
+        index = grid.to_index(points).reshape(-1, 3)
+        last = np.array(grid.shape) - 1
+        low = np.clip(np.floor(index.min(axis=0) - reach), 0, last).astype(int)
+        high = np.clip(np.ceil(index.max(axis=0) + reach), 0, last).astype(int)
+        box = (
+            slice(low[0], high[0] + 1),
+            slice(low[1], high[1] + 1),
+            slice(low[2], high[2] + 1),
+        )
+        self._image: Any = sitk.GetImageFromArray(volume.rescaled(box))
+        to_index = np.linalg.inv(grid.affine())
+        # SimpleITK counts (column, row, slice): rows of the matrix are reversed.
+        self._rotation = to_index[2::-1, :3]
+        self._offset = to_index[2::-1, 3] - low[::-1]
+
+    def bundle(
+        self, line: Line, t: tuple[float, float], step: float, half_width: float, lines: int
+    ) -> Bundle:
+        """Sample a square bundle of lines.
+
+        Parameters
+        ----------
+        line : Line
+            Its middle.
+        t : (low, high)
+            mm along the line.
+        step : float
+            mm between samples.
+        half_width : float
+            mm from the middle to the outermost line.
+        lines : int
+            Lines a side; ``lines`` squared in all.
+
+        Returns
+        -------
+        Bundle
+            Without the samples that lie outside the volume; empty where a line leaves
+            it in between.
+        """
+        import SimpleITK as sitk
+
+        count = round((t[1] - t[0]) / step) + 1
+        across = 2 * half_width / (lines - 1)
+        corner = line.point(t[0]) - half_width * (line.u + line.v)
+        axes = np.stack([line.direction * step, line.u * across, line.v * across], axis=1)
+        transform = sitk.AffineTransform(3)
+        transform.SetMatrix((self._rotation @ axes).ravel().tolist())
+        transform.SetTranslation((self._rotation @ corner + self._offset).tolist())
+        resample = sitk.ResampleImageFilter()
+        resample.SetSize([count, lines, lines])
+        resample.SetTransform(transform)
+        resample.SetInterpolator(sitk.sitkLinear)
+        resample.SetDefaultPixelValue(float("nan"))
+        # A bundle is some thousand samples: starting threads costs more than it saves.
+        resample.SetNumberOfThreads(1)
+        sampled = resample.Execute(self._image)
+        values = sitk.GetArrayFromImage(sampled).reshape(lines * lines, count)
+        offsets = np.linspace(-half_width, half_width, lines)
+        v, u = np.meshgrid(offsets, offsets, indexing="ij")
+        along = t[0] + step * np.arange(count)
+        inside = np.flatnonzero(np.isfinite(values).all(axis=0))
+        if len(inside) == 0 or np.ptp(inside) != len(inside) - 1:
+            inside = inside[:0]
+        return Bundle(values=values[:, inside], t=along[inside], u=u.ravel(), v=v.ravel())
