@@ -7,6 +7,8 @@ record gives them back to the bit. Nothing here measures.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from osteotrace import geometry
@@ -85,7 +87,9 @@ def _check_points(points: tuple[Point, ...], *, least: int) -> None:
             advice="mark the missing points",
         )
     for point in points:
-        if tuple(point) != geometry.as_stored(point):
+        if not all(map(math.isfinite, point)) or tuple(point) != geometry.as_stored(
+            point
+        ):
             raise OsteotraceError(
                 f"the point {tuple(point)}",
                 expected="finite coordinates that float32 holds exactly",

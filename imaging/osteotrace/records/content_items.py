@@ -38,12 +38,14 @@ HAS_CONCEPT_MOD: Final[Relation] = "HAS CONCEPT MOD"
 HAS_PROPERTIES: Final[Relation] = "HAS PROPERTIES"
 INFERRED_FROM: Final[Relation] = "INFERRED FROM"
 
-# DICOM drops blanks and NULs at the end of a text and has no empty text: a text that
-# ends so is given one line end more, which the reader takes off again.
-_LOST_ENDINGS: Final = ("", " ", "\n", "\0")
-# What a person name cannot hold as it is (PS3.5 6.2, VR PN): delimiters, control
-# characters, and more than 64 characters.
-_NO_PERSON_NAME: Final = re.compile(r"[\\^=\x00-\x1f\x7f]")
+# DICOM drops blanks at the end of a text and has no empty text: a text that ends in a
+# blank or has no character gets this sign at its end, which the reader takes off again.
+END_SIGN: Final = "\N{SYMBOL FOR NEWLINE}"
+# What VR UT cannot hold (PS3.5 6.2): control characters but tab, line feed, form feed
+# and carriage return; and halves of a surrogate pair, which UTF-8 has no code for.
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
+# What a person name cannot hold (PS3.5 6.2, VR PN): delimiters and control characters.
+_NO_PERSON_NAME: Final = re.compile(r"[\\=\x00-\x1f\x7f\ud800-\udfff]")
 PERSON_NAME_LENGTH: Final = 64
 _DATETIME_FORMS: Final = (
     "%Y%m%d%H%M%S",
@@ -91,10 +93,24 @@ def container(
 
 
 def text(concept: Concept, value: str, relation: Relation) -> ContentItem:
-    """Return a TEXT item."""
+    """Return a TEXT item.
+
+    Raises
+    ------
+    OsteotraceError
+        If the text holds a character that DICOM does not.
+    """
     from highdicom.sr import TextContentItem
 
-    held = f"{value}\n" if value[-1:] in _LOST_ENDINGS else value
+    foreign = _NO_TEXT.search(value)
+    if foreign is not None:
+        raise OsteotraceError(
+            f"the control character {foreign.group()!r} in {concept.meaning}",
+            expected="printable text",
+            advice="delete it",
+        )
+    lost = not value or value[-1].isspace() or value.endswith(END_SIGN)
+    held = value + END_SIGN if lost else value
     return TextContentItem(name=coded(concept), value=held, relationship_type=relation)
 
 
@@ -168,14 +184,27 @@ def number(concept: Concept, value: float, unit: str, relation: Relation) -> Con
 
 
 def no_number(concept: Concept, relation: Relation) -> ContentItem:
-    """Return a NUM item without a value, qualified as a failed measurement."""
+    """Return a NUM item qualified as a failed measurement, its value still to be dropped.
+
+    highdicom takes no NUM without a value into a document: `drop_placeholders` empties
+    the finished one.
+    """
     from pydicom.sequence import Sequence
 
     item = number(concept, 0.0, "1", relation)
-    item.MeasuredValueSequence = Sequence()
     failure = coded(REPORT["measurement_failure"])
     item.NumericValueQualifierCodeSequence = Sequence([failure])
     return item
+
+
+def drop_placeholders(item: Dataset) -> None:
+    """Take the value out of every NUM below an item that says it has none, in place."""
+    from pydicom.sequence import Sequence
+
+    for below in item.get("ContentSequence") or []:
+        if below.ValueType == "NUM" and "NumericValueQualifierCodeSequence" in below:
+            below.MeasuredValueSequence = Sequence()
+        drop_placeholders(below)
 
 
 def moment(concept: Concept, iso: str, relation: Relation) -> list[ContentItem]:
@@ -209,6 +238,9 @@ def _stamp(iso: str) -> str | None:
         time = datetime.datetime.fromisoformat(iso)
     except ValueError:
         return None
+    # dcmtk 3.6.7 refuses a whole report for the offset +0000, valid as it is.
+    if time.utcoffset() == datetime.timedelta(0):
+        return None
     fraction = f".{time.microsecond:06d}" if time.microsecond else ""
     stamp = f"{time:%Y%m%d%H%M%S}{fraction}{time:%z}"
     return stamp if _iso(stamp) == iso else None
@@ -224,8 +256,13 @@ def _iso(stamp: str) -> str | None:
 
 
 def person_name(name: str) -> str:
-    """Return the name as VR PN can hold it: the whole name as the first component."""
-    return _NO_PERSON_NAME.sub(" ", name)[:PERSON_NAME_LENGTH].strip()
+    """Return a name as VR PN can hold it, empty where nothing is left of it.
+
+    A name without components becomes the family name alone, with the caret that says
+    so. The exact name is kept elsewhere.
+    """
+    held = _NO_PERSON_NAME.sub(" ", name)[: PERSON_NAME_LENGTH - 1].strip()
+    return held if "^" in held or not held else f"{held}^"
 
 
 def points(
@@ -318,8 +355,7 @@ def child(item: Dataset, concept: Concept) -> Dataset:
 
 def text_of(item: Dataset) -> str:
     """Return the value of a TEXT item, to the character."""
-    value = str(item.TextValue)
-    return value.removesuffix("\n")
+    return str(item.TextValue).removesuffix(END_SIGN)
 
 
 def text_below(item: Dataset, concept: Concept) -> str:

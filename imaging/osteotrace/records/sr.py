@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import io
 import warnings
-from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,14 +25,20 @@ from osteotrace.codes import (
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import sr_reading, sr_writing
 from osteotrace.records.content_digest import content_sha256
-from osteotrace.records.content_items import CONTAINS, children, text, text_of
+from osteotrace.records.content_items import (
+    CONTAINS,
+    children,
+    drop_placeholders,
+    text,
+    text_of,
+)
+from osteotrace.records.source_images import headers
 from osteotrace.records.store import record_path, write_once
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from highdicom.sr import ContentItem
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment
@@ -48,21 +53,8 @@ LARGEST_FILE_BYTES: Final = 200_000_000
 # Stands behind image series in a study's list.
 SERIES_NUMBER: Final = 9001
 UTF_8: Final = "ISO_IR 192"
-# Elements of the patient and study modules that must be there, if only empty (type 2).
-_TYPE_2_KEYWORDS: Final = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-)
 _SAVE_JSON: Final = "check the source images, or save this reading as JSON"
 _FETCH_AGAIN: Final = "use a whole, unedited record"
-_SEXES: Final = frozenset({"M", "F", "O"})
 
 
 def write(
@@ -118,7 +110,7 @@ def write(
     with _one_error(path, "a reading that no report can be made of", _SAVE_JSON):
         document = _document(
             assessment,
-            _headers(assessment, images),
+            headers(assessment, images),
             sop_instance_uid=own_uid,
             series_uid=series_uid or sr_writing.derived_uid(f"SR series of {own_uid}"),
             now=now or datetime.datetime.now(),
@@ -231,89 +223,16 @@ def _assessment(content: bytes) -> Assessment:
 
 
 def _check_comes_back(assessment: Assessment, content: bytes) -> None:
-    from osteotrace.findings import to_json
+    from osteotrace.findings import Assessment, from_json, to_json
 
     back = _assessment(content)
-    # The JSON tells +0 from -0, which == does not.
-    if back != assessment or to_json(back) != to_json(assessment):
+    # JSON tells +0 from -0, which == does not; by way of it, 12 and 12.0 are one.
+    meant = from_json(to_json(assessment), Assessment)
+    if back != assessment or to_json(back) != to_json(meant):
         raise OsteotraceError(
             "an assessment that DICOM would not give back as it is",
             expected="text without control characters, and finite numbers",
             advice="save this record as JSON, or clean its texts",
-        )
-
-
-def _references(assessment: Assessment) -> list[str]:
-    """Return the SOPInstanceUIDs that the findings refer to, each once."""
-    found: dict[str, None] = {}
-    for finding in assessment.findings:
-        for region in finding.regions:
-            found |= dict.fromkeys(region.source_instances)
-        for reading in finding.measurements:
-            found |= dict.fromkeys(reading.sources)
-    return list(found)
-
-
-def _files(
-    assessment: Assessment, images: Mapping[str, Path] | Catalogue
-) -> dict[str, Path]:
-    if isinstance(images, Mapping):
-        return dict(images)
-    return {
-        instance.sop_instance_uid: instance.path
-        for series in images
-        if series.identity.study_uid == assessment.study_uid
-        for volume in series.volumes
-        for instance in volume.instances
-    }
-
-
-def _headers(
-    assessment: Assessment, images: Mapping[str, Path] | Catalogue
-) -> dict[str, Dataset]:
-    """Return the headers that the report needs, by SOPInstanceUID.
-
-    Only the images that the findings refer to are read; where they refer to none, one
-    image stands for the patient and the study.
-    """
-    files = _files(assessment, images)
-    wanted = _references(assessment)
-    missing = [uid for uid in wanted if uid not in files]
-    if missing or not files:
-        raise OsteotraceError(
-            f"{len(missing)} of the images absent, first {missing[0]}"
-            if missing
-            else f"no image of the study {assessment.study_uid}",
-            expected="every image that the findings were marked on",
-            advice="give the folder that the study was read from",
-        )
-    headers = {uid: _header(files[uid]) for uid in wanted or list(files)[:1]}
-    for uid, header in headers.items():
-        _check_image(header, uid, assessment.study_uid, files[uid])
-    return headers
-
-
-def _header(file: Path) -> Dataset:
-    from pydicom import dcmread
-
-    header = dcmread(file, stop_before_pixels=True)
-    # Names change from the image's character set to the report's own.
-    header.decode()
-    for keyword in _TYPE_2_KEYWORDS:
-        if keyword not in header:
-            setattr(header, keyword, "")
-    if header.PatientSex not in _SEXES:
-        header.PatientSex = ""
-    return header
-
-
-def _check_image(header: Dataset, uid: str, study_uid: str, file: Path) -> None:
-    if header.SOPInstanceUID != uid or header.StudyInstanceUID != study_uid:
-        raise OsteotraceError(
-            f"the image {header.SOPInstanceUID} of the study {header.StudyInstanceUID}",
-            expected=f"the image {uid} of the study {study_uid}",
-            advice="give the images that the findings were marked on",
-            where=str(file),
         )
 
 
@@ -343,7 +262,7 @@ def _predecessor(
 
 def _document(
     assessment: Assessment,
-    headers: dict[str, Dataset],
+    sources: dict[str, Dataset],
     *,
     sop_instance_uid: str,
     series_uid: str,
@@ -351,12 +270,11 @@ def _document(
     previous: list[Dataset] | None,
 ) -> Dataset:
     from highdicom.sr import Comprehensive3DSR
+    from pydicom.valuerep import DT
 
-    wanted = _references(assessment)
-    library = {uid: header for uid, header in headers.items() if uid in wanted}
     document = Comprehensive3DSR(
-        evidence=list(headers.values()),
-        content=_signed(sr_writing.content_tree(assessment, library)),
+        evidence=list(sources.values()),
+        content=sr_writing.content_tree(assessment, sources),
         series_instance_uid=series_uid,
         series_number=SERIES_NUMBER,
         sop_instance_uid=sop_instance_uid,
@@ -374,15 +292,14 @@ def _document(
     )
     document.InstanceCreationDate = document.ContentDate
     document.InstanceCreationTime = document.ContentTime
+    # highdicom adds itself last, at the time of the call.
+    highdicom = document.ContributingEquipmentSequence[-1]
+    highdicom.ContributionDateTime = DT(now.replace(tzinfo=None))
     document.CodingSchemeIdentificationSequence = [_private_scheme()]
+    drop_placeholders(document)
+    digest = text(REPORT["content_sha256"], content_sha256(document), CONTAINS)
+    document.ContentSequence.append(digest)
     return document
-
-
-def _signed(root: ContentItem) -> ContentItem:
-    """Return the root with the digest of its content added."""
-    digest = content_sha256(root)
-    root.ContentSequence.append(text(REPORT["content_sha256"], digest, CONTAINS))
-    return root
 
 
 def _private_scheme() -> Dataset:

@@ -17,12 +17,9 @@ from osteotrace.codes import (
     CERTAINTIES,
     ENGLISH,
     FACT_SOURCES,
-    IMAGE_DESCRIPTORS,
     KINDS,
     LATERALITIES,
-    MODALITIES,
     PRESENCES,
-    PROCEDURES,
     QUANTITIES,
     REPORT,
     SITES,
@@ -33,7 +30,6 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.measurement import NotMeasured
 from osteotrace.records.content_items import (
     CONTAINS,
-    HAS_ACQ_CONTEXT,
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
     HAS_PROPERTIES,
@@ -54,6 +50,7 @@ from osteotrace.records.content_items import (
     uid,
     uids,
 )
+from osteotrace.records.source_images import image_library, procedures
 from osteotrace.regions import Polyline
 
 if TYPE_CHECKING:
@@ -103,8 +100,8 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
         [
             *LanguageOfContentItemAndDescendants(coded(ENGLISH)),
             *_observers(assessment),
-            *_procedures(headers),
-            *_image_library(headers),
+            *procedures(headers),
+            *image_library(headers),
             container(REPORT["imaging_measurements"], groups or empty),
             *_facts(assessment.facts),
             _reading(assessment),
@@ -131,7 +128,7 @@ def _observers(assessment: Assessment) -> ContentSequence:
         codes.DCM.Device,
         DeviceObserverIdentifyingAttributes(
             uid=derived_uid(assessment.software),
-            name=assessment.software or about.SOFTWARE_NAME,
+            name=" ".join(assessment.software.split()) or about.SOFTWARE_NAME,
             model_name=about.SOFTWARE_NAME,
         ),
     )
@@ -144,47 +141,6 @@ def _observers(assessment: Assessment) -> ContentSequence:
     return ObservationContext(
         observer_person_context=person, observer_device_context=device
     )
-
-
-def _procedures(headers: Mapping[str, Dataset]) -> list[ContentItem]:
-    modalities = {str(header.Modality) for header in headers.values()} & set(PROCEDURES)
-    return [
-        code(REPORT["procedure_reported"], PROCEDURES[modality], HAS_CONCEPT_MOD)
-        for modality in sorted(modalities) or [""]
-    ]
-
-
-def _image_library(headers: Mapping[str, Dataset]) -> list[ContentItem]:
-    """Return the Image Library (TID 1600): one group a modality and frame."""
-    groups: dict[tuple[str, str], list[ContentItem]] = {}
-    for header in headers.values():
-        shared = (str(header.Modality), str(header.get("FrameOfReferenceUID", "")))
-        groups.setdefault(shared, []).append(_library_entry(header))
-    if not groups:
-        return []
-    return [
-        container(
-            REPORT["image_library"],
-            [container(REPORT["image_library_group"], g) for g in groups.values()],
-        )
-    ]
-
-
-def _library_entry(header: Dataset) -> ContentItem:
-    """Return one image with what its header says (TID 1602, TID 1604)."""
-    modality = MODALITIES.get(str(header.Modality))
-    described = (
-        [] if modality is None else [code(REPORT["modality"], modality, HAS_ACQ_CONTEXT)]
-    )
-    frame = str(header.get("FrameOfReferenceUID") or "")
-    described += uids(REPORT["frame_of_reference_uid"], frame, HAS_ACQ_CONTEXT)
-    for keyword, place, concept, unit in IMAGE_DESCRIPTORS:
-        value = header.get(keyword)
-        if value is None or value == "":
-            continue
-        part = value if header[keyword].VM == 1 else value[place]
-        described.append(number(concept, float(part), unit, HAS_ACQ_CONTEXT))
-    return holding(image(header, CONTAINS), described)
 
 
 # Findings ----------------------------------------------------------------------------

@@ -80,14 +80,15 @@ def write_once(path: Path, content: bytes) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _publish(path, content)
-    except FileExistsError as problem:
-        raise OsteotraceError(
-            "a record that is already there",
-            expected="a new name: a saved record is never overwritten",
-            advice="save an amendment under a new SOP Instance UID",
-            where=str(path),
-        ) from problem
     except OSError as problem:
+        # A file where the folder should be is no record already there.
+        if isinstance(problem, FileExistsError) and path.exists():
+            raise OsteotraceError(
+                "a record that is already there",
+                expected="a new name: a saved record is never overwritten",
+                advice="save an amendment under a new SOP Instance UID",
+                where=str(path),
+            ) from problem
         raise OsteotraceError(
             f"a place that cannot be written ({problem.strerror or problem})",
             expected="a folder with free space, write permission and hard links",

@@ -1,0 +1,157 @@
+"""Saved reports pass two validators: each misses what the other sees."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from tests.fixtures.assessments import (
+    ASSESSMENT_UID,
+    assessment,
+    caliper_finding,
+    random_assessment,
+)
+
+from osteotrace import series
+from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID
+from osteotrace.findings import Assessment, from_json, to_json
+from osteotrace.records import sr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from osteotrace.series import Catalogue
+
+pytestmark = pytest.mark.interop
+
+PACKAGES = {"dciodvfy": "dicom3tools", "dsrdump": "dcmtk"}
+# dcmtk 3.6 checks no text against UTF-8, and says so of every such file.
+UTF_8_UNCHECKED = (
+    "The VR checker does not support this Specific Character Set: ISO_IR 192"
+)
+
+
+@pytest.fixture(scope="module")
+def catalogue(small_study: Path) -> Catalogue:
+    return series.scan(small_study)
+
+
+def _output(program: str, *arguments: object) -> tuple[int, list[str], str]:
+    """Return the exit code, the lines of standard error, and standard output."""
+    if shutil.which(program) is None:
+        pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}")
+    done = subprocess.run(
+        [program, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    return done.returncode, [x for x in done.stderr.split("\n") if x], done.stdout
+
+
+def _readings() -> dict[str, Assessment]:
+    """Return readings that together use every kind of item."""
+    plain = assessment(caliper_finding())
+    absent = msgspec.structs.replace(
+        caliper_finding(),
+        presence="absent",
+        regions=(),
+        measurements=(),
+        note="",
+        laterality="",
+    )
+    return {
+        "caliper": plain,
+        "absent finding": assessment(absent),
+        "nothing found": msgspec.structs.replace(assessment(), facts=(), series=()),
+        "no reader": msgspec.structs.replace(plain, reader=""),
+        "Korean reader": msgspec.structs.replace(plain, reader="김철수"),
+    }
+
+
+def _saved(reading: Assessment, catalogue: Catalogue, folder: Path) -> Path:
+    return sr.write(reading, catalogue, folder, now=datetime.datetime(2024, 5, 1, 10, 30))
+
+
+def _without_tabs(reading: Assessment) -> Assessment:
+    """Return a reading with blanks for tabs, which dicom3tools of 2022 refuses in UT."""
+    return from_json(to_json(reading).replace(rb"\t", b" "), Assessment)
+
+
+def _concerns(lines: list[str]) -> list[str]:
+    """Return what a validator says beyond what is known and wanted."""
+    return [
+        line
+        for line in lines
+        # The private coding scheme, which no validator can know.
+        if f"<{PRIVATE_SCHEME}>" not in line
+        and f"<{PRIVATE_SCHEME_UID}>" not in line
+        # dciodvfy names the kind of object it found.
+        and line != "Comprehensive3DSR"
+        and UTF_8_UNCHECKED not in line
+    ]
+
+
+@pytest.mark.parametrize("name", list(_readings()))
+@pytest.mark.parametrize(
+    "arguments", [("dciodvfy", "-new"), ("dsrdump",)], ids=lambda a: a[0]
+)
+def test_a_report_is_valid(
+    catalogue: Catalogue, tmp_path: Path, name: str, arguments: tuple[str, ...]
+) -> None:
+    path = _saved(_readings()[name], catalogue, tmp_path)
+    code, said, _ = _output(*arguments, path)
+    assert _concerns(said) == []
+    assert code == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "arguments", [("dciodvfy", "-new"), ("dsrdump",)], ids=lambda a: a[0]
+)
+def test_any_report_has_no_error(
+    catalogue: Catalogue, tmp_path: Path, seed: int, arguments: tuple[str, ...]
+) -> None:
+    path = _saved(_without_tabs(random_assessment(seed)), catalogue, tmp_path)
+    code, said, _ = _output(*arguments, path)
+    assert _concerns(said) == []
+    assert code == 0
+
+
+def test_an_amendment_is_valid(catalogue: Catalogue, tmp_path: Path) -> None:
+    plain = assessment(caliper_finding())
+    _saved(plain, catalogue, tmp_path)
+    amendment = msgspec.structs.replace(
+        plain, assessment_uid="2.25.2002", predecessor_uid=ASSESSMENT_UID
+    )
+    path = _saved(amendment, catalogue, tmp_path)
+    for arguments in (("dciodvfy", "-new"), ("dsrdump",)):
+        code, said, _ = _output(*arguments, path)
+        assert _concerns(said) == []
+        assert code == 0
+
+
+def test_dcmtk_reads_the_value_and_its_uncertainty(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    path = _saved(assessment(caliper_finding()), catalogue, tmp_path)
+    _, _, tree = _output("dsrdump", path)
+    assert 'NUM:(,,"Palatal gap, antero-posterior")="12.07" (mm,UCUM' in tree
+    assert 'NUM:(,,"+/-, range of measurement uncertainty")="0.021" (mm,UCUM' in tree
+    assert 'CODE:(,,"Finding")=(F-PALBONE,99OSTEO,"Palatal bony defect")' in tree
+
+
+def test_a_damaged_report_is_noticed_by_a_validator(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    # The validators run for real: a report without its flag is an error to both.
+    from pydicom import dcmread
+
+    path = _saved(assessment(caliper_finding()), catalogue, tmp_path)
+    document = dcmread(path)
+    del document.CompletionFlag
+    document.save_as(tmp_path / "damaged.dcm")
+    for arguments in (("dciodvfy", "-new"), ("dsrdump",)):
+        _, said, _ = _output(*arguments, tmp_path / "damaged.dcm")
+        assert _concerns(said) != []

@@ -1,0 +1,86 @@
+"""A region is where a reader marked, in patient LPS mm, with its frame and images."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from osteotrace import geometry
+from osteotrace.errors import OsteotraceError
+from osteotrace.regions import Points, Polyline
+
+A = (1.5, -2.25, 0.0)
+B = (0.0, 4.0, 8.5)
+
+
+def _line(*points: tuple[float, float, float]) -> Polyline:
+    return Polyline(
+        role="as drawn",
+        points=points,
+        frame_of_reference_uid="2.25.1",
+        source_instances=("2.25.2",),
+    )
+
+
+def _points(roles: tuple[str, ...], *points: tuple[float, float, float]) -> Points:
+    return Points(
+        role="as clicked",
+        points=points,
+        point_roles=roles,
+        frame_of_reference_uid="2.25.1",
+        source_instances=(),
+    )
+
+
+def test_a_line_keeps_its_points_in_order() -> None:
+    assert _line(A, B, A).points == (A, B, A)
+
+
+def test_each_point_keeps_its_role() -> None:
+    region = _points(("anterior", "posterior"), A, B)
+    assert list(zip(region.point_roles, region.points, strict=True)) == [
+        ("anterior", A),
+        ("posterior", B),
+    ]
+
+
+def test_a_line_of_one_point_is_refused() -> None:
+    with pytest.raises(OsteotraceError, match=r"1 point\(s\); expected at least 2"):
+        _line(A)
+
+
+def test_no_points_are_no_region() -> None:
+    with pytest.raises(OsteotraceError, match="expected at least 1"):
+        _points(())
+
+
+def test_a_point_without_a_role_is_refused() -> None:
+    with pytest.raises(OsteotraceError, match="2 points with 1 roles"):
+        _points(("anterior",), A, B)
+
+
+@pytest.mark.parametrize("x", [0.1, 12.070000000000001, float("nan"), float("inf")])
+def test_a_coordinate_that_float32_does_not_hold_is_refused(x: float) -> None:
+    with pytest.raises(OsteotraceError, match="finite coordinates that float32 holds"):
+        _line(A, (x, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("x", [0.1, 12.070000000000001, -1e-30, 1234.5678, -0.0])
+def test_a_coordinate_rounded_as_stored_is_taken(x: float) -> None:
+    stored = geometry.as_stored((x, 0.0, 0.0))
+    assert _line(A, stored).points[1] == stored
+
+
+def test_a_region_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        _line(A, B).role = "other"  # type: ignore[misc]
+
+
+def test_a_replaced_point_is_checked_too() -> None:
+    with pytest.raises(OsteotraceError, match="float32"):
+        msgspec.structs.replace(_line(A, B), points=(A, (0.1, 0.0, 0.0)))
+
+
+def test_regions_are_equal_when_all_their_fields_are() -> None:
+    assert _line(A, B) == _line(A, B)
+    assert _line(A, B) != _line(B, A)
