@@ -1,0 +1,41 @@
+"""The sample cases as physics: analytic shapes to CT and MR DICOM with known truth.
+
+``shapes`` and ``rendering`` are the engine, ``dicom_series`` the files, ``dentition``,
+``soft_tissue`` and ``maxilla`` the anatomy, ``cases`` the scans with their truth, and
+``samples`` the folders.
+"""
+
+from osteotrace.phantoms.cases import CASES, CaseTruth, grid_around, truth
+from osteotrace.phantoms.dicom_series import (
+    SeriesLabel,
+    write_ct_series,
+    write_mr_series,
+)
+from osteotrace.phantoms.rendering import (
+    Layer,
+    Level,
+    Part,
+    Pose,
+    correlated_noise,
+    render,
+    seed,
+)
+from osteotrace.phantoms.samples import write_samples
+
+__all__ = [
+    "CASES",
+    "CaseTruth",
+    "Layer",
+    "Level",
+    "Part",
+    "Pose",
+    "SeriesLabel",
+    "correlated_noise",
+    "grid_around",
+    "render",
+    "seed",
+    "truth",
+    "write_ct_series",
+    "write_mr_series",
+    "write_samples",
+]

@@ -1,0 +1,189 @@
+"""The sample cases as DICOM folders with their truth beside them.
+
+A case folder is there whole or not at all; what exists is compared, never replaced.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from osteotrace.about import RESEARCH_USE_SHORT
+from osteotrace.errors import OsteotraceError
+from osteotrace.phantoms.cases import (
+    CASES,
+    CaseTruth,
+    image,
+    phantom_case,
+    truth,
+)
+from osteotrace.phantoms.dicom_series import write_ct_series, write_mr_series
+from osteotrace.reports.whole import new_folder, write_new
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TRUTH_FILE: Final = "truth.json"
+README_FILE: Final = "README.md"
+_WRITERS: Final = {"CT": write_ct_series, "MR": write_mr_series}
+
+
+class SampleTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of truth.json: every case, those not written here included."""
+
+    about: str
+    coordinates: str
+    cases: dict[str, CaseTruth]
+
+
+def write_case(folder: Path, name: str) -> None:
+    """Write the series of one case into an existing folder, one subfolder each."""
+    case = phantom_case(name)
+    for scan in case.scans:
+        voxels = image(case, scan)
+        _WRITERS[scan.modality](folder / scan.label.name, voxels, scan.grid, scan.label)
+
+
+def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Path, ...]:
+    """Write sample cases, truth.json and README.md.
+
+    Writing again over the same content changes nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it does not exist.
+    cases : iterable of str, optional
+        Names from `CASES`; all of them when left out.
+
+    Returns
+    -------
+    tuple of Path
+        The case folders.
+
+    Raises
+    ------
+    OsteotraceError
+        If a name is unknown, or something else is already there.
+    """
+    names = tuple(CASES if cases is None else cases)
+    for name in names:
+        phantom_case(name)
+    documents = {TRUTH_FILE: truth_json(), README_FILE: readme()}
+    for file, text in documents.items():
+        path = folder / file
+        if os.path.lexists(path) and path.read_bytes() != text.encode():
+            raise _different(path)
+    for name in names:
+        _write_or_compare(folder / name, name)
+    for file, text in documents.items():
+        if not (folder / file).exists():
+            write_new(folder / file, text.encode())
+    return tuple(folder / name for name in names)
+
+
+def _write_or_compare(path: Path, name: str) -> None:
+    if not os.path.lexists(path):
+        with new_folder(path) as draft:
+            write_case(draft, name)
+        return
+    with tempfile.TemporaryDirectory(prefix="osteotrace-") as temporary:
+        write_case(Path(temporary), name)
+        if not _same_content(path, Path(temporary)):
+            raise _different(path)
+
+
+def _same_content(first: Path, second: Path) -> bool:
+    files = [
+        sorted(p.relative_to(root) for p in root.rglob("*") if not p.is_dir())
+        for root in (first, second)
+    ]
+    return files[0] == files[1] and all(
+        filecmp.cmp(first / file, second / file, shallow=False) for file in files[0]
+    )
+
+
+def _different(path: Path) -> OsteotraceError:
+    return OsteotraceError(
+        "something else of that name",
+        expected="a place without it, or the sample itself",
+        advice="choose another folder, or move the old one away",
+        where=str(path),
+        usage=True,
+    )
+
+
+def truth_json() -> str:
+    """Return truth.json: every known length, with its place, of every case."""
+    known = SampleTruth(
+        about=f"Synthetic phantoms by osteotrace. {RESEARCH_USE_SHORT}",
+        coordinates="patient LPS mm of the named frame of reference",
+        cases={name: truth(name) for name in CASES},
+    )
+    return msgspec.json.format(msgspec.json.encode(known), indent=2).decode() + "\n"
+
+
+def readme() -> str:
+    """Return the README of the sample folder, with the expected values."""
+    rows = []
+    scans = []
+    for name in CASES:
+        known = truth(name)
+        for quantity, length in known.quantities.items():
+            series = known.series[length.modality]
+            rows.append(
+                f"| `{name}` | {quantity.replace('_', ' ')} | {series.description} "
+                f"({length.modality}) | {length.value:.2f} {length.unit} "
+                f"| ± {length.tolerance:.2f} {length.unit} |"
+            )
+        for series in known.series.values():
+            scans.append(_series_row(series.folder, name, series.modality))
+    return _README.format(
+        research_use=RESEARCH_USE_SHORT, values="\n".join(rows), scans="\n".join(scans)
+    )
+
+
+def _series_row(folder: str, name: str, modality: str) -> str:
+    scan = phantom_case(name).scan(modality)
+    between, rows, columns = (f"{value:g}" for value in scan.grid.spacing)
+    blur = " × ".join(f"{sigma:.2f}" for sigma in scan.psf_sigma_mm)
+    unit = "HU" if modality == "CT" else "of signal (soft tissue 400)"
+    return (
+        f"| `{folder}` | {between} × {rows} × {columns} | {blur} "
+        f"| {scan.noise_sd:g} {unit} |"
+    )
+
+
+_README: Final = """\
+# Sample cases
+
+Synthetic DICOM studies with known lengths, computed from analytic shapes: no patient,
+no scanner. {research_use}
+
+| case | quantity | series | true value | a reading should agree within |
+|---|---|---|---|---|
+{values}
+
+Each true value is the perpendicular distance between two flat parallel walls.
+[truth.json](truth.json) holds, for every length, the centres and normals of both walls
+in patient LPS mm, the rough points to start a caliper from (1 to 2 mm off the true
+edges), and the UIDs of series and frame of reference.
+
+| series | mm between slices × rows × columns | point spread, sigma mm | noise, SD |
+|---|---|---|---|
+{scans}
+
+Voxels are means over their own box, blurred by a Gaussian point spread of the sigma
+given (slice × row × column); the noise is spatially correlated, and Rician on MR. CT
+and MR are in frames of reference of their own, with the head in slightly different
+poses. In the maxilla the bony defect is filled with soft tissue; the notch in the soft
+tissue below it is packed with gauze, which is dark on MR.
+
+Write the cases again with `osteotrace samples DIR`: under the versions in
+constraints.txt the bytes are the same; elsewhere within one stored unit.
+"""
