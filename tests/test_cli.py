@@ -373,6 +373,16 @@ def test_open_starts_the_viewer_as_a_new_process(
     assert said["command"] == [sys.executable, "-m", "platform", str(small_study)]
 
 
+def test_samples_writes_the_sample_cases_where_it_is_told(
+    osteotrace: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # The cases themselves are tested with the phantoms; making them takes a while.
+    monkeypatch.setattr("osteotrace.phantoms.write_samples", lambda f: (f / "case",))
+    assert osteotrace("samples", tmp_path).out == f"{tmp_path / 'case'}\n"
+    said = json.loads(osteotrace("samples", tmp_path, "--json").out)
+    assert said == {"folder": str(tmp_path), "cases": ["case"]}
+
+
 def test_the_installed_command_runs_as_a_process(wall_gap: Path) -> None:
     command = [sys.executable, "-m", "osteotrace.cli", "caliper", str(wall_gap)]
     done = subprocess.run(

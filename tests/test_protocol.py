@@ -155,3 +155,16 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", protocol.names())
 def test_every_protocol_that_comes_with_osteotrace_is_good(name: str) -> None:
     assert protocol.read(name).name == name
+
+
+def test_the_sample_protocol_has_the_rough_points_of_the_sample_s_truth() -> None:
+    from osteotrace.phantoms import truth
+
+    case = truth("maxilla_after")
+    bony, soft = protocol.read("sample_maxilla").calipers
+    for entry, name in ((bony, "palatal_gap"), (soft, "soft_tissue_gap")):
+        quantity = case.quantities[name]
+        assert entry.modality == quantity.modality
+        assert entry.frame_of_reference_uid == quantity.frame_of_reference_uid
+        for point, edge in zip((entry.start, entry.end), quantity.edges, strict=True):
+            assert point == pytest.approx(edge.rough_point_lps_mm, abs=1e-5)

@@ -31,21 +31,20 @@ PROGRAMS = {
 
 def samples(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="New folder.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Folder for them.", show_default=False)
     ],
     json: Json = False,
 ) -> None:
     """Write the sample cases: synthetic CT and MR studies with known lengths."""
     from osteotrace import phantoms
-    from osteotrace.reports import whole
 
-    with whole.new_folder(folder) as draft:
-        phantoms.write_samples(draft)
-    cases = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    written = phantoms.write_samples(folder)
     if json:
-        output.print_json({"folder": str(folder), "cases": cases})
+        done = {"folder": str(folder), "cases": [case.name for case in written]}
+        output.print_json(done)
     else:
-        typer.echo(f"{folder}: {', '.join(cases)}")
+        for case in written:
+            typer.echo(case)
 
 
 def open_viewer(
