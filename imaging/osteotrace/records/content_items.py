@@ -6,13 +6,13 @@ bit (PS3.3 C.17.3, C.18). Which items a report consists of is said elsewhere.
 
 from __future__ import annotations
 
-import datetime
 import math
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from osteotrace.codes import REPORT, UNITS, Concept
 from osteotrace.errors import OsteotraceError
+from osteotrace.records.date_times import dicom_date, dicom_datetime, iso_datetime
 from osteotrace.records.store import is_uid
 
 if TYPE_CHECKING:
@@ -47,12 +47,6 @@ _NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 # What a person name cannot hold (PS3.5 6.2, VR PN): delimiters and control characters.
 _NO_PERSON_NAME: Final = re.compile(r"[\\=\x00-\x1f\x7f\ud800-\udfff]")
 PERSON_NAME_LENGTH: Final = 64
-_DATETIME_FORMS: Final = (
-    "%Y%m%d%H%M%S",
-    "%Y%m%d%H%M%S%z",
-    "%Y%m%d%H%M%S.%f",
-    "%Y%m%d%H%M%S.%f%z",
-)
 
 
 # Making ------------------------------------------------------------------------------
@@ -211,7 +205,7 @@ def moment(concept: Concept, iso: str, relation: Relation) -> list[ContentItem]:
     """Return an ISO 8601 date or time as DATE or DATETIME; as TEXT where neither fits."""
     from highdicom.sr import DateContentItem, DateTimeContentItem
 
-    day, stamp = _day(iso), _stamp(iso)
+    day, stamp = dicom_date(iso), dicom_datetime(iso)
     if day is not None:
         return [
             DateContentItem(name=coded(concept), value=day, relationship_type=relation)
@@ -221,38 +215,6 @@ def moment(concept: Concept, iso: str, relation: Relation) -> list[ContentItem]:
     return [
         DateTimeContentItem(name=coded(concept), value=stamp, relationship_type=relation)
     ]
-
-
-def _day(iso: str) -> str | None:
-    """Return the DICOM DA that gives exactly this ISO text back, if there is one."""
-    try:
-        date = datetime.date.fromisoformat(iso)
-    except ValueError:
-        return None
-    return f"{date:%Y%m%d}" if date.isoformat() == iso and date.year >= 1000 else None
-
-
-def _stamp(iso: str) -> str | None:
-    """Return the DICOM DT that gives exactly this ISO text back, if there is one."""
-    try:
-        time = datetime.datetime.fromisoformat(iso)
-    except ValueError:
-        return None
-    # dcmtk 3.6.7 refuses a whole report for the offset +0000, valid as it is.
-    if time.utcoffset() == datetime.timedelta(0):
-        return None
-    fraction = f".{time.microsecond:06d}" if time.microsecond else ""
-    stamp = f"{time:%Y%m%d%H%M%S}{fraction}{time:%z}"
-    return stamp if _iso(stamp) == iso else None
-
-
-def _iso(stamp: str) -> str | None:
-    for form in _DATETIME_FORMS:
-        try:
-            return datetime.datetime.strptime(stamp, form).isoformat()
-        except ValueError:
-            continue
-    return None
 
 
 def person_name(name: str) -> str:
@@ -404,7 +366,7 @@ def moment_below(item: Dataset, concept: Concept) -> str:
                 day = str(found.Date)
                 return f"{day[:4]}-{day[4:6]}-{day[6:]}"
             case "DATETIME":
-                return _iso(str(found.DateTime)) or str(found.DateTime)
+                return iso_datetime(str(found.DateTime)) or str(found.DateTime)
             case _:
                 return text_of(found)
     return ""

@@ -48,8 +48,8 @@ COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 # Neither deflated nor big endian: a deflated megabyte can unfold to gigabytes.
 _READABLE_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2", EXPLICIT_LITTLE_ENDIAN})
-# A thousand findings take some 20 MB.
-LARGEST_FILE_BYTES: Final = 200_000_000
+# A thousand calipers take some 10 MB.
+LARGEST_FILE_BYTES: Final = 100_000_000
 # Stands behind image series in a study's list.
 SERIES_NUMBER: Final = 9001
 UTF_8: Final = "ISO_IR 192"
