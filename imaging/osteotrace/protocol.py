@@ -34,7 +34,8 @@ import msgspec
 from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Laterality
-from osteotrace.measurements.caliper import Between, Walls
+from osteotrace.measurements.doubts import Walls
+from osteotrace.measurements.edge_pairs import Between
 
 if TYPE_CHECKING:
     from osteotrace.codes import Concept

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from osteotrace.findings import Laterality
-    from osteotrace.measurements.caliper import Between, CaliperReading, Walls
+    from osteotrace.measurements.caliper import CaliperReading
+    from osteotrace.measurements.doubts import Walls
+    from osteotrace.measurements.edge_pairs import Between
     from osteotrace.protocol import CaliperEntry, Protocol
 
 INTERACTIVE: Final = "interactive"

@@ -131,9 +131,10 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
         return None
     start = _start(part, candidate)
     solved = least_squares(
-        lambda p: (_model(p, part) - part.values).ravel(),
+        _left,
         start,
-        jac=lambda p: _jacobian(p, part),
+        jac=_jacobian,
+        args=(part,),
         method="lm",
         x_scale=np.array([0.1, 0.1, 0.1, 0.2, 100.0, 100.0]) * _unit_scale(start),
         max_nfev=60,
@@ -172,6 +173,10 @@ def _bulge(part: Bundle, left: Array, jacobian: Array) -> float:
 def _unit_scale(start: Array) -> Array:
     size = max(abs(start[5] - start[4]), 1e-6) / 1000.0
     return np.array([1, 1, 1, 1, size, size])
+
+
+def _left(p: Array, part: Bundle) -> Array:
+    return np.asarray((_model(p, part) - part.values).ravel())
 
 
 def _model(p: Array, part: Bundle) -> Array:
@@ -236,7 +241,10 @@ def _start(part: Bundle, candidate: Candidate) -> Array:
     mean = part.mean
     left = mean[part.t < candidate.t]
     right = mean[part.t > candidate.t]
-    before, after = np.median(left[: len(left) // 2 + 1]), np.median(right[len(right) // 2 :])
+    before, after = (
+        np.median(left[: len(left) // 2 + 1]),
+        np.median(right[len(right) // 2 :]),
+    )
     slope = candidate.slope if candidate.slope else 1.0
     sigma = np.clip(abs((after - before) / slope) / np.sqrt(2 * np.pi), 0.2, 1.5)
     return np.array([candidate.t, 0.0, 0.0, np.log(sigma), before, after])

@@ -85,8 +85,8 @@ def homogeneous_blocks(
     if len(kept) == 0:
         return nothing
     spread = deviations[kept]
-    limit = HOMOGENEOUS_FACTOR * np.quantile(spread, QUIET_SHARE)
-    limit = min(limit, MOST_RESIDUALS * residual)
+    quietest = float(np.quantile(spread, QUIET_SHARE))
+    limit = min(HOMOGENEOUS_FACTOR * quietest, MOST_RESIDUALS * residual)
     quiet = kept[spread <= limit]
     if len(quiet) == 0:
         return nothing
@@ -118,9 +118,7 @@ def _blocks(values: Array, size: Array) -> tuple[Array, Array, Array]:
 
 def _tiling(values: Array, size: Array, offset: Array) -> tuple[Array, Array, Array]:
     count = (np.array(values.shape) - offset) // size
-    box = tuple(
-        slice(o, o + n * s) for o, n, s in zip(offset, count, size, strict=True)
-    )
+    box = tuple(slice(o, o + n * s) for o, n, s in zip(offset, count, size, strict=True))
     (a, b, c), (n, m, k) = size, count
     tiles = values[box].reshape(n, a, m, b, k, c)
     mean = tiles.mean(axis=(1, 3, 5))
@@ -131,7 +129,7 @@ def _tiling(values: Array, size: Array, offset: Array) -> tuple[Array, Array, Ar
         marginal = np.moveaxis(tiles.mean(axis=others), (axis + 1) // 2, -1)
         slope = marginal @ line / (line @ line)
         variance -= slope**2 * np.mean(line * line)
-    corners = np.stack(np.indices((n, m, k)), axis=-1) * size + offset
+    corners = np.moveaxis(np.indices((n, m, k)), 0, -1) * size + offset
     deviation = np.sqrt(np.maximum(variance, 0.0))
     return corners.reshape(-1, 3), mean.ravel(), deviation.ravel()
 

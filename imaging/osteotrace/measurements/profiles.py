@@ -117,7 +117,12 @@ class Sampler:
         self._offset = to_index[2::-1, 3] - low[::-1]
 
     def bundle(
-        self, line: Line, t: tuple[float, float], step: float, half_width: float, lines: int
+        self,
+        line: Line,
+        t: tuple[float, float],
+        step: float,
+        half_width: float,
+        lines: int,
     ) -> Bundle:
         """Sample a square bundle of lines.
 
@@ -160,7 +165,7 @@ class Sampler:
         values = sitk.GetArrayFromImage(sampled).reshape(lines * lines, count)
         offsets = np.linspace(-half_width, half_width, lines)
         v, u = np.meshgrid(offsets, offsets, indexing="ij")
-        along = t[0] + step * np.arange(count)
+        along: Array = t[0] + step * np.arange(count, dtype=np.float64)
         inside = np.flatnonzero(np.isfinite(values).all(axis=0))
         if len(inside) == 0 or np.ptp(inside) != len(inside) - 1:
             inside = inside[:0]

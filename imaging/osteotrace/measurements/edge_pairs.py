@@ -1,0 +1,243 @@
+"""Two edges on one line: found, fitted, and turned perpendicular where walls allow it.
+
+Each edge is anchored to its own end of the line. Where both walls are flat and parallel
+the line is laid again, perpendicular to them through the middle of the gap. What cannot
+be fitted raises `CannotFit` with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from osteotrace import geometry
+from osteotrace.measurements import edges
+from osteotrace.measurements.profiles import Line, Sampler, line_between
+
+if TYPE_CHECKING:
+    from osteotrace.geometry import Array
+    from osteotrace.measurements.edges import Candidate, Edge
+    from osteotrace.volume import Volume
+
+# What lies between the two edges: a gap (walls brighter than it), a structure (darker
+# surroundings), or whichever of the two the gradients favour.
+Between = Literal["auto", "gap", "structure"]
+
+# Bundle of parallel lines: 5 × 5 over 2 × 2 mm, narrower where a wall is curved.
+LINES_A_SIDE: Final = 5
+HALF_WIDTH_MM: Final = 1.0
+CURVED_HALF_WIDTH_MM: Final = 0.5
+SAMPLE_STEP_MM: Final = 0.2
+# Image wanted beyond each point (the search, and a plateau after it), and needed.
+BEYOND_MM: Final = edges.SEARCH_MM + edges.PLATEAU_MM + 0.5
+LEAST_BEYOND_MM: Final = edges.SEARCH_MM
+
+# Two walls are flat and parallel when their normals differ by at most this angle, each
+# leaves its plane by at most this much across the bundle, and the line meets them at
+# no more than this angle.
+PARALLEL_DEG: Final = 8.0
+FLATNESS_MM: Final = 0.15
+OBLIQUE_DEG: Final = 35.0
+
+# Another edge with this share of the chosen one's weighted gradient is a rival.
+RIVAL_SHARE: Final = 0.6
+
+
+class CannotFit(Exception):
+    """Why a line cannot be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EdgePair:
+    """Two fitted edges on one line.
+
+    Parameters
+    ----------
+    line : Line
+    first, second : Edge
+        Near the line's start and end.
+    between : {"gap", "structure"}
+        What lies between them.
+    doubts : tuple of str
+        Other edges that fit nearly as well.
+    """
+
+    line: Line
+    first: Edge
+    second: Edge
+    between: Between
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> float:
+        """Distance between the edges along the line, mm."""
+        return self.second.t - self.first.t
+
+    @property
+    def ends(self) -> tuple[Array, Array]:
+        """The two edge points, LPS mm."""
+        return self.line.point(self.first.t), self.line.point(self.second.t)
+
+    @property
+    def normals(self) -> tuple[Array, Array]:
+        """Unit normals of the two walls, LPS, pointing along the line."""
+        return self.first.normal(self.line), self.second.normal(self.line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GapFit:
+    """The edges along the drawn line, and perpendicular to the walls where that holds.
+
+    Parameters
+    ----------
+    along : EdgePair
+    across : EdgePair or None
+        On the line perpendicular to both walls.
+    why_not_across : str
+        Why there is none.
+    wall_angle_deg : float
+        Angle between the normals of the walls.
+    """
+
+    along: EdgePair
+    across: EdgePair | None
+    why_not_across: str = ""
+    wall_angle_deg: float
+
+    @property
+    def chosen(self) -> EdgePair:
+        """The pair whose length is the value."""
+        return self.along if self.across is None else self.across
+
+
+def fit_gap(sampler: Sampler, volume: Volume, points: Array, between: Between) -> GapFit:
+    """Fit the drawn line, then the perpendicular one where the walls allow it.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        A window of the volume that holds the line and `BEYOND_MM` around it.
+    volume : Volume
+    points : (2, 3) float64
+        Rough points, LPS mm.
+    between : {"auto", "gap", "structure"}
+
+    Raises
+    ------
+    CannotFit
+        With the reason.
+    """
+    drawn = line_between(points[0], points[1], towards=volume.grid.normal)
+    along = _fit_line(sampler, drawn, geometry.distance(*points), between)
+    n1, n2 = along.normals
+    angle = geometry.angle_deg(n1, n2)
+    mean = geometry.unit_vector(n1 + n2)
+    oblique = geometry.angle_deg(mean, along.line.direction)
+    why = _why_not_perpendicular(along, angle, oblique)
+    if why:
+        return GapFit(along=along, across=None, why_not_across=why, wall_angle_deg=angle)
+    p, q = along.ends
+    middle, half = 0.5 * (p + q), 0.5 * abs(float((q - p) @ mean))
+    across_line = line_between(
+        middle - half * mean, middle + half * mean, towards=volume.grid.normal
+    )
+    try:
+        across = _fit_line(sampler, across_line, 2 * half, along.between)
+    except CannotFit as refusal:
+        why = f"the perpendicular line cannot be fitted ({refusal})"
+        return GapFit(along=along, across=None, why_not_across=why, wall_angle_deg=angle)
+    return GapFit(along=along, across=across, wall_angle_deg=angle)
+
+
+def _why_not_perpendicular(fit: EdgePair, angle: float, oblique: float) -> str:
+    bulge = max(fit.first.bulge, fit.second.bulge)
+    if angle > PARALLEL_DEG:
+        return f"the walls converge by {angle:.0f}°"
+    if fit.first.half_width < HALF_WIDTH_MM or bulge > FLATNESS_MM:
+        return "a wall is not flat"
+    if oblique > OBLIQUE_DEG:
+        return f"the line meets the walls at {oblique:.0f}°"
+    return ""
+
+
+def _fit_line(sampler: Sampler, line: Line, length: float, between: Between) -> EdgePair:
+    fit = _fit_bundle(sampler, line, length, between, HALF_WIDTH_MM)
+    if max(fit.first.bulge, fit.second.bulge) <= FLATNESS_MM:
+        return fit
+    return _fit_bundle(sampler, line, length, fit.between, CURVED_HALF_WIDTH_MM)
+
+
+def _fit_bundle(
+    sampler: Sampler, line: Line, length: float, between: Between, half_width: float
+) -> EdgePair:
+    """Find and fit both edges, each anchored to its own end of the line."""
+    reach = (-BEYOND_MM, length + BEYOND_MM)
+    bundle = sampler.bundle(line, reach, SAMPLE_STEP_MM, half_width, LINES_A_SIDE)
+    if (
+        len(bundle.t) == 0
+        or bundle.t[0] > -LEAST_BEYOND_MM
+        or bundle.t[-1] < length + LEAST_BEYOND_MM
+    ):
+        raise CannotFit(
+            f"the line leaves the volume: {LEAST_BEYOND_MM:g} mm of image are needed "
+            "beyond both points"
+        )
+    near = edges.candidates(bundle, 0.0), edges.candidates(bundle, length)
+    chosen, first, second, doubts = _choose(near, length, between)
+    fitted = []
+    for name, candidate in (("start", first), ("end", second)):
+        edge = edges.fit(bundle, candidate)
+        if edge is None:
+            raise CannotFit(f"no edge can be fitted near the {name} point")
+        fitted.append(edge)
+    if fitted[1].t - fitted[0].t <= 0:
+        raise CannotFit("both points find the same edge")
+    return EdgePair(
+        line=line, first=fitted[0], second=fitted[1], between=chosen, doubts=doubts
+    )
+
+
+def _choose(
+    near: tuple[list[Candidate], list[Candidate]], length: float, between: Between
+) -> tuple[Between, Candidate, Candidate, tuple[str, ...]]:
+    """Choose gap or structure, and the edge of each end."""
+    anchors = (0.0, length)
+    readings: dict[Between, tuple[float, list[Candidate]]] = {}
+    # Along the line a gap starts with a fall and ends with a rise.
+    kinds: tuple[tuple[Between, tuple[int, int]], ...] = (
+        ("gap", (-1, 1)),
+        ("structure", (1, -1)),
+    )
+    for kind, signs in kinds:
+        if between not in ("auto", kind):
+            continue
+        best: list[Candidate] = []
+        for end, anchor, sign in zip(near, anchors, signs, strict=True):
+            fitting = [c for c in end if c.slope * sign > 0]
+            if fitting:
+                best.append(max(fitting, key=lambda c, at=anchor: c.score(at)))  # type: ignore[misc]
+        if len(best) == 2:
+            weakest = min(best[0].score(0.0), best[1].score(length))
+            readings[kind] = (weakest, best)
+    if not readings:
+        raise CannotFit("no wall on one side of the line")
+    order = sorted(readings, key=lambda kind: -readings[kind][0])
+    kind = order[0]
+    weight, (first, second) = readings[kind]
+    doubts = []
+    if len(order) > 1 and readings[order[1]][0] >= RIVAL_SHARE * weight:
+        doubts.append("both a gap and a structure fit the points: say which is meant")
+    for name, end, best_end, anchor in (
+        ("start", near[0], first, 0.0),
+        ("end", near[1], second, length),
+    ):
+        rivals = [
+            c
+            for c in end
+            if c is not best_end
+            and c.slope * best_end.slope > 0
+            and c.score(anchor) >= RIVAL_SHARE * best_end.score(anchor)
+        ]
+        if rivals:
+            doubts.append(f"a rival edge near the {name} point (double cortex?)")
+    return kind, first, second, tuple(doubts)
