@@ -14,6 +14,7 @@ import pytest
 
 import osteotrace
 from osteotrace import about
+from osteotrace.measurements.measurement import shown
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -58,6 +59,16 @@ def shell_commands(path: Path) -> list[list[str]]:
     lines = "".join(code_blocks(path, "sh")).replace("\\\n", " ").splitlines()
     commands = (line.split("#")[0].split() for line in lines)
     return [words for words in commands if words]
+
+
+def assert_examples_run(path: Path, *, least: int) -> None:
+    """Run the examples of a page as one session, and fail with what differs."""
+    source = "\n".join(code_blocks(path, "python"))
+    page = doctest.DocTestParser().get_doctest(source, {}, path.name, None, 0)
+    printed: list[str] = []
+    outcome = doctest.DocTestRunner().run(page, out=printed.append)
+    assert outcome.attempted >= least
+    assert not outcome.failed, "".join(printed)
 
 
 def make_targets() -> set[str]:
@@ -118,11 +129,19 @@ def test_every_osteotrace_command_in_the_readme_exists_with_its_options() -> Non
             assert option in shown, f"osteotrace {verb} knows no {option}"
 
 
-def test_the_python_in_the_readme_names_what_the_front_door_offers() -> None:
-    blocks = "".join(code_blocks(ROOT / "README.md", "python"))
-    names = set(re.findall(r"\bot\.(\w+)", blocks))
-    assert names
-    assert names <= set(osteotrace.__all__)
+def test_the_python_in_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert_examples_run(ROOT / "README.md", least=5)
+
+
+def test_the_readme_shows_the_values_that_the_demonstration_prints() -> None:
+    (printed,) = code_blocks(ROOT / "README.md", "text")
+    assessment = osteotrace.measure(ROOT / "sample_dicom/maxilla_after", "sample_maxilla")
+    for finding in assessment.findings:
+        value = finding.measurements[0]
+        assert isinstance(value, osteotrace.Measurement)
+        row = next(line for line in printed.splitlines() if finding.label in line)
+        assert shown(value.value, value.unit, value.uncertainty) in row
 
 
 def test_the_readme_carries_the_whole_research_use_statement() -> None:
@@ -138,12 +157,7 @@ def test_the_changelog_opens_with_the_version_of_the_software() -> None:
 
 
 def test_the_page_on_coordinates_runs() -> None:
-    source = "\n".join(code_blocks(ROOT / "docs/coordinates.md", "python"))
-    page = doctest.DocTestParser().get_doctest(source, {}, "coordinates", None, 0)
-    printed: list[str] = []
-    outcome = doctest.DocTestRunner().run(page, out=printed.append)
-    assert outcome.attempted > 20
-    assert not outcome.failed, "".join(printed)
+    assert_examples_run(ROOT / "docs/coordinates.md", least=20)
 
 
 def test_every_example_in_a_docstring_runs() -> None:
