@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,15 +14,20 @@ import osteotrace as ot
 from osteotrace import findings, protocol, reading
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements import caliper
+from osteotrace.phantoms import truth
 from osteotrace.protocol import CaliperEntry, Protocol
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.fixtures.synthetic import WriteSeries
 
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
 CT_START, CT_END = (0.1, -7.1, 0.2), (-0.4, 6.8, -0.3)
+
+
+@pytest.fixture(scope="module")
+def sample_maxilla() -> Path:
+    """Return the committed sample case."""
+    return Path(__file__).parents[1] / "sample_dicom" / "maxilla_after"
 
 
 def ct_entry(**changes: Any) -> CaliperEntry:
@@ -124,6 +130,21 @@ def test_two_series_in_two_frames_are_read_side_by_side(small_study: Path) -> No
 def test_the_same_input_gives_the_same_record(small_study: Path) -> None:
     first, second = (measured(small_study, ct_entry()) for _ in range(2))
     assert findings.to_json(first) == findings.to_json(second)
+
+
+def test_the_sample_case_has_its_true_lengths_from_rough_points(
+    sample_maxilla: Path,
+) -> None:
+    assessment = ot.measure(sample_maxilla, "sample_maxilla")
+    true = truth("maxilla_after").quantities
+    for finding, name in zip(
+        assessment.findings, ("palatal_gap", "soft_tissue_gap"), strict=True
+    ):
+        primary = finding.measurements[0]
+        assert isinstance(primary, ot.Measurement)
+        assert primary.accepted
+        assert primary.uncertainty is not None
+        assert primary.value == pytest.approx(true[name].value, abs=true[name].tolerance)
 
 
 def test_a_tracking_uid_follows_from_study_and_label() -> None:

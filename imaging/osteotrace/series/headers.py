@@ -25,8 +25,7 @@ _HEADER: Final = [
     "Modality", "SeriesDescription", "SeriesDate", "StudyDate", "AcquisitionDate",
     "PatientID", "IssuerOfPatientID", "ImageType", "InstanceNumber",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
-    "FrameOfReferenceUID", "Rows", "Columns", "NumberOfFrames", "EchoTime",
-    "SamplesPerPixel", "BodyPartExamined",
+    "FrameOfReferenceUID", "Rows", "Columns", "EchoTime",
 ]  # fmt: skip
 
 
