@@ -1,7 +1,8 @@
 """How long a user waits: whole processes, each paired with ``import numpy``.
 
 Prints medians of interleaved repeats, so that a busy machine slows both sides of a pair
-alike; the ratio to numpy says more than the seconds do. Run on a quiet machine:
+alike; the ratio to numpy and the processor's own seconds say more than the clock does
+there. Run on a quiet machine:
 
     python benchmarks/startup.py [--repeats N]
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_dicom"
@@ -33,11 +36,22 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
 }
 
 
-def seconds(arguments: list[str]) -> float:
-    """Return the wall time of one Python process; it must succeed."""
+class Spent(NamedTuple):
+    """Seconds that one process took: on the clock, and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def seconds(arguments: list[str]) -> Spent:
+    """Run one Python process, which must succeed, and return the time it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Spent(wall, cpu)
 
 
 def sample_caliper(folder: Path) -> list[str]:
@@ -58,19 +72,20 @@ def sample_caliper(folder: Path) -> list[str]:
     ]
 
 
-def report(times: dict[str, list[float]], goals: dict[str, str]) -> None:
-    """Print medians, ratios to numpy within each round, and the goals."""
+def report(times: dict[str, list[Spent]], goals: dict[str, str]) -> None:
+    """Print medians, differences and ratios to numpy within each round, and the goals."""
     numpy = times["import numpy"]
-    heads = ("median s", "min s", "over numpy s", "× numpy")
-    print(f"{'process':<28}{heads[0]:>9}{heads[1]:>8}{heads[2]:>14}{heads[3]:>9}  goal")
-    for name, measured in times.items():
-        over = statistics.median(a - b for a, b in zip(measured, numpy, strict=True))
-        ratio = statistics.median(a / b for a, b in zip(measured, numpy, strict=True))
-        middle, least = statistics.median(measured), min(measured)
-        print(
-            f"{name:<28}{middle:>9.3f}{least:>8.3f}{over:>14.3f}{ratio:>9.2f}  "
-            f"{goals[name]}"
+    heads = ("wall s", "least", "cpu s", "over numpy", "× numpy")
+    print(f"{'process':<28}" + "".join(f"{head:>11}" for head in heads) + "  goal")
+    for name, spent in times.items():
+        figures = (
+            statistics.median(s.wall for s in spent),
+            min(s.wall for s in spent),
+            statistics.median(s.cpu for s in spent),
+            statistics.median(s.wall - n.wall for s, n in zip(spent, numpy, strict=True)),
+            statistics.median(s.wall / n.wall for s, n in zip(spent, numpy, strict=True)),
         )
+        print(f"{name:<28}" + "".join(f"{f:>11.3f}" for f in figures), "", goals[name])
 
 
 def main() -> None:
@@ -87,7 +102,7 @@ def main() -> None:
                 "≤ 2 s",
             ),
         }
-        times: dict[str, list[float]] = {name: [] for name in commands}
+        times: dict[str, list[Spent]] = {name: [] for name in commands}
         for _ in range(options.repeats):
             for name, (arguments, _goal) in commands.items():
                 times[name].append(seconds(arguments))

@@ -60,7 +60,7 @@ def scan(path: str | os.PathLike[str]) -> Catalogue:
         If the path does not exist or holds no DICOM file.
     """
     root = Path(path)
-    found: dict[str, list[Header]] = defaultdict(list)
+    found: dict[tuple[str, ...], list[Header]] = defaultdict(list)
     skipped: list[SkippedFile] = []
     for file in _files(root):
         header = read_header(file)
@@ -75,10 +75,14 @@ def scan(path: str | os.PathLike[str]) -> Catalogue:
     return Catalogue(root=root, series=tuple(series), skipped=tuple(skipped))
 
 
-def _series_key(header: Header) -> str:
-    """Return what the images of one series share; UIDs may have been blanked out."""
-    place = f"{header.instance.path.parent} {header.instance.frame_of_reference_uid}"
-    return header.identity.series_uid or place
+def _series_key(header: Header) -> tuple[str, ...]:
+    """Return what the images of one series share; UIDs may have been blanked out.
+
+    One series UID under two patients or two studies is two series: never mix patients.
+    """
+    who, instance = header.identity, header.instance
+    place = f"{instance.path.parent} {instance.frame_of_reference_uid}"
+    return who.patient_id, who.study_uid, who.series_uid or place
 
 
 def _files(root: Path) -> Iterator[Path]:
