@@ -166,16 +166,25 @@ def test_a_copy_of_an_image_is_used_once_and_noted(
     assert series.notes == ("the same SOP instance lies there twice; one copy is used",)
 
 
-@pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID"])
-def test_one_series_uid_under_two_patients_or_studies_is_two_series(
-    write_series: WriteSeries, ramp: NDArray[Any], keyword: str
+def test_one_series_uid_under_two_patients_is_two_series(
+    write_series: WriteSeries, ramp: NDArray[Any]
 ) -> None:
     def other(data: Dataset, number: int) -> None:
         if number >= 3:
-            setattr(data, keyword, "2.25.4711")
+            data.PatientID = "TEST-2"
 
     catalogue = scan(write_series(ramp, edit=other))
     assert sorted(series.n_instances for series in catalogue) == [2, 3]
+
+
+def test_one_series_under_several_studies_is_noted(
+    write_series: WriteSeries, ramp: NDArray[Any]
+) -> None:
+    def other(data: Dataset, number: int) -> None:
+        data.StudyInstanceUID = f"2.25.{number + 1}"
+
+    (series,) = scan(write_series(ramp, edit=other))
+    assert series.notes == ("its images name different studies; the first one's is used",)
 
 
 def test_an_identifier_that_only_the_file_meta_information_has_is_used(

@@ -78,11 +78,11 @@ def scan(path: str | os.PathLike[str]) -> Catalogue:
 def _series_key(header: Header) -> tuple[str, ...]:
     """Return what the images of one series share; UIDs may have been blanked out.
 
-    One series UID under two patients or two studies is two series: never mix patients.
+    One series UID under two patients is two series: patients are never mixed.
     """
     who, instance = header.identity, header.instance
     place = f"{instance.path.parent} {instance.frame_of_reference_uid}"
-    return who.patient_id, who.study_uid, who.series_uid or place
+    return who.patient_id, who.series_uid or place
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -55,6 +55,8 @@ def series_of(members: list[Header]) -> Series:
         _put(instance, groups)
     if any(m.instance.sop_class_uid in ENHANCED_SOP_CLASSES for m in members):
         notes.append("enhanced multi-frame images are listed, not yet read")
+    if len({member.identity.study_uid for member in members}) > 1:
+        notes.append("its images name different studies; the first one's is used")
     groups.sort(key=lambda g: min(i.number for i in g))
     volumes = tuple(_volume(k, identity, group) for k, group in enumerate(groups))
     return Series(identity=identity, volumes=volumes, notes=tuple(dict.fromkeys(notes)))
