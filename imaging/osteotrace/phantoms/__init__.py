@@ -1,16 +1,17 @@
 """The sample cases as physics: analytic shapes to CT and MR DICOM with known truth.
 
 ``shapes`` and ``rendering`` are the engine, ``dicom_series`` the files, ``dentition``,
-``soft_tissue`` and ``maxilla`` the anatomy, ``cases`` the scans with their truth, and
-``samples`` the folders.
+``soft_tissue`` and ``maxilla`` the anatomy, ``cases`` the scans, ``ground_truth``
+what is known of them, and ``samples`` the folders.
 """
 
-from osteotrace.phantoms.cases import CASES, CaseTruth, grid_around, truth
+from osteotrace.phantoms.cases import CASES, grid_around
 from osteotrace.phantoms.dicom_series import (
     SeriesLabel,
     write_ct_series,
     write_mr_series,
 )
+from osteotrace.phantoms.ground_truth import CaseTruth, truth
 from osteotrace.phantoms.rendering import (
     Layer,
     Level,

@@ -32,7 +32,7 @@ ARCH_POWER: Final = 2.35
 NECK_WIDTH: Final = 0.74
 
 _TABLE_STEP_MM: Final = 0.25
-_TABLE_LOW_MM: Final = (-56.0, -70.0)
+_TABLE_LOW_MM: Final = (0.0, -70.0)
 _TABLE_HIGH_MM: Final = (56.0, 70.0)
 
 
@@ -113,7 +113,7 @@ LOWER: Final = Arch(
 
 @cache
 def _arch_table() -> NDArray[np.complex128]:
-    """Return arc length + i · signed distance on a regular (left, posterior) table."""
+    """Return arc length + i · signed distance on a table of the left side."""
     from scipy.spatial import cKDTree
 
     angle = np.linspace(0, np.pi / 2, 1201)
@@ -128,14 +128,13 @@ def _arch_table() -> NDArray[np.complex128]:
         for low, high in zip(_TABLE_LOW_MM, _TABLE_HIGH_MM, strict=True)
     ]
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-    mirrored = np.abs(places[..., 0])
-    folded = np.stack([mirrored, places[..., 1]], -1)
-    gap, nearest = cKDTree(np.stack([x, y], -1)).query(folded)
+    left = places[..., 0]
+    gap, nearest = cKDTree(np.stack([x, y], -1)).query(places)
     level = np.where(
         places[..., 1] < ARCH_CENTRE_MM,
-        (mirrored / ARCH_HALF_WIDTH_MM) ** ARCH_POWER
+        (left / ARCH_HALF_WIDTH_MM) ** ARCH_POWER
         + (np.abs(places[..., 1] - ARCH_CENTRE_MM) / ARCH_DEPTH_MM) ** ARCH_POWER,
-        mirrored / ARCH_HALF_WIDTH_MM,
+        left / ARCH_HALF_WIDTH_MM,
     )
     return np.asarray(along[nearest] + 1j * np.where(level < 1, -gap, gap))
 
@@ -151,7 +150,8 @@ def _looked_up(points: Array) -> Array:
     """Return arc length and distance, interpolated between the table's places."""
     table = _arch_table()
     last = np.array(table.shape)[:, None] - 2
-    place = (points[:2] - np.array(_TABLE_LOW_MM)[:, None]) / _TABLE_STEP_MM
+    folded = np.stack([np.abs(points[0]), points[1]])
+    place = (folded - np.array(_TABLE_LOW_MM)[:, None]) / _TABLE_STEP_MM
     low = np.clip(np.floor(place), 0, last).astype(np.intp)
     u, v = np.clip(place - low, 0.0, 1.0)
     flat, width = table.ravel(), table.shape[1]

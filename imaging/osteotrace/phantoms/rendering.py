@@ -257,16 +257,17 @@ class _Scene:
         grey, edge = values[inside], nearest[inside]
         for layer in part.layers:
             distance = layer.shape(own)
-            if distance.min() > self.reach:
+            near = np.flatnonzero(distance < self.reach)
+            if len(near) == 0:
                 continue
+            distance = distance[near]
             # A ramp one subsample wide: an edge between samples keeps its place.
             cover = np.clip(0.5 - distance / self.ramp, 0.0, 1.0)
-            here = np.flatnonzero(cover)
-            level = _grey(self.levels[layer.tissue], own[:, here])
-            grey[here] += cover[here] * (level - grey[here])
+            level = _grey(self.levels[layer.tissue], own[:, near])
+            grey[near] += cover * (level - grey[near])
             # A surface that a layer covers is one no more.
             depth = np.abs(distance)
-            edge = np.where(distance < 0, depth, np.minimum(edge, depth))
+            edge[near] = np.where(distance < 0, depth, np.minimum(edge[near], depth))
         values[inside], nearest[inside] = grey, edge
 
 

@@ -15,14 +15,9 @@ import msgspec
 
 from osteotrace.about import RESEARCH_USE_SHORT
 from osteotrace.errors import OsteotraceError
-from osteotrace.phantoms.cases import (
-    CASES,
-    CaseTruth,
-    image,
-    phantom_case,
-    truth,
-)
+from osteotrace.phantoms.cases import CASES, image, phantom_case
 from osteotrace.phantoms.dicom_series import write_ct_series, write_mr_series
+from osteotrace.phantoms.ground_truth import CaseTruth, truth
 from osteotrace.reports.whole import new_folder, write_new
 
 if TYPE_CHECKING:

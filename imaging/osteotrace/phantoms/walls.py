@@ -1,0 +1,178 @@
+"""Two walls with a gap of known width between them: the phantom of the accuracy table.
+
+Closed form throughout: a planar edge under a Gaussian point spread is an error function,
+averaged over each voxel. Nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from osteotrace.geometry import Grid, unit_vector
+from osteotrace.phantoms.rendering import correlated_noise
+from osteotrace.series import Instance, SeriesIdentity
+from osteotrace.volume import ARBITRARY, HOUNSFIELD, Volume
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from osteotrace.geometry import Array
+
+# Image around the gap: across it, and beyond each wall along it, mm. Beyond the walls
+# lies the homogeneous tissue that the noise is read from.
+ACROSS_MM: Final = 28.0
+BEYOND_MM: Final = 20.0
+FRAME_OF_REFERENCE_UID: Final = "2.25.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walls:
+    """Two walls, the gap between them, and the image they are seen in.
+
+    Parameters
+    ----------
+    gap_mm : float
+        Perpendicular distance between the walls.
+    normal : (x, y, z)
+        LPS direction across the gap, of any length.
+    converge_deg : float
+        Angle between the two walls, opening towards +x.
+    inside, wall : float
+        Grey values of the gap (and of what lies beyond the walls) and of the walls.
+    depth_mm : float
+        Thickness of each wall.
+    spacing : (slice, row, column)
+        mm between voxels.
+    blur_mm : float
+        Sigma of the point spread.
+    noise : float
+        SD of the noise, grey values.
+    correlation_fwhm_mm : (slice, row, column)
+        Full width at half maximum of its autocorrelation; zeros for white noise.
+    modality : {"CT", "MR"}
+    """
+
+    gap_mm: float = 12.07
+    normal: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    converge_deg: float = 0.0
+    inside: float = 50.0
+    wall: float = 1050.0
+    depth_mm: float = 6.0
+    spacing: tuple[float, float, float] = (1.0, 0.5, 0.5)
+    blur_mm: float = 0.6
+    noise: float = 30.0
+    correlation_fwhm_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    modality: str = "CT"
+
+    def edges(self, offset: float = 0.0) -> tuple[Array, Array]:
+        """Return the LPS mm centres of both edges, the gap centred at an offset."""
+        unit = unit_vector(self.normal)
+        half = 0.5 * self.gap_mm
+        return (offset - half) * unit, (offset + half) * unit
+
+
+def photograph(walls: Walls, *, offset: float = 0.0, seed: int = 0) -> Volume:
+    """Return the walls as a volume around the origin of patient space.
+
+    Parameters
+    ----------
+    walls : Walls
+    offset : float
+        The gap's centre along the normal, mm: moves it against the voxel grid.
+    seed : int
+        Of the noise.
+    """
+    grid = _grid(walls)
+    values = walls.inside + (walls.wall - walls.inside) * _share(walls, grid, offset)
+    values += correlated_noise(
+        grid.shape,
+        walls.spacing,
+        sd=walls.noise,
+        correlation_fwhm_mm=walls.correlation_fwhm_mm,
+        seed=seed,
+    )
+    return _volume(np.round(values).astype(np.int16), grid, walls.modality)
+
+
+def _grid(walls: Walls) -> Grid:
+    spacing = np.array(walls.spacing)
+    length = walls.gap_mm + 2 * (walls.depth_mm + BEYOND_MM)
+    extent = np.array([ACROSS_MM, length, ACROSS_MM])
+    slices, rows, columns = (int(n) for n in np.round(extent / spacing))
+    first = -0.5 * (np.array([columns, rows, slices]) - 1) * spacing[::-1]
+    heights = spacing[0] * np.arange(slices)
+    return Grid(
+        row_direction=np.array([1.0, 0.0, 0.0]),
+        column_direction=np.array([0.0, 1.0, 0.0]),
+        pixel_spacing=spacing[1:],
+        origins=first + heights[:, None] * np.array([0.0, 0.0, 1.0]),
+        rows=rows,
+        columns=columns,
+    )
+
+
+def _share(walls: Walls, grid: Grid, offset: float) -> Array:
+    """Return the wall's share of each voxel, averaged over 2 × 2 × 2 places in it."""
+    from scipy.special import ndtr
+
+    points = grid.to_patient(np.moveaxis(np.indices(grid.shape), 0, -1))
+    to_patient = grid.affine()[:3, :3]
+    share = np.zeros(grid.shape)
+    places = (-0.25, 0.25)
+    shifts = np.stack(np.meshgrid(places, places, places), axis=-1).reshape(-1, 3)
+    for edge, normal in zip(walls.edges(offset), _outward(walls), strict=True):
+        depth = (points - edge) @ normal
+        for shift in shifts:
+            inner = (depth + (to_patient @ shift) @ normal) / walls.blur_mm
+            share += ndtr(inner) - ndtr(inner - walls.depth_mm / walls.blur_mm)
+    return share / len(shifts)
+
+
+def _outward(walls: Walls) -> tuple[Array, Array]:
+    """Return the unit normals from the gap into the first and the second wall."""
+    unit = unit_vector(walls.normal)
+    lean = np.tan(np.radians(walls.converge_deg / 2)) * np.array([1.0, 0.0, 0.0])
+    return unit_vector(-unit - lean), unit_vector(unit - lean)
+
+
+def _volume(stored: NDArray[np.int16], grid: Grid, modality: str) -> Volume:
+    instances = tuple(
+        Instance(
+            path=Path(f"slice-{k}"),
+            sop_instance_uid=f"2.25.1.{k + 1}",
+            sop_class_uid="",
+            number=k,
+            rows=grid.rows,
+            columns=grid.columns,
+            frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
+            image_type=(),
+            echo_time=None,
+            position=None,
+            orientation=None,
+            pixel_spacing=None,
+        )
+        for k in range(len(grid.origins))
+    )
+    identity = SeriesIdentity(
+        study_uid="2.25.3",
+        series_uid="2.25.4",
+        modality=modality,
+        description="two walls",
+        date="",
+        patient="P-UNKNOWN",
+        patient_id="",
+    )
+    return Volume(
+        voxels=stored,
+        grid=grid,
+        slope=np.ones(len(stored)),
+        intercept=np.zeros(len(stored)),
+        unit=HOUNSFIELD if modality == "CT" else ARBITRARY,
+        frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
+        instances=instances,
+        identity=identity,
+    )
