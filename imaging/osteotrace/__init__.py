@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Case, Fact, Finding
     from osteotrace.geometry import Grid
     from osteotrace.measurements.measurement import Measurement, NotMeasured
-    from osteotrace.reading import caliper, load, measure, measure_studies, read, save
+    from osteotrace.reading import caliper, load, measure, measure_studies
+    from osteotrace.records.assessments import read, save
     from osteotrace.regions import Points, Polyline
     from osteotrace.series import Catalogue, scan
     from osteotrace.volume import Volume
@@ -43,8 +44,8 @@ _HOMES = {
     "load": "reading",
     "measure": "reading",
     "measure_studies": "reading",
-    "read": "reading",
-    "save": "reading",
+    "read": "records.assessments",
+    "save": "records.assessments",
     "scan": "series",
 }
 

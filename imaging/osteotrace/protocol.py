@@ -36,10 +36,11 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Laterality
 from osteotrace.measurements.doubts import Walls
 from osteotrace.measurements.edge_pairs import Between
+from osteotrace.series import Catalogue
 
 if TYPE_CHECKING:
     from osteotrace.codes import Concept
-    from osteotrace.series import SeriesIdentity
+    from osteotrace.series import SeriesIdentity, VolumeHeader
 
 # PS3.5 section 9.1: digits and dots, no leading zero, at most 64 characters.
 UID_PATTERN: Final = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
@@ -199,6 +200,47 @@ def parse(content: bytes, file: Path) -> Protocol:
         calipers=checked.caliper,
         sha256=hashlib.sha256(content).hexdigest(),
     )
+
+
+def meant_volume(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
+    """Return the one volume of a study that an entry means.
+
+    Raises
+    ------
+    OsteotraceError
+        If none or more than one fits, or it lies in another frame of reference.
+    """
+    fitting = tuple(series for series in study if entry.fits(series.identity))
+    meant = f"{entry.label}: modality {entry.modality}, description {entry.series!r}"
+    if not fitting:
+        present = ", ".join(
+            f"{s.identity.modality} {s.identity.description!r}" for s in study
+        )
+        raise OsteotraceError(
+            f"no series for {meant}, only {present}",
+            expected="one series that the protocol means",
+            advice="check the protocol's modality and series pattern",
+            where=str(study.root),
+        )
+    narrowed = Catalogue(root=study.root, series=fitting, skipped=())
+    try:
+        header = narrowed.choose()
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            f"{problem.found} ({meant})",
+            expected="exactly one measurable volume",
+            advice="narrow the protocol's series pattern",
+            where=str(study.root),
+        ) from problem
+    frame = header.frame_of_reference_uid
+    if frame != entry.frame_of_reference_uid:
+        raise OsteotraceError(
+            f"{meant} in the frame of reference {frame or '(none)'}",
+            expected=f"the protocol's, {entry.frame_of_reference_uid}",
+            advice="give the points in the frame of reference of this scan",
+            where=str(study.root),
+        )
+    return header
 
 
 def _check_entry(file: Path, text: str, number: int, entry: CaliperEntry) -> None:

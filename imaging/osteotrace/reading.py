@@ -10,7 +10,6 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,7 +18,7 @@ from osteotrace import protocol as protocols
 from osteotrace.about import SOFTWARE_NAME, UID_PREFIX, VERSION
 from osteotrace.codes import KINDS, QUANTITIES, SITES, look_up
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, Finding, SeriesReference, from_json, to_json
+from osteotrace.findings import Assessment, Finding, SeriesReference
 from osteotrace.measurements import caliper as calipers
 from osteotrace.series import Catalogue, Series, VolumeHeader, scan
 from osteotrace.volume import Volume
@@ -27,7 +26,7 @@ from osteotrace.volume import load as load_volume
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -340,7 +339,7 @@ def _read_study(
     findings = []
     try:
         for entry in protocol.calipers:
-            header = _meant(study, entry)
+            header = protocols.meant_volume(study, entry)
             key = (header.identity.series_uid, header.k)
             if key not in loaded:
                 loaded[key] = load_volume(header)
@@ -383,121 +382,3 @@ def _caliper_entry(volume: Volume, entry: CaliperEntry) -> Finding:
         quantity=entry.quantity,
         note=entry.note,
     )
-
-
-def _meant(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
-    """Return the one volume that a protocol's entry means, in its own frame."""
-    fitting = tuple(series for series in study if entry.fits(series.identity))
-    meant = f"{entry.label}: modality {entry.modality}, description {entry.series!r}"
-    if not fitting:
-        present = ", ".join(
-            f"{s.identity.modality} {s.identity.description!r}" for s in study
-        )
-        raise OsteotraceError(
-            f"no series for {meant}, only {present}",
-            expected="one series that the protocol means",
-            advice="check the protocol's modality and series pattern",
-            where=str(study.root),
-        )
-    narrowed = Catalogue(root=study.root, series=fitting, skipped=())
-    try:
-        header = narrowed.choose()
-    except OsteotraceError as problem:
-        raise OsteotraceError(
-            f"{problem.found} ({meant})",
-            expected="exactly one measurable volume",
-            advice="narrow the protocol's series pattern",
-            where=str(study.root),
-        ) from problem
-    frame = header.frame_of_reference_uid
-    if frame != entry.frame_of_reference_uid:
-        raise OsteotraceError(
-            f"{meant} in the frame of reference {frame or '(none)'}",
-            expected=f"the protocol's, {entry.frame_of_reference_uid}",
-            advice="give the points in the frame of reference of this scan",
-            where=str(study.root),
-        )
-    return header
-
-
-def save(
-    assessment: Assessment,
-    path: str | os.PathLike[str],
-    *,
-    images: Mapping[str, Path] | Catalogue | None = None,
-) -> Path:
-    """Save an assessment as a new file; nothing is ever overwritten.
-
-    Parameters
-    ----------
-    assessment : Assessment
-        The reading.
-    path : path
-        A file name that ends in ``.json`` for JSON; else the folder that the DICOM SR
-        goes into, as ``<SOPInstanceUID>.dcm``.
-    images : mapping of str to Path, or Catalogue
-        For the SR: the files of the images by SOPInstanceUID, or the scan that they
-        were found by.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    OsteotraceError
-        If the file exists, cannot be written, or the SR lacks its images.
-    """
-    place = Path(path)
-    if place.suffix == ".json":
-        from osteotrace.records.store import write_once
-
-        return write_once(place, to_json(assessment))
-    if images is None:
-        raise OsteotraceError(
-            "a DICOM SR to be written without its images",
-            expected="the scan that the images were found by",
-            advice="give images=osteotrace.scan(study), or a file name in .json",
-            where=str(place),
-            usage=True,
-        )
-    from osteotrace.records import sr
-
-    now = datetime.fromisoformat(assessment.recorded)
-    return sr.write(assessment, images, place, now=now)
-
-
-def read(path: str | os.PathLike[str]) -> Assessment:
-    """Read a saved assessment, JSON or DICOM SR.
-
-    Raises
-    ------
-    OsteotraceError
-        If the file cannot be read or is neither.
-    """
-    file = Path(path)
-    try:
-        with file.open("rb") as stream:
-            start = stream.read(132)
-    except OSError as problem:
-        raise OsteotraceError(
-            f"a record that cannot be read ({problem.strerror})",
-            expected="an assessment that osteotrace saved, JSON or DICOM SR",
-            advice="check the path",
-            where=str(file),
-            usage=True,
-        ) from problem
-    if start[128:] == b"DICM":
-        from osteotrace.records import sr
-
-        return sr.read(file)
-    try:
-        return from_json(file.read_bytes(), Assessment)
-    except OsteotraceError as problem:
-        raise OsteotraceError(
-            problem.found,
-            expected=problem.expected,
-            advice=problem.advice,
-            where=str(file),
-        ) from problem

@@ -38,10 +38,10 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a saved assessment as CSV, JSON, text or 3D Slicer markups."""
-    from osteotrace import reading
+    from osteotrace.records import assessments
     from osteotrace.reports import whole
 
-    assessment = reading.read(record)
+    assessment = assessments.read(record)
     whole.write_new(out, _content(assessment, format))
     if json:
         done = {"file": str(out), "format": format.value}

@@ -1,0 +1,99 @@
+"""An assessment saved and read back: JSON or DICOM SR, whichever the file is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, from_json, to_json
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from osteotrace.series import Catalogue
+
+
+def save(
+    assessment: Assessment,
+    path: str | os.PathLike[str],
+    *,
+    images: Mapping[str, Path] | Catalogue | None = None,
+) -> Path:
+    """Save an assessment as a new file; nothing is ever overwritten.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The reading.
+    path : path
+        A file name that ends in ``.json`` for JSON; else the folder that the DICOM SR
+        goes into, as ``<SOPInstanceUID>.dcm``.
+    images : mapping of str to Path, or Catalogue
+        For the SR: the files of the images by SOPInstanceUID, or the scan that they
+        were found by.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file exists, cannot be written, or the SR lacks its images.
+    """
+    place = Path(path)
+    if place.suffix == ".json":
+        from osteotrace.records.store import write_once
+
+        return write_once(place, to_json(assessment))
+    if images is None:
+        raise OsteotraceError(
+            "a DICOM SR to be written without its images",
+            expected="the scan that the images were found by",
+            advice="give images=osteotrace.scan(study), or a file name in .json",
+            where=str(place),
+            usage=True,
+        )
+    from osteotrace.records import sr
+
+    now = datetime.fromisoformat(assessment.recorded)
+    return sr.write(assessment, images, place, now=now)
+
+
+def read(path: str | os.PathLike[str]) -> Assessment:
+    """Read a saved assessment, JSON or DICOM SR.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file cannot be read or is neither.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(132)
+    except OSError as problem:
+        raise OsteotraceError(
+            f"a record that cannot be read ({problem.strerror})",
+            expected="an assessment that osteotrace saved, JSON or DICOM SR",
+            advice="check the path",
+            where=str(file),
+            usage=True,
+        ) from problem
+    if start[128:] == b"DICM":
+        from osteotrace.records import sr
+
+        return sr.read(file)
+    try:
+        return from_json(file.read_bytes(), Assessment)
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            problem.found,
+            expected=problem.expected,
+            advice=problem.advice,
+            where=str(file),
+        ) from problem
