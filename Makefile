@@ -43,6 +43,8 @@ format: $(READY) ## format the code and mend what ruff can mend
 
 pictures: $(READY) ## the pictures in docs/pictures, from the sample cases
 	scripts/system_packages
+	scripts/demo
+	cp demo/results/*/caliper_1_PAL-1.png docs/pictures/caliper.png
 	$(XVFB) $(BIN)/python docs/make_pictures.py
 
 bench: $(READY) ## every figure in the README
