@@ -246,26 +246,45 @@ def _nasal_cavity(margin: float) -> Shape:
     return distance
 
 
-def _nose() -> tuple[Part, ...]:
-    """Return the nasal cavities, septum, turbinates and maxillary sinuses."""
-    nostril = mirrored(
-        tube([(5.5, -25, 14), (6, -37, 12), (6.5, -39, 2)], (4.2, 4, 3.2), axes=(0, 1, 2))
-    )
+def _septum() -> tuple[Layer, ...]:
+    """Return the nasal septum: cartilage with the vomer behind and below."""
     septum = rounded_box((0, -2, 34), (1.1, 29, 26))
     vomer = intersection(
         rounded_box((0, 13, 33.4), (0.8, 14, 26)),
         lambda points: 0.7 * (points[2] - 5 - 0.55 * (points[1] + 3)),
     )
+    return (
+        Layer(shape=grown(septum, 0.9), tissue="mucosa"),
+        Layer(shape=septum, tissue="cartilage"),
+        Layer(shape=vomer, tissue="thin bone"),
+    )
+
+
+def _turbinates() -> tuple[Layer, ...]:
+    """Return the inferior turbinates with the curl of their conchae."""
     turbinate = mirrored(ellipsoid((8.3, 5, 13.2), (3.1, 20, 4.6)))
-    concha = mirrored(
-        tube([(11.5, 17), (8.0, 16), (7.6, 11.5), (9.2, 10.6)], (0.6,) * 4, axes=(0, 2))
+    curl = [(11.5, 17), (8.0, 16), (7.6, 11.5), (9.2, 10.6)]
+    concha = intersection(
+        mirrored(tube(curl, (0.6,) * 4, axes=(0, 2))),
+        rounded_box((0, 5, 13), (20, 16, 20)),
+    )
+    return (
+        Layer(shape=turbinate, tissue="mucosa"),
+        Layer(shape=concha, tissue="thin bone"),
+    )
+
+
+def _nose() -> tuple[Part, ...]:
+    """Return nostrils and nasal cavities."""
+    nostril = tube(
+        [(5.5, -25, 14), (6, -37, 12), (6.5, -39, 2)], (4.2, 4, 3.2), axes=(0, 1, 2)
     )
     wall = mirrored(rounded_box((13.6, 6, 31), (0.8, 20, 27)))
     return (
         Part(
             name="nostrils",
             box=((-12, -45, -3), (12, -20, 20)),
-            layers=(Layer(shape=nostril, tissue="air"),),
+            layers=(Layer(shape=mirrored(nostril), tissue="air"),),
         ),
         Part(
             name="nasal cavity",
@@ -274,23 +293,22 @@ def _nose() -> tuple[Part, ...]:
                 Layer(shape=wall, tissue="thin bone"),
                 Layer(shape=_nasal_cavity(0.0), tissue="mucosa"),
                 Layer(shape=_nasal_cavity(1.0), tissue="air"),
-                Layer(shape=grown(septum, 0.9), tissue="mucosa"),
-                Layer(shape=septum, tissue="cartilage"),
-                Layer(shape=vomer, tissue="thin bone"),
-                Layer(shape=turbinate, tissue="mucosa"),
-                Layer(
-                    shape=intersection(concha, rounded_box((0, 5, 13), (20, 16, 20))),
-                    tissue="thin bone",
-                ),
+                *_septum(),
+                *_turbinates(),
             ),
         ),
-        Part(
-            name="maxillary sinuses",
-            box=((-36, -10, 0), (36, 30, 36)),
-            layers=(
-                Layer(shape=grown(_sinus(), 0.1), tissue="mucosa"),
-                Layer(shape=grown(_sinus(), -0.8), tissue="air"),
-            ),
+    )
+
+
+def _sinuses() -> Part:
+    """Return the maxillary sinuses with their lining."""
+    sinus = _sinus()
+    return Part(
+        name="maxillary sinuses",
+        box=((-36, -10, 0), (36, 30, 36)),
+        layers=(
+            Layer(shape=grown(sinus, 0.1), tissue="mucosa"),
+            Layer(shape=grown(sinus, -0.8), tissue="air"),
         ),
     )
 
@@ -345,5 +363,6 @@ def parts() -> tuple[Part, ...]:
         _midface(),
         _jaw(),
         *_nose(),
+        _sinuses(),
         *_teeth(),
     )
