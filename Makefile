@@ -35,7 +35,7 @@ check: $(READY) ## format, lint, types and layers, without the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(READY) ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
