@@ -41,10 +41,11 @@ format: $(READY) ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-pictures: $(READY) ## the pictures in docs/pictures, from the sample cases
+pictures: $(READY) ## the pictures and the demo's output in the README, anew
 	scripts/system_packages
-	scripts/demo
-	cp demo/results/*/caliper_1_PAL-1.png docs/pictures/caliper.png
+	mkdir -p build
+	scripts/demo > build/demo.txt
+	$(BIN)/python docs/quote_demo.py build/demo.txt
 	$(XVFB) $(BIN)/python docs/make_pictures.py
 
 bench: $(READY) ## every figure in the README
