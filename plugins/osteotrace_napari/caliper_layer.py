@@ -6,7 +6,6 @@ shown. Values are labels of the canvas with a dark ground, so that they read on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from osteotrace.geometry import Array
+    from osteotrace_napari.marks import Mark
     from osteotrace_napari.views import ReadingView
 
 LAYER_NAME: Final = "calipers"
@@ -25,39 +25,10 @@ FITTED_WIDTH_PX: Final = 2.5
 DRAWN_WIDTH_PX: Final = 1.2
 BAR_PX: Final = 13.0
 DRAWN_COLOUR: Final = "#aab6c2"
+# Said of a line that looks shorter than it is.
+CROSSES_PLANE: Final = "  (crosses this plane)"
 # The line as drawn is dashed: this many dashes, as long as the gaps between them.
 DASHES: Final = 9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """One caliper to show.
-
-    Parameters
-    ----------
-    uid : str
-        Tracking UID of its finding; empty for the one being drawn.
-    drawn, fitted : tuple of LPS points
-        The line as drawn; the fitted line, empty where there is none.
-    text : str
-        What stands beside it.
-    colour : str
-        Of line and text.
-    strong : bool
-        Whether it is the selected one.
-    """
-
-    uid: str
-    drawn: tuple[tuple[float, float, float], ...]
-    fitted: tuple[tuple[float, float, float], ...]
-    text: str
-    colour: str
-    strong: bool = False
-
-    @property
-    def points(self) -> tuple[tuple[float, float, float], ...]:
-        """The line that stands for the mark."""
-        return self.fitted or self.drawn
 
 
 class CaliperLayer:
@@ -120,9 +91,11 @@ class CaliperLayer:
 
     def redraw(self, event: Any = None) -> None:
         """Lay the marks onto the slice shown."""
-        if self.layer is None or self.view.volume is None:
+        if self.layer is None or self.layer not in self.view.viewer.layers:
             return
-        if self.layer not in self.view.viewer.layers:
+        if self.view.volume is None:
+            self.labels.show([])
+            self._replace([], [], [], [])
             return
         lines: list[Array] = []
         widths: list[float] = []
@@ -145,6 +118,9 @@ class CaliperLayer:
         uids: list[str],
     ) -> None:
         layer = self.layer
+        # A Shapes layer costs as much to draw empty as the whole image does.
+        if layer.visible != bool(lines):
+            layer.visible = bool(lines)
         if not lines and not layer.nshapes:
             return
         layer.selected_data = set()
@@ -201,5 +177,9 @@ class CaliperLayer:
                 )
                 for point in data
             ]
-            placed.append((mark.text, mark.colour, ends[0], ends[1]))
+            crosses = layers.is_foreshortened(
+                volume.grid, self.view.plane_view, mark.points
+            )
+            text = f"{mark.text}{CROSSES_PLANE}" if crosses else mark.text
+            placed.append((text, mark.colour, ends[0], ends[1]))
         self.labels.show(placed)

@@ -40,7 +40,15 @@ KEYS: Final[tuple[tuple[str, str, str], ...]] = (
     ("save", "Control-S", "save the reading as DICOM SR"),
 )
 
-Commands = "Mapping[str, Callable[[], object]]"
+# napari's names of keys, and those that people and Qt read.
+_SHOWN: Final = {
+    "Control": "Ctrl",
+    "Delete": "Del",
+    "PageUp": "PgUp",
+    "PageDown": "PgDown",
+    "Escape": "Esc",
+    "-": "+",
+}
 
 
 def bind(target: Any, commands: Mapping[str, Callable[[], object]]) -> None:
@@ -58,7 +66,9 @@ def _calling(command: Callable[[], object]) -> Callable[[Any], None]:
 
 def shown(key: str) -> str:
     """Return a key as people read it: ``Ctrl+Z``."""
-    return key.replace("Control", "Ctrl").replace("Delete", "Del").replace("-", "+")
+    for napari_name, name in _SHOWN.items():
+        key = key.replace(napari_name, name)
+    return key
 
 
 def key_of(command: str) -> str:

@@ -29,6 +29,8 @@ PLANES: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")
 DISPLAY_QUANTUM_MM: Final = 2.0**-20
 # A line is shown on the slices it passes, and on one whose slab it touches.
 HALF_SLICE: Final = 0.5
+# A line that shows less than this share of its length is said to cross the plane.
+FORESHORTENED_SHARE: Final = 0.98
 
 # Per plane, in LPS: the patient axis across it, the one shown downwards and the one
 # shown to the right, as radiologists read them (head first, patient's left at right).
@@ -179,6 +181,13 @@ def on_slice(grid: Grid, view: PlaneView, points: ArrayLike, index: int) -> Arra
     data = grid.to_index(points)
     data[..., view.order[0]] = index
     return data
+
+
+def is_foreshortened(grid: Grid, view: PlaneView, points: ArrayLike) -> bool:
+    """Tell whether a line looks shorter in a plane than it is, by over 2 %."""
+    step = np.abs(np.diff(to_display(grid, points), axis=0)[0])
+    shown = np.hypot(*step[list(view.order[1:])])
+    return bool(shown < FORESHORTENED_SHARE * np.linalg.norm(step))
 
 
 def end_bars(

@@ -39,9 +39,7 @@ def read(path: str | list[str]) -> list[LayerData]:
     """
     import napari
 
-    given = Path(path[0] if isinstance(path, list) else path)
-    # Slices dropped one by one are one series: open their folder.
-    root = given if given.is_dir() or not isinstance(path, list) else given.parent
+    root = root_of([Path(p) for p in (path if isinstance(path, list) else [path])])
     viewer = napari.current_viewer()
     if viewer is None:
         return [volume_layer(root)]
@@ -49,6 +47,12 @@ def read(path: str | list[str]) -> list[LayerData]:
 
     reading_panel(viewer).open(root)
     return [(None,)]
+
+
+def root_of(paths: list[Path]) -> Path:
+    """Return what to open of some paths: slices given one by one are their folder."""
+    first = paths[0]
+    return first.parent if len(paths) > 1 and first.is_file() else first
 
 
 def volume_layer(path: Path, *, modality: str = "") -> LayerData:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari.components.overlays import TextOverlay
 
 from osteotrace import about
-from osteotrace_napari import layers, windows
+from osteotrace_napari import layers, windows, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LETTER_COLOUR: Final = "#ffd60a"
 TEXT_COLOUR: Final = "#e8edf2"
-NOTICE_COLOUR: Final = "#9fb0c0"
 LETTER_SIZE_PT: Final = 15
 TEXT_SIZE_PT: Final = 10
 # Letters sit on the canvas sides, text in the corners.
@@ -84,10 +83,12 @@ class ReadingView:
             A layer that already shows it; else one is made.
         """
         self.volume = None
-        self.viewer.layers[:] = [] if layer is None else [layer]
         if layer is None:
             values, attributes, _ = layers.image_layer(volume)
             layer = self.viewer.add_image(values, **attributes)
+        # After the new one is there: napari forgets its sliders when it is empty.
+        for old in [each for each in self.viewer.layers if each is not layer]:
+            self.viewer.layers.remove(old)
         self.image, self.volume = layer, volume
         self.presets = windows.presets(volume.identity.modality, layer.data)
         layer.events.contrast_limits.connect(self._window_changed)
@@ -95,6 +96,13 @@ class ReadingView:
         self.viewer.dims.ndisplay = 2
         self.set_plane(layers.acquired_plane(volume.grid))
         self.viewer.layers.selection.active = layer
+
+    def clear(self) -> None:
+        """Forget the volume; its layer is gone."""
+        self.volume, self.image, self._view = None, None, None
+        for name, overlay in self.viewer.canvas.overlays.items():
+            if name.startswith("osteotrace_"):
+                overlay.text = ""
 
     @property
     def plane_view(self) -> PlaneView:
@@ -186,16 +194,12 @@ class ReadingView:
                 position=position,
                 color=LETTER_COLOUR,
                 font_size=LETTER_SIZE_PT,
+                box=False,
                 visible=True,
             )
-        for name, position, colour in (
-            ("place", "top_left", TEXT_COLOUR),
-            ("notice", "bottom_left", NOTICE_COLOUR),
-        ):
-            canvas.overlays[f"osteotrace_{name}"] = TextOverlay(
-                position=position, color=colour, font_size=TEXT_SIZE_PT, visible=True
-            )
-        canvas.overlays.osteotrace_notice.text = about.RESEARCH_USE_SHORT
+        canvas.overlays["osteotrace_place"] = TextOverlay(
+            position="top_left", color=TEXT_COLOUR, font_size=TEXT_SIZE_PT, visible=True
+        )
         scale_bar = canvas.overlays.scale_bar
         scale_bar.visible = True
         scale_bar.position = "bottom_right"
@@ -231,7 +235,8 @@ class ReadingView:
         place = layers.slice_place(self.volume.grid, view, self.slice_index)
         named = f"  {window.name}" if window.name else ""
         self.viewer.canvas.overlays.osteotrace_place.text = (
-            f"{who.patient}   {who.modality} {who.description}   {who.date}\n"
+            f"{who.patient}   {wording.series_name(who)}   {who.date}\n"
             f"{view.plane} {self.slice_index + 1} / {self.slice_count}   {place}\n"
-            f"W {window.width:.0f}  L {window.level:.0f}{named}"
+            f"W {window.width:.0f}  L {window.level:.0f}{named}\n"
+            f"{about.RESEARCH_USE_SHORT}"
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Finding
     from osteotrace.measurements.measurement import Measurement, Reading
-    from osteotrace.series import VolumeHeader
+    from osteotrace.series import SeriesIdentity, VolumeHeader
 
 _VERDICTS: Final = {
     "regular": "regular, can be measured",
@@ -30,6 +30,14 @@ _VERDICTS: Final = {
 ACCEPTED: Final = "accepted"
 FLAGGED: Final = "flagged"
 NOT_MEASURED: Final = "not measured"
+
+
+def series_name(identity: SeriesIdentity) -> str:
+    """Return modality and description, the modality said once."""
+    description = identity.description.strip()
+    if description.upper().startswith(identity.modality.upper()):
+        return description
+    return f"{identity.modality} {description}".strip()
 
 
 def can_load(header: VolumeHeader) -> bool:

@@ -7,55 +7,34 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QSizePolicy,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
 from superqt.utils import qthrottled
 
-from osteotrace import about
 from osteotrace.errors import OsteotraceError
-from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.session import Session
 from osteotrace_napari import keys, layers, loading, wording
-from osteotrace_napari.caliper_layer import CaliperLayer, Mark
+from osteotrace_napari.caliper_layer import CaliperLayer
 from osteotrace_napari.caliper_tool import CaliperTool
-from osteotrace_napari.colours import (
-    LIVE_COLOUR,
-    PROBLEM_COLOUR,
-    QUIET_COLOUR,
-    STATE_COLOURS,
-)
-from osteotrace_napari.panels.controls import Controls, button
-from osteotrace_napari.panels.findings import FindingsList
-from osteotrace_napari.panels.study import StudyList
+from osteotrace_napari.marks import finding_mark, live_mark
+from osteotrace_napari.panels.dock import ReadingDock
 from osteotrace_napari.views import ReadingView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osteotrace.findings import Finding
     from osteotrace.geometry import Array
-    from osteotrace.measurements.caliper import CaliperReading
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
 
 # A live value is measured at most this often while the mouse moves.
 LIVE_INTERVAL_MS: Final = 50
 FAST_SLICES: Final = 10
-PANEL_WIDTH_PX: Final = 430
 # CT presets lie on F1 and F2, MR presets on F3 and F4.
 _FIRST_KEY: Final = {"CT": 1, "MR": 3}
 
 
-class ReadingPanel(QWidget):
+class ReadingPanel(ReadingDock):
     """One dock: series, findings, caliper, undo and saving.
 
     Parameters
@@ -73,14 +52,14 @@ class ReadingPanel(QWidget):
         self.view = ReadingView(viewer)
         self.calipers = CaliperLayer(self.view)
         self.tool = CaliperTool(
-            self.view, on_move=self._live, on_done=self._measure, on_end=self._no_preview
+            self.view, on_move=self._live, on_done=self.measure, on_end=self._no_preview
         )
         self._live_measure = qthrottled(self._measure_live, timeout=LIVE_INTERVAL_MS)
         self._worker: Any = None
         self._showing = False
         self._after_load: Callable[[], None] | None = None
         self._last_said = {"kind": "lesion", "site": "jaw"}
-        self._build()
+        self._connect()
         self.commands = self._commands()
         keys.bind(viewer, self.commands)
         self._menus = keys.MenuOverride(self)
@@ -88,6 +67,7 @@ class ReadingPanel(QWidget):
         self.view.on_slice.append(self._show_state)
         self.view.on_window.append(self._show_state)
         viewer.layers.events.inserted.connect(self._layer_inserted)
+        viewer.layers.events.removed.connect(self._layer_removed)
         self.destroyed.connect(partial(_close, self.session))
 
     # Opening ---------------------------------------------------------------------
@@ -138,7 +118,7 @@ class ReadingPanel(QWidget):
         self, words: str, work: Callable[[], Any], done: Callable[[Any], None]
     ) -> None:
         if self.busy:
-            self._say("Still loading: one thing at a time.", problem=True)
+            self.say("Still loading: one thing at a time.", problem=True)
             return
 
         def finished(result: Any) -> None:
@@ -148,15 +128,15 @@ class ReadingPanel(QWidget):
         def failed(problem: OsteotraceError) -> None:
             self._idle()
             self._after_load = None
-            self._say(str(problem), problem=True)
+            self.say(str(problem), problem=True)
 
-        self._say(words)
-        self.progress.setVisible(True)
+        self.say(words)
+        self.progress.show()
         self._worker = loading.start(work, done=finished, failed=failed)
 
     def _idle(self) -> None:
         self._worker = None
-        self.progress.setVisible(False)
+        self.progress.hide()
 
     def _opened(self, catalogue: Catalogue) -> None:
         self.study.show_catalogue(catalogue)
@@ -166,9 +146,9 @@ class ReadingPanel(QWidget):
             return
         self.tabs.setCurrentWidget(self.study)
         if loadable:
-            self._say(f"{len(loadable)} series can be read: double-click one.")
+            self.say(f"{len(loadable)} series can be read: double-click one.")
         else:
-            self._say("No series here can be read; the list says why.", problem=True)
+            self.say("No series here can be read; the list says why.", problem=True)
 
     def _loaded(self, header: VolumeHeader, volume: Volume, *, layer: Any = None) -> None:
         self.tool.set_active(False)
@@ -176,16 +156,15 @@ class ReadingPanel(QWidget):
         self._showing = True
         self.view.show(volume, layer=layer)
         self._showing = False
-        drawn = self.calipers.attach()
-        for each in (self.view.image, drawn):
-            keys.bind(each, self.commands)
+        keys.bind(self.view.image, self.commands)
+        self._show_calipers()
         self.study.mark_open(header)
         self.controls.setEnabled(True)
         modality = header.identity.modality
         self.controls.offer_windows(self.view.presets, first_key=_FIRST_KEY[modality])
-        self.title.setText(_title(volume))
+        self.show_title(volume)
         self.tabs.setCurrentWidget(self.findings)
-        self._say("")
+        self.say("")
         self.refresh()
         after, self._after_load = self._after_load, None
         if after is not None:
@@ -204,6 +183,29 @@ class ReadingPanel(QWidget):
             # napari is still adding the layer: arrange the window after that.
             QTimer.singleShot(0, partial(self.adopt, event.value, volume))
 
+    def _layer_removed(self, event: Any) -> None:
+        if self._showing or self.view.volume is None:
+            return
+        if event.value is self.view.image:
+            self._put_away()
+        elif event.value is self.calipers.layer:
+            # The layer is a view of the findings: taking it away takes none of them.
+            QTimer.singleShot(0, self._show_calipers)
+
+    def _put_away(self) -> None:
+        """Show no volume; the reading itself stays."""
+        self.tool.set_active(False)
+        self.view.clear()
+        self.calipers.redraw()
+        self.header = None
+        self.controls.setEnabled(False)
+        self.show_title(None)
+
+    def _show_calipers(self) -> None:
+        # A window that closes takes its layers away too: put nothing into it.
+        if self.view.volume is not None and self.view.image in self.viewer.layers:
+            keys.bind(self.calipers.attach(), self.commands)
+
     # Measuring -------------------------------------------------------------------
 
     def _live(self, start: Array, end: Array) -> None:
@@ -221,11 +223,12 @@ class ReadingPanel(QWidget):
                 quick=True,
             )
         except OsteotraceError as problem:
-            self._say(problem.found, problem=True)
+            self.say(problem.found, problem=True)
             return
-        self.calipers.show_preview(_mark(reading, wording.short(reading.measurements)))
+        self.calipers.show_preview(live_mark(reading))
 
-    def _measure(self, start: Array, end: Array) -> None:
+    def measure(self, start: Array, end: Array) -> None:
+        """Measure between two points, LPS mm, and record it as a finding."""
         self.calipers.show_preview(None)
         if self.view.volume is None:
             return
@@ -235,13 +238,13 @@ class ReadingPanel(QWidget):
             )
             finding = self.session.add_caliper_finding(reading, **self._last_said)  # type: ignore[arg-type]
         except OsteotraceError as problem:
-            self._say(str(problem), problem=True)
+            self.say(str(problem), problem=True)
             return
         accepted = wording.state(finding) == wording.ACCEPTED
         say = (
             wording.value(finding) if accepted else wording.sentence(finding.measurements)
         )
-        self._say(f"{finding.label}: {say}", problem=not accepted)
+        self.say(f"{finding.label}: {say}", problem=not accepted)
         self.refresh(select=finding.tracking_uid)
 
     def _no_preview(self) -> None:
@@ -251,15 +254,8 @@ class ReadingPanel(QWidget):
 
     def refresh(self, *, select: str = "") -> None:
         """Show the session as it is."""
-        self.findings.show_findings(self.session.findings, select=select)
+        self.show_session(self.session, select=select)
         self._show_marks()
-        count = len(self.session.findings)
-        self.undo.setEnabled(self.session.can_undo)
-        self.redo.setEnabled(self.session.can_redo)
-        self.save.setEnabled(bool(count))
-        saved = self.session.last_saved
-        when = f"draft saved {saved[11:19]}" if saved else "no change yet"
-        self.draft.setText(f"{count} finding{'' if count == 1 else 's'}  ·  {when}")
         self._show_state()
 
     def jump(self, tracking_uid: str) -> None:
@@ -267,7 +263,7 @@ class ReadingPanel(QWidget):
         finding = self.session.finding(tracking_uid)
         header = self.session.header_of(finding)
         if header is None:
-            self._say("The images of this finding are not in the opened folder.")
+            self.say("The images of this finding are not in the opened folder.")
             return
         if self.header is not None and header.instances != self.header.instances:
             self._after_load = partial(self.jump, tracking_uid)
@@ -284,13 +280,14 @@ class ReadingPanel(QWidget):
         frame = volume.frame_of_reference_uid
         self.calipers.show(
             [
-                _finding_mark(finding, strong=finding.tracking_uid == chosen)
+                finding_mark(finding, strong=finding.tracking_uid == chosen)
                 for finding in self.session.findings
                 if finding.regions and finding.regions[0].frame_of_reference_uid == frame
             ]
         )
 
-    def _edit(self, tracking_uid: str, field: str, key: str) -> None:
+    def edit(self, tracking_uid: str, field: str, key: str) -> None:
+        """Give a finding another kind, site or side; the next one starts from them."""
         if self._asked(partial(self.session.edit_finding, tracking_uid, **{field: key})):  # type: ignore[arg-type]
             if field in self._last_said:
                 self._last_said[field] = key
@@ -299,7 +296,7 @@ class ReadingPanel(QWidget):
     def _delete(self) -> None:
         uid = self.findings.current
         if uid and self._asked(partial(self.session.delete_finding, uid)):
-            self._say(f"Deleted; {keys.key_of('undo')} brings it back.")
+            self.say(f"Deleted; {keys.key_of('undo')} brings it back.")
             self.refresh()
 
     def _step(self, by: int) -> None:
@@ -320,7 +317,7 @@ class ReadingPanel(QWidget):
         try:
             question()
         except OsteotraceError as problem:
-            self._say(str(problem), problem=True)
+            self.say(str(problem), problem=True)
             return False
         return True
 
@@ -330,7 +327,7 @@ class ReadingPanel(QWidget):
         """Save the reading as DICOM SR beside the opened folder, or where told."""
         saved: list[Path] = []
         if self._asked(lambda: saved.append(self.session.save_sr(folder))):
-            self._say(f"Saved {saved[0]}")
+            self.say(f"Saved {saved[0]}")
             self.refresh()
 
     def _save_elsewhere(self) -> None:
@@ -391,15 +388,23 @@ class ReadingPanel(QWidget):
     def _caliper_toggled(self, on: bool) -> None:
         self.tool.set_active(on)
         if on:
-            self._say("Caliper: drag from edge to edge, or click one and then the other.")
+            self.say("Caliper: drag from edge to edge, or click one and then the other.")
+
+    def _connect(self) -> None:
+        self.open_folder.clicked.connect(self._ask_folder)
+        self.controls.window_chosen.connect(self._window)
+        self.controls.plane_chosen.connect(self.view.set_plane)
+        self.controls.caliper_toggled.connect(self._caliper_toggled)
+        self.study.chosen.connect(self.load)
+        self.findings.selected.connect(self.jump)
+        self.findings.edited.connect(self.edit)
+        self.undo.clicked.connect(self._undo)
+        self.redo.clicked.connect(self._redo)
+        self.save.clicked.connect(lambda: self.save_record())
+        self.save_elsewhere.clicked.connect(self._save_elsewhere)
 
     def _toggle_layout(self) -> None:
         show_own_docks(self.viewer, not own_docks_shown(self.viewer))
-
-    def _say(self, words: str, *, problem: bool = False) -> None:
-        colour = PROBLEM_COLOUR if problem else QUIET_COLOUR
-        self.message.setStyleSheet(f"color: {colour};")
-        self.message.setText(words)
 
     def _show_state(self) -> None:
         if self.view.volume is None:
@@ -409,72 +414,6 @@ class ReadingPanel(QWidget):
             window=self.view.window.name,
             caliper=self.tool.active,
         )
-
-    def _build(self) -> None:
-        self.title = QLabel("No study open.")
-        self.title.setTextFormat(Qt.TextFormat.RichText)
-        self.title.setWordWrap(True)
-        open_folder = button("Open folder …")
-        open_folder.clicked.connect(self._ask_folder)
-        top = QHBoxLayout()
-        top.addWidget(self.title, stretch=1)
-        top.addWidget(open_folder)
-        self.controls = Controls()
-        self.controls.window_chosen.connect(self._window)
-        self.controls.plane_chosen.connect(self.view.set_plane)
-        self.controls.caliper_toggled.connect(self._caliper_toggled)
-        self.study = StudyList()
-        self.study.chosen.connect(self.load)
-        self.findings = FindingsList()
-        self.findings.selected.connect(self.jump)
-        self.findings.edited.connect(self._edit)
-        self.tabs = QTabWidget()
-        self.tabs.addTab(self.study, "Study")
-        self.tabs.addTab(self.findings, "Findings")
-        self.tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.message = _quiet("Open a DICOM folder, or drop one onto the window.")
-        self.message.setSizePolicy(
-            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum
-        )
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setMaximumHeight(6)
-        self.progress.setVisible(False)
-        self.draft = _quiet("")
-        notice = _quiet(about.RESEARCH_USE_SHORT)
-        notice.setToolTip(about.RESEARCH_USE_STATEMENT)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(8)
-        layout.addLayout(top)
-        layout.addWidget(self.controls)
-        layout.addWidget(self.tabs, stretch=1)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
-        layout.addLayout(self._buttons())
-        layout.addWidget(self.draft)
-        layout.addWidget(notice)
-        self.setMinimumWidth(PANEL_WIDTH_PX)
-
-    def _buttons(self) -> QHBoxLayout:
-        self.undo = button("Undo", key=keys.key_of("undo"))
-        self.undo.clicked.connect(self._undo)
-        self.redo = button("Redo")
-        self.redo.setToolTip(keys.key_of("redo"))
-        self.redo.clicked.connect(self._redo)
-        self.save = button("Save SR", key=keys.key_of("save"))
-        self.save.clicked.connect(lambda: self.save_record())
-        elsewhere = button("…")
-        elsewhere.setToolTip("Save the reading in another folder")
-        elsewhere.setMaximumWidth(34)
-        elsewhere.clicked.connect(self._save_elsewhere)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for made, stretch in ((self.undo, 3), (self.redo, 2), (self.save, 4)):
-            made.setEnabled(False)
-            row.addWidget(made, stretch=stretch)
-        row.addWidget(elsewhere)
-        return row
 
 
 def own_docks_shown(viewer: Any) -> bool:
@@ -493,45 +432,3 @@ def show_own_docks(viewer: Any, visible: bool) -> None:
 
 def _close(session: Session, *_: object) -> None:
     session.close()
-
-
-def _quiet(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setStyleSheet(f"color: {QUIET_COLOUR};")
-    return label
-
-
-def _title(volume: Volume) -> str:
-    who, grid = volume.identity, volume.grid
-    size = " × ".join(str(n) for n in grid.shape)
-    spacing = " × ".join(f"{mm:.2f}" for mm in grid.spacing)
-    return (
-        f"<b>{who.patient}</b>  ·  {who.modality} {who.description}<br>"
-        f"<span style='color:{QUIET_COLOUR}'>{who.date}  ·  {size}  ·  "
-        f"{spacing} mm</span>"
-    )
-
-
-def _mark(reading: CaliperReading, text: str) -> Mark:
-    return Mark(
-        uid="",
-        drawn=reading.drawn.points,
-        fitted=() if reading.fitted is None else reading.fitted.points,
-        text=text,
-        colour=LIVE_COLOUR,
-    )
-
-
-def _finding_mark(finding: Finding, *, strong: bool) -> Mark:
-    lines = {region.role: region.points for region in finding.regions}
-    drawn = lines.get(AS_DRAWN, finding.regions[0].points)
-    fitted = () if finding.regions[0].role == AS_DRAWN else finding.regions[0].points
-    return Mark(
-        uid=finding.tracking_uid,
-        drawn=drawn,
-        fitted=fitted,
-        text=wording.value(finding),
-        colour=STATE_COLOURS[wording.state(finding)],
-        strong=strong,
-    )

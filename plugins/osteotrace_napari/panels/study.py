@@ -27,6 +27,7 @@ class StudyList(QTreeWidget):
         self.setHeaderLabels(["Series", "Slices", "Geometry"])
         self.setRootIsDecorated(False)
         self.setIndentation(10)
+        self.setStyleSheet("QTreeView::item { padding: 5px 2px; }")
         self.setWordWrap(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         header = self.header()
@@ -80,7 +81,7 @@ class StudyList(QTreeWidget):
 
 def _row(series: Series, header: VolumeHeader) -> QTreeWidgetItem:
     who = series.identity
-    name = f"{who.modality}  {who.description}".strip()
+    name = wording.series_name(who)
     if len(series.volumes) > 1:
         name += f"  [{header.k}]"
     item = QTreeWidgetItem([name, str(len(header.instances)), wording.verdict(header)])
