@@ -276,7 +276,7 @@ def _record(
         chosen[0],
         name="distance",
         code=QUANTITIES["distance"],
-        details=(*chosen[0].details, *_wall_details(pair)),
+        details=(*chosen[0].details, *_wall_details(pair, volume.unit)),
     )
     perpendicular: Measurement | NotMeasured = (
         across[0]
@@ -342,9 +342,9 @@ def _definition(role: str, between: Between) -> str:
     return f"{what}: {how}; error-function edges with free local plateaus"
 
 
-def _wall_details(pair: GapFit) -> Iterator[Detail]:
+def _wall_details(pair: GapFit, unit: str) -> Iterator[Detail]:
     fit = pair.chosen
     yield Detail("angle between walls", pair.wall_angle_deg, "deg")
     for name, edge in (("start", fit.first), ("end", fit.second)):
         yield Detail(f"{name} edge blur", edge.sigma, "mm")
-        yield Detail(f"{name} edge step", edge.step, "1")
+        yield Detail(f"{name} edge step", edge.step, unit)

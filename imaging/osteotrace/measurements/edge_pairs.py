@@ -7,7 +7,7 @@ be fitted raises `CannotFit` with the reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from osteotrace import geometry
@@ -164,7 +164,10 @@ def _fit_line(sampler: Sampler, line: Line, length: float, between: Between) -> 
     fit = _fit_bundle(sampler, line, length, between, HALF_WIDTH_MM)
     if max(fit.first.bulge, fit.second.bulge) <= FLATNESS_MM:
         return fit
-    return _fit_bundle(sampler, line, length, fit.between, CURVED_HALF_WIDTH_MM)
+    narrow = _fit_bundle(sampler, line, length, fit.between, CURVED_HALF_WIDTH_MM)
+    # The choice of gap or structure was made on the wide bundle: so are its doubts.
+    doubts = tuple(dict.fromkeys([*fit.doubts, *narrow.doubts]))
+    return replace(narrow, doubts=doubts)
 
 
 def _fit_bundle(
@@ -182,8 +185,11 @@ def _fit_bundle(
             f"the line leaves the volume: {LEAST_BEYOND_MM:g} mm of image are needed "
             "beyond both points"
         )
-    near = edges.candidates(bundle, 0.0), edges.candidates(bundle, length)
-    chosen, first, second, doubts = _choose(near, length, between)
+    ends = (
+        _End("start", 0.0, edges.candidates(bundle, 0.0)),
+        _End("end", length, edges.candidates(bundle, length)),
+    )
+    chosen, first, second, doubts = _choose(ends, between)
     fitted = []
     for name, candidate in (("start", first), ("end", second)):
         edge = edges.fit(bundle, candidate)
@@ -197,47 +203,59 @@ def _fit_bundle(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One end of the line with the edges near it."""
+
+    name: str
+    anchor: float
+    found: list[Candidate]
+
+    def best(self, sign: int) -> Candidate | None:
+        """Return the edge of this sign that weighs most."""
+        fitting = [c for c in self.found if c.slope * sign > 0]
+        return max(fitting, key=self.weight, default=None)
+
+    def weight(self, candidate: Candidate) -> float:
+        """Return the gradient weighted by nearness to the reader's point."""
+        return candidate.score(self.anchor)
+
+    def doubt(self, chosen: Candidate, *, auto: bool) -> str:
+        """Return what another edge says against the chosen one, or nothing."""
+        weight = self.weight(chosen)
+        others = [c for c in self.found if c is not chosen]
+        same = [c for c in others if c.slope * chosen.slope > 0]
+        if any(self.weight(c) >= RIVAL_SHARE * weight for c in same):
+            return f"a rival edge near the {self.name} point (double cortex?)"
+        if auto and any(self.weight(c) > weight for c in others):
+            return f"the other face of the wall is nearer to the {self.name} point"
+        return ""
+
+
+# Along the line a gap starts with a fall and ends with a rise.
+_SIGNS: Final[dict[Between, tuple[int, int]]] = {"gap": (-1, 1), "structure": (1, -1)}
+
+
 def _choose(
-    near: tuple[list[Candidate], list[Candidate]], length: float, between: Between
+    ends: tuple[_End, _End], between: Between
 ) -> tuple[Between, Candidate, Candidate, tuple[str, ...]]:
     """Choose gap or structure, and the edge of each end."""
-    anchors = (0.0, length)
-    readings: dict[Between, tuple[float, list[Candidate]]] = {}
-    # Along the line a gap starts with a fall and ends with a rise.
-    kinds: tuple[tuple[Between, tuple[int, int]], ...] = (
-        ("gap", (-1, 1)),
-        ("structure", (1, -1)),
-    )
-    for kind, signs in kinds:
-        if between not in ("auto", kind):
-            continue
-        best: list[Candidate] = []
-        for end, anchor, sign in zip(near, anchors, signs, strict=True):
-            fitting = [c for c in end if c.slope * sign > 0]
-            if fitting:
-                best.append(max(fitting, key=lambda c, at=anchor: c.score(at)))  # type: ignore[misc]
-        if len(best) == 2:
-            weakest = min(best[0].score(0.0), best[1].score(length))
-            readings[kind] = (weakest, best)
-    if not readings:
+    pairs: dict[Between, tuple[Candidate, Candidate]] = {}
+    for kind, signs in _SIGNS.items():
+        first, second = ends[0].best(signs[0]), ends[1].best(signs[1])
+        if between in ("auto", kind) and first is not None and second is not None:
+            pairs[kind] = first, second
+    if not pairs:
         raise CannotFit("no wall on one side of the line")
-    order = sorted(readings, key=lambda kind: -readings[kind][0])
-    kind = order[0]
-    weight, (first, second) = readings[kind]
+    # A reading is as good as its weaker edge.
+    weights = {
+        kind: min(end.weight(edge) for end, edge in zip(ends, pair, strict=True))
+        for kind, pair in pairs.items()
+    }
+    kind = max(weights, key=lambda k: weights[k])
     doubts = []
-    if len(order) > 1 and readings[order[1]][0] >= RIVAL_SHARE * weight:
+    if any(weights[k] >= RIVAL_SHARE * weights[kind] for k in weights if k != kind):
         doubts.append("both a gap and a structure fit the points: say which is meant")
-    for name, end, best_end, anchor in (
-        ("start", near[0], first, 0.0),
-        ("end", near[1], second, length),
-    ):
-        rivals = [
-            c
-            for c in end
-            if c is not best_end
-            and c.slope * best_end.slope > 0
-            and c.score(anchor) >= RIVAL_SHARE * best_end.score(anchor)
-        ]
-        if rivals:
-            doubts.append(f"a rival edge near the {name} point (double cortex?)")
-    return kind, first, second, tuple(doubts)
+    for end, edge in zip(ends, pairs[kind], strict=True):
+        doubts.append(end.doubt(edge, auto=between == "auto"))
+    return kind, *pairs[kind], tuple(doubt for doubt in doubts if doubt)

@@ -28,6 +28,12 @@ GRADIENT_SIGMA_MM: Final = 0.4
 PLATEAU_MM: Final = 3.0
 # The fit needs this much of each plateau, mm.
 LEAST_PLATEAU_MM: Final = 0.5
+# The least-squares fit: first and greatest damping, steps allowed, and the last step's
+# size in mm, far below any uncertainty.
+INITIAL_DAMPING: Final = 1e-3
+MOST_DAMPING: Final = 1e9
+MOST_STEPS: Final = 60
+SETTLED_MM: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +106,10 @@ class Edge:
 
 def candidates(bundle: Bundle, anchor: float) -> list[Candidate]:
     """Return the gradient extrema within `SEARCH_MM` of a place on the line."""
-    from scipy.ndimage import gaussian_filter1d
-
-    step = bundle.t[1] - bundle.t[0]
-    gradient = gaussian_filter1d(bundle.mean, GRADIENT_SIGMA_MM / step, order=1) / step
+    if len(bundle.t) < 3:
+        return []
+    step = float(bundle.t[1] - bundle.t[0])
+    gradient = np.gradient(_smooth(bundle.mean, GRADIENT_SIGMA_MM / step), step)
     size = np.abs(gradient)
     peak = np.flatnonzero((size[1:-1] >= size[:-2]) & (size[1:-1] > size[2:])) + 1
     return [
@@ -111,6 +117,14 @@ def candidates(bundle: Bundle, anchor: float) -> list[Candidate]:
         for k in peak
         if abs(bundle.t[k] - anchor) <= SEARCH_MM
     ]
+
+
+def _smooth(profile: Array, sigma: float) -> Array:
+    """Return a profile under a Gaussian of sigma samples, its ends held constant."""
+    reach = int(np.ceil(4 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    padded = np.pad(profile, reach, mode="edge")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
 
 
 def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
@@ -121,28 +135,20 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
     Edge or None
         None where the fit does not settle near the candidate.
     """
-    from scipy.optimize import least_squares
-
     window = _window(bundle, candidate)
     part = bundle.between(*window)
     if candidate.t - window[0] < LEAST_PLATEAU_MM or window[1] - candidate.t < (
         LEAST_PLATEAU_MM
     ):
         return None
-    start = _start(part, candidate)
-    solved = least_squares(
-        _left,
-        start,
-        jac=_jacobian,
-        args=(part,),
-        method="lm",
-        x_scale=np.array([0.1, 0.1, 0.1, 0.2, 100.0, 100.0]) * _unit_scale(start),
-        max_nfev=60,
-    )
-    t, a, b, log_sigma, before, after = solved.x
-    if not solved.success or not window[0] < t < window[1] or abs(log_sigma) > 2:
+    solved = _least_squares(_start(part, candidate), part)
+    if solved is None:
         return None
-    jacobian = _jacobian(solved.x, part)
+    t, a, b, log_sigma, before, after = solved
+    if not window[0] < t < window[1] or abs(log_sigma) > 2 or before == after:
+        return None
+    left = _left(solved, part)
+    jacobian = _jacobian(solved, part)
     sensitivity = np.linalg.pinv(jacobian)[0].reshape(part.values.shape)
     return Edge(
         t=float(t),
@@ -155,8 +161,8 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
         window=window,
         half_width=float(part.u.max()),
         lines_a_side=round(len(part.u) ** 0.5),
-        bulge=_bulge(part, solved.fun.reshape(part.values.shape), jacobian),
-        residual=float(np.sqrt(np.mean(solved.fun**2))),
+        bulge=_bulge(part, left.reshape(part.values.shape), jacobian),
+        residual=float(np.sqrt(np.mean(left**2))),
     )
 
 
@@ -170,9 +176,37 @@ def _bulge(part: Bundle, left: Array, jacobian: Array) -> float:
     return float(np.abs(curvature).max() * u.max() ** 2)
 
 
-def _unit_scale(start: Array) -> Array:
-    size = max(abs(start[5] - start[4]), 1e-6) / 1000.0
-    return np.array([1, 1, 1, 1, size, size])
+def _least_squares(start: Array, part: Bundle) -> Array | None:
+    """Return the parameters of least squared residual, or None where none settle.
+
+    Levenberg-Marquardt (Marquardt 1963, 10.1137/0111030) on the normal equations,
+    which six parameters of like scale leave well conditioned.
+    """
+    p, damping = start, INITIAL_DAMPING
+    left = _left(p, part)
+    cost = float(left @ left)
+    for _ in range(MOST_STEPS):
+        jacobian = _jacobian(p, part)
+        normal = jacobian.T @ jacobian
+        gradient = jacobian.T @ left
+        scale = np.diag(np.maximum(np.diag(normal), np.finfo(float).tiny))
+        try:
+            move = -np.linalg.solve(normal + damping * scale, gradient)
+        except np.linalg.LinAlgError:
+            return None
+        new = p + move
+        new_left = _left(new, part)
+        new_cost = float(new_left @ new_left)
+        if np.isfinite(new_cost) and new_cost <= cost:
+            settled = abs(move[0]) < SETTLED_MM and cost - new_cost <= 1e-9 * cost
+            p, left, cost, damping = new, new_left, new_cost, 0.1 * damping
+            if settled:
+                return p
+        else:
+            damping *= 10.0
+            if damping > MOST_DAMPING:
+                return None
+    return None
 
 
 def _left(p: Array, part: Bundle) -> Array:
@@ -208,12 +242,8 @@ def _jacobian(p: Array, part: Bundle) -> Array:
 
 def _window(bundle: Bundle, candidate: Candidate) -> tuple[float, float]:
     """Follow each plateau to its end: the profile's turn, or `PLATEAU_MM`."""
-    from scipy.ndimage import gaussian_filter1d
-
-    step = bundle.t[1] - bundle.t[0]
-    smooth = np.sign(candidate.slope) * gaussian_filter1d(
-        bundle.mean, GRADIENT_SIGMA_MM / step
-    )
+    step = float(bundle.t[1] - bundle.t[0])
+    smooth = np.sign(candidate.slope) * _smooth(bundle.mean, GRADIENT_SIGMA_MM / step)
     centre = int(np.argmin(np.abs(bundle.t - candidate.t)))
     reach = round(PLATEAU_MM / step)
     right = smooth[centre : centre + reach + 1]

@@ -31,7 +31,8 @@ QUIET_SHARE: Final = 0.1
 TISSUE_SHARE: Final = -0.25
 MOST_BLOCKS: Final = 12
 # A block far noisier than what the edge fit left holds structure, not noise alone.
-MOST_RESIDUALS: Final = 2.0
+# Linear interpolation leaves about half of white noise's SD in a sample.
+MOST_RESIDUALS: Final = 3.0
 DRAWS: Final = 40
 # The transplant's intervals cover 83–98 % of a nominal 95 %; this factor mends it.
 INFLATION: Final = 1.0

@@ -1,0 +1,87 @@
+"""One edge, found and fitted on a bundle of known profile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from osteotrace.measurements import edges
+from osteotrace.measurements.profiles import Bundle
+
+
+def bundle(
+    place: float = 0.3,
+    *,
+    slopes: tuple[float, float] = (0.0, 0.0),
+    sigma: float = 0.6,
+    bulge: float = 0.0,
+    noise: float = 0.0,
+    plate: float | None = None,
+) -> Bundle:
+    """Return a fall from 1000 to 50 at a place, or a plate that ends there."""
+    t = np.arange(-40, 41) * 0.2
+    v, u = np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 5), indexing="ij")
+    u, v = u.ravel(), v.ravel()
+    edge = place + slopes[0] * u + slopes[1] * v + bulge * (u * u + v * v)
+    share = ndtr(-(t - edge[:, None]) / sigma)
+    if plate is not None:
+        share -= ndtr(-(t + plate - edge[:, None]) / sigma)
+    values = 50 + 950 * share
+    values += np.random.default_rng(0).normal(0, noise or 1e-9, values.shape)
+    return Bundle(values=values, t=t, u=u, v=v)
+
+
+def fitted(part: Bundle, near: float = 0.0) -> edges.Edge:
+    found = edges.candidates(part, near)
+    edge = edges.fit(part, max(found, key=lambda c: c.score(near)))
+    assert edge is not None
+    return edge
+
+
+@pytest.mark.parametrize("place", [-1.13, 0.0, 0.3, 1.77])
+def test_the_place_of_a_clean_edge_is_exact(place: float) -> None:
+    edge = fitted(bundle(place))
+    assert edge.t == pytest.approx(place, abs=1e-6)
+    assert edge.sigma == pytest.approx(0.6, abs=1e-5)
+    assert (edge.before, edge.after) == pytest.approx((1000, 50), abs=1e-2)
+
+
+def test_the_tilt_of_a_wall_is_recovered() -> None:
+    edge = fitted(bundle(slopes=(0.2, -0.35)))
+    assert edge.slopes == pytest.approx([0.2, -0.35], abs=1e-6)
+    assert edge.bulge < 1e-3
+
+
+def test_a_curved_wall_shows_its_bulge() -> None:
+    assert fitted(bundle(bulge=0.2)).bulge == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_thin_plate_keeps_its_own_plateau() -> None:
+    edge = fitted(bundle(plate=2.0, sigma=0.4))
+    assert edge.t == pytest.approx(0.3, abs=0.03)
+    assert edge.window[0] > 0.3 - 2.0
+
+
+def test_sensitivity_predicts_the_move_that_noise_causes() -> None:
+    clean, noisy = bundle(), bundle(noise=20.0)
+    edge = fitted(clean)
+    low, high = edge.window
+    difference = noisy.between(low, high).values - clean.between(low, high).values
+    predicted = edge.t + float(np.sum(edge.sensitivity * difference))
+    assert fitted(noisy).t == pytest.approx(predicted, abs=2e-3)
+
+
+def test_nearer_edges_weigh_more() -> None:
+    near, far = edges.Candidate(0.5, -800.0), edges.Candidate(2.9, -1000.0)
+    assert near.score(0.0) > far.score(0.0)
+
+
+def test_no_edge_is_found_beyond_3_mm() -> None:
+    assert all(abs(c.t - 4.0) <= 3.0 for c in edges.candidates(bundle(0.3), 4.0))
+
+
+def test_a_flat_profile_yields_no_fit() -> None:
+    flat = bundle()
+    empty = Bundle(values=np.full_like(flat.values, 7.0), t=flat.t, u=flat.u, v=flat.v)
+    assert edges.fit(empty, edges.Candidate(0.0, 0.0)) is None

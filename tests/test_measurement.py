@@ -1,0 +1,63 @@
+"""What a measurement promises, and how it is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from osteotrace.codes import QUANTITIES
+from osteotrace.measurements.measurement import Measurement, Method, shown
+
+
+def measurement(**changes: object) -> Measurement:
+    fields: dict[str, object] = {
+        "name": "distance",
+        "code": QUANTITIES["distance"],
+        "value": 12.0712345,
+        "unit": "mm",
+        "method": Method(name="test", version="1"),
+        "sources": ("2.25.1",),
+        "uncertainty": 0.021,
+    }
+    return Measurement(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "uncertainty", "text"),
+    [
+        (12.0712, "mm", 0.021, "12.07 ± 0.02 mm"),
+        (12.0712, "mm", 0.0999, "12.07 ± 0.10 mm"),
+        (12.0712, "mm", 0.1, "12.1 ± 0.1 mm"),
+        (12.0712, "mm", None, "12.1 mm"),
+        (43.6, "deg", 1.2, "44 ± 1 deg"),
+        (512.4, "[hnsf'U]", None, "512 [hnsf'U]"),
+        (0.5, "{ratio}", 0.02, "0.50 ± 0.02 {ratio}"),
+    ],
+)
+def test_a_value_shows_the_decimals_that_its_uncertainty_supports(
+    value: float, unit: str, uncertainty: float | None, text: str
+) -> None:
+    assert shown(value, unit, uncertainty) == text
+
+
+def test_the_raw_value_is_never_rounded() -> None:
+    assert measurement().value == 12.0712345
+
+
+def test_a_value_has_an_uncertainty_or_the_reason_why_not() -> None:
+    with pytest.raises(ValueError, match="uncertainty or the reason"):
+        measurement(uncertainty=None)
+    with pytest.raises(ValueError, match="uncertainty or the reason"):
+        measurement(uncertainty_reason="both at once")
+    assert (
+        measurement(uncertainty=None, uncertainty_reason="as drawn").uncertainty is None
+    )
+
+
+def test_a_number_that_is_none_is_not_a_measurement() -> None:
+    with pytest.raises(ValueError, match="NotMeasured"):
+        measurement(value=float("nan"))
+
+
+def test_a_flag_takes_the_acceptance_away() -> None:
+    assert measurement().accepted
+    assert not measurement(flags=("a doubt",)).accepted
