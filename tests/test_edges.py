@@ -20,9 +20,9 @@ def bundle(
     plate: float | None = None,
 ) -> Bundle:
     """Return a fall from 1000 to 50 at a place, or a plate that ends there."""
-    t = np.arange(-40, 41) * 0.2
-    v, u = np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 5), indexing="ij")
-    u, v = u.ravel(), v.ravel()
+    t = np.linspace(-8.0, 8.0, 81)
+    across = np.linspace(-1, 1, 5)
+    u, v = np.tile(across, 5), np.repeat(across, 5)
     edge = place + slopes[0] * u + slopes[1] * v + bulge * (u * u + v * v)
     share = ndtr(-(t - edge[:, None]) / sigma)
     if plate is not None:
