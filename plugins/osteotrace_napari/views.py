@@ -93,6 +93,7 @@ class ReadingView:
         self.presets = windows.presets(volume.identity.modality, layer.data)
         layer.events.contrast_limits.connect(self._window_changed)
         self.set_window(self.presets[0])
+        self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.dims.ndisplay = 2
         self.set_plane(layers.acquired_plane(volume.grid))
         self.viewer.layers.selection.active = layer
@@ -100,6 +101,7 @@ class ReadingView:
     def clear(self) -> None:
         """Forget the volume; its layer is gone."""
         self.volume, self.image, self._view = None, None, None
+        self.viewer.canvas.overlays.scale_bar.visible = False
         for name, overlay in self.viewer.canvas.overlays.items():
             if name.startswith("osteotrace_"):
                 overlay.text = ""
@@ -200,9 +202,7 @@ class ReadingView:
         canvas.overlays["osteotrace_place"] = TextOverlay(
             position="top_left", color=TEXT_COLOUR, font_size=TEXT_SIZE_PT, visible=True
         )
-        scale_bar = canvas.overlays.scale_bar
-        scale_bar.visible = True
-        scale_bar.position = "bottom_right"
+        canvas.overlays.scale_bar.position = "bottom_right"
 
     def _letter(self, view: PlaneView) -> None:
         overlays = self.viewer.canvas.overlays

@@ -499,6 +499,28 @@ def test_every_key_reaches_its_command_whichever_layer_is_active(
         assert called == [command for command, _, _ in keys.KEYS]
 
 
+def test_naparis_menus_leave_our_keys_to_the_canvas(
+    panel: ReadingPanel, hand: Hand
+) -> None:
+    from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QKeyEvent, QKeySequence
+    from qtpy.QtWidgets import QApplication
+
+    def claimed(key: str) -> bool:
+        combination = QKeySequence(key)[0]
+        event = QKeyEvent(
+            QEvent.Type.ShortcutOverride,
+            combination.key(),
+            combination.keyboardModifiers(),
+        )
+        event.ignore()
+        QApplication.sendEvent(hand.canvas, event)
+        return bool(event.isAccepted())
+
+    assert all(claimed(keys.shown(key)) for _, key, _ in keys.KEYS)
+    assert not claimed("Ctrl+O")
+
+
 def test_a_key_of_naparis_own_tools_never_loses_a_finding(
     viewer: Any, panel: ReadingPanel, hand: Hand, load: Callable[[str], None]
 ) -> None:

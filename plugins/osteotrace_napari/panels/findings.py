@@ -142,8 +142,8 @@ class FindingsList(QWidget):
         finding = self._current_finding()
         for field, combo in self.combos.items():
             combo.setEnabled(finding is not None)
-            if finding is not None:
-                combo.setCurrentIndex(combo.findData(getattr(finding, field)))
+            key = None if finding is None else getattr(finding, field)
+            combo.setCurrentIndex(combo.findData(key))
         if finding is None:
             self.words.setText("" if self._findings else "No finding yet.")
             return
