@@ -26,6 +26,8 @@ PRIOR_MM: Final = 2.0
 GRADIENT_SIGMA_MM: Final = 0.4
 # How far a plateau is followed from the edge, mm: five sigma of a typical 0.6 mm blur.
 PLATEAU_MM: Final = 3.0
+# A plateau ends half way to an edge with at least this share of the gradient.
+NEIGHBOUR_SHARE: Final = 0.2
 # The fit needs this much of each plateau, mm.
 LEAST_PLATEAU_MM: Final = 0.5
 # The least-squares fit: first and greatest damping, steps allowed, and the last step's
@@ -106,17 +108,18 @@ class Edge:
 
 def candidates(bundle: Bundle, anchor: float) -> list[Candidate]:
     """Return the gradient extrema within `SEARCH_MM` of a place on the line."""
+    return [c for c in _extrema(bundle) if abs(c.t - anchor) <= SEARCH_MM]
+
+
+def _extrema(bundle: Bundle) -> list[Candidate]:
+    """Return every extremum of the mean profile's gradient, in order."""
     if len(bundle.t) < 3:
         return []
     step = float(bundle.t[1] - bundle.t[0])
     gradient = np.gradient(_smooth(bundle.mean, GRADIENT_SIGMA_MM / step), step)
     size = np.abs(gradient)
     peak = np.flatnonzero((size[1:-1] >= size[:-2]) & (size[1:-1] > size[2:])) + 1
-    return [
-        Candidate(float(bundle.t[k]), float(gradient[k]))
-        for k in peak
-        if abs(bundle.t[k] - anchor) <= SEARCH_MM
-    ]
+    return [Candidate(float(bundle.t[k]), float(gradient[k])) for k in peak]
 
 
 def _smooth(profile: Array, sigma: float) -> Array:
@@ -241,30 +244,18 @@ def _jacobian(p: Array, part: Bundle) -> Array:
 
 
 def _window(bundle: Bundle, candidate: Candidate) -> tuple[float, float]:
-    """Follow each plateau to its end: the profile's turn, or `PLATEAU_MM`."""
-    step = float(bundle.t[1] - bundle.t[0])
-    smooth = np.sign(candidate.slope) * _smooth(bundle.mean, GRADIENT_SIGMA_MM / step)
-    centre = int(np.argmin(np.abs(bundle.t - candidate.t)))
-    reach = round(PLATEAU_MM / step)
-    right = smooth[centre : centre + reach + 1]
-    left = smooth[max(0, centre - reach) : centre + 1]
-    high = centre + _plateau_end(right)
-    low = centre - _plateau_end(-left[::-1])
-    return float(bundle.t[low]), float(bundle.t[high])
-
-
-# A plateau ends where the profile has turned back by this share of the step.
-TURN_SHARE: Final = 0.12
-
-
-def _plateau_end(rising: Array) -> int:
-    """Return how far a profile that starts to rise stays on its plateau."""
-    best = np.maximum.accumulate(rising)
-    turned = best - rising > TURN_SHARE * (best - rising[0])
-    turned &= best > rising[0]
-    if not turned.any():
-        return len(rising) - 1
-    return int(np.argmax(rising[: int(np.argmax(turned)) + 1]))
+    """Follow each plateau half way to the next edge, or for `PLATEAU_MM`."""
+    low = max(float(bundle.t[0]), candidate.t - PLATEAU_MM)
+    high = min(float(bundle.t[-1]), candidate.t + PLATEAU_MM)
+    for other in _extrema(bundle):
+        if abs(other.slope) < NEIGHBOUR_SHARE * abs(candidate.slope):
+            continue
+        middle = 0.5 * (candidate.t + other.t)
+        if other.t < candidate.t:
+            low = max(low, middle)
+        elif other.t > candidate.t:
+            high = min(high, middle)
+    return low, high
 
 
 def _start(part: Bundle, candidate: Candidate) -> Array:
