@@ -27,9 +27,11 @@ GRADIENT_SIGMA_MM: Final = 0.4
 # How far a plateau is followed from the edge, mm: five sigma of a typical 0.6 mm blur.
 PLATEAU_MM: Final = 3.0
 # A plateau ends half way to an edge with at least this share of the gradient.
-NEIGHBOUR_SHARE: Final = 0.2
+NEIGHBOUR_SHARE: Final = 0.6
 # The fit needs this much of each plateau, mm.
 LEAST_PLATEAU_MM: Final = 0.5
+# The blur is fitted as its logarithm, within e^±3 mm.
+MOST_LOG_SIGMA: Final = 3.0
 # The least-squares fit: first and greatest damping, steps allowed, and the last step's
 # size in mm, far below any uncertainty.
 INITIAL_DAMPING: Final = 1e-3
@@ -148,7 +150,11 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
     if solved is None:
         return None
     t, a, b, log_sigma, before, after = solved
-    if not window[0] < t < window[1] or abs(log_sigma) > 2 or before == after:
+    if (
+        not window[0] < t < window[1]
+        or abs(log_sigma) >= MOST_LOG_SIGMA
+        or before == after
+    ):
         return None
     left = _left(solved, part)
     jacobian = _jacobian(solved, part)
@@ -198,9 +204,10 @@ def _least_squares(start: Array, part: Bundle) -> Array | None:
         except np.linalg.LinAlgError:
             return None
         new = p + move
-        new_left = _left(new, part)
-        new_cost = float(new_left @ new_left)
-        if np.isfinite(new_cost) and new_cost <= cost:
+        sane = bool(np.abs(new[3]) <= MOST_LOG_SIGMA)
+        new_left = _left(new, part) if sane else left
+        new_cost = float(new_left @ new_left) if sane else np.inf
+        if new_cost <= cost:
             settled = abs(move[0]) < SETTLED_MM and cost - new_cost <= 1e-9 * cost
             p, left, cost, damping = new, new_left, new_cost, 0.1 * damping
             if settled:
