@@ -79,14 +79,17 @@ class CaliperLayer:
 
     @property
     def visible_marks(self) -> tuple[Mark, ...]:
-        """The marks that the slice shown passes through."""
+        """The marks whose drawn or fitted line is seen on the slice shown."""
         volume = self.view.volume
         if volume is None:
             return ()
         view, index = self.view.plane_view, self.view.slice_index
         marks = (*self._marks, *(() if self._preview is None else (self._preview,)))
+        # Either line: on thick slices the fit may end next to where it was drawn.
         return tuple(
-            m for m in marks if layers.passes_slice(volume.grid, view, m.points, index)
+            m
+            for m in marks
+            if layers.passes_slice(volume.grid, view, (*m.drawn, *m.fitted), index)
         )
 
     def redraw(self, event: Any = None) -> None:

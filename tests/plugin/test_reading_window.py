@@ -12,6 +12,7 @@ from osteotrace.measurements.caliper import AS_DRAWN, measure
 from osteotrace_napari import keys, wording
 from osteotrace_napari.caliper_layer import CROSSES_PLANE
 from osteotrace_napari.layers import PLANES
+from osteotrace_napari.marks import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -396,6 +397,26 @@ def test_a_caliper_is_shown_in_every_plane_that_passes_it_and_no_other_frame(
     load("MR")
     panel.view.go_to_slice(4)
     assert panel.calipers.labels.texts == []
+
+
+def test_a_caliper_stays_in_sight_where_it_was_drawn(
+    panel: ReadingPanel, load: Callable[[str], None]
+) -> None:
+    load("CT")
+    assert panel.view.volume is not None
+    to_patient = panel.view.volume.grid.to_patient
+    drawn, fitted = (
+        tuple(tuple(point) for point in to_patient([[k, 30, 20], [k, 60, 20]]).tolist())
+        for k in (9.0, 10.4)
+    )
+    mark = Mark(uid="1", drawn=drawn, fitted=fitted, text="1 mm", colour="#ffffff")
+    panel.calipers.show([mark])
+    seen = []
+    for k in range(panel.view.slice_count):
+        panel.view.go_to_slice(k)
+        if panel.calipers.labels.texts:
+            seen.append(k)
+    assert seen == [9, 10]
 
 
 # Findings
