@@ -207,19 +207,18 @@ def _jaw() -> Part:
     palate = _palate()
     scar = rounded_box((0, -5.5, -7.9), (11.5, 10.5, 6.1), rounding=3.5)
     lining = smooth_union(grown(palate, MUCOSA_MM), scar, blend=3.0)
+    mucosa = intersection(lining, below(lambda x, y: nasal_floor(x, y) + 0.6))
+    # The bone is missing through and through; scar closes it to both cavities.
     healed = intersection(
         _defect(),
-        below(lambda x, y: nasal_floor(x, y) - 1.2),
+        union(grown(palate, 0.3), mucosa),
         halfspace(2, NOTCH_ROOF_MM, above=True),
     )
     return Part(
         name="maxilla",
         box=((-36, -32, -20), (36, 40, 12)),
         layers=(
-            Layer(
-                shape=intersection(lining, below(lambda x, y: nasal_floor(x, y) + 0.6)),
-                tissue="mucosa",
-            ),
+            Layer(shape=mucosa, tissue="mucosa"),
             Layer(shape=_notch(), tissue="packing"),
             Layer(shape=palate, tissue="cortex"),
             Layer(shape=grown(palate, -CORTEX_MM), tissue="cancellous"),
