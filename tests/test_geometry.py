@@ -77,6 +77,28 @@ def test_unevenly_spaced_slices_have_no_affine() -> None:
         grid(heights=[0.0, 0.6, 1.9, 2.5]).affine()
 
 
+def test_small_errors_of_the_gaps_that_add_up_leave_no_affine() -> None:
+    gaps = np.repeat([0.5 * 1.0049, 0.5 * 0.9951], 100)
+    made = grid(heights=[0.0, *np.cumsum(gaps)])
+    assert made.unevenness_mm == pytest.approx(0.245, abs=0.001)
+    with pytest.raises(OsteotraceError, match="unevenly spaced"):
+        made.affine()
+
+
+def test_slices_shifted_to_and_fro_in_their_plane_have_no_affine() -> None:
+    shift = np.array([0.0, 0.06, 0.0, 0.06, 0.0])[:, None] * np.array(OBLIQUE_ROW)
+    straight = grid(heights=[0.0, 0.6, 1.2, 1.8, 2.4])
+    with pytest.raises(OsteotraceError, match="unevenly spaced"):
+        grid(origins=straight.origins + shift).affine()
+
+
+def test_positions_rounded_to_a_hundredth_of_a_millimetre_are_even() -> None:
+    made = grid(heights=np.round(4 / 3 * np.arange(200), 2))
+    index = np.array([199.0, 3.0, 5.0])
+    place = (made.affine() @ [*index, 1])[:3]
+    assert place == pytest.approx(made.to_patient(index), abs=geometry.EVENNESS_MM)
+
+
 def test_contains_reaches_half_a_voxel_beyond_the_outermost_centres() -> None:
     made = grid()
     inside = made.to_patient([[-0.49, -0.49, -0.49], [3.49, 5.49, 6.49]])
@@ -125,6 +147,11 @@ def test_a_stored_point_is_what_float32_holds() -> None:
     stored = geometry.as_stored((0.1, -250.123456789, 1e-3))
     assert stored == tuple(float(np.float32(x)) for x in (0.1, -250.123456789, 1e-3))
     assert geometry.as_stored(stored) == stored
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_coordinate_beyond_float32_is_stored_as_infinite_without_a_warning() -> None:
+    assert geometry.as_stored((1e39, 0.0, -1e39)) == (np.inf, 0.0, -np.inf)
 
 
 def test_distance_and_angle_are_those_of_space() -> None:

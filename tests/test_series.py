@@ -100,6 +100,26 @@ def test_what_cannot_be_measured_has_its_verdict(
     assert only_volume(scan(write_series(ramp, **options))).verdicts == verdicts
 
 
+def test_gaps_whose_small_errors_add_up_are_uneven(write_series: WriteSeries) -> None:
+    gaps = np.repeat([0.5 * 1.0049, 0.5 * 0.9951], 25)
+    heights = (0.0, *np.cumsum(gaps))
+    voxels = np.zeros((len(heights), 3, 4), np.uint16)
+    assert only_volume(scan(write_series(voxels, heights=heights))).verdicts == (
+        "uneven",
+    )
+
+
+def test_slices_shifted_to_and_fro_in_their_plane_are_uneven(
+    write_series: WriteSeries, ramp: NDArray[Any]
+) -> None:
+    def shift(data: Dataset, number: int) -> None:
+        place = np.array(data.ImagePositionPatient, dtype=float)
+        moved = place + 0.06 * (number % 2) * np.array(OBLIQUE_ROW)
+        data.ImagePositionPatient = [f"{x:.8f}" for x in moved]
+
+    assert only_volume(scan(write_series(ramp, edit=shift))).verdicts == ("uneven",)
+
+
 def test_imager_pixel_spacing_is_no_pixel_spacing(
     write_series: WriteSeries, ramp: NDArray[Any]
 ) -> None:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 # Cosines written as decimal strings carry about six digits (DICOM VR DS).
 ORTHONORMAL_TOLERANCE = 1e-3
+# Slices are even where no gap differs from the median gap by more than this share of it,
+GAP_TOLERANCE = 0.01
+# and no origin lies farther than this (mm) from its place at equal steps: small errors of
+# the gaps add up along a stack, and the caliper's own uncertainty is near 0.02 mm.
+EVENNESS_MM = 0.05
 # A point this far beyond the outermost voxel centre still lies in the outermost voxel.
 HALF_VOXEL = 0.5
 
@@ -116,6 +121,26 @@ class Grid:
         return np.array([gap, *self.pixel_spacing])
 
     @property
+    def unevenness_mm(self) -> float:
+        """Farthest that an origin lies from equal steps, first to last slice, mm."""
+        share = np.linspace(0.0, 1.0, len(self.origins))[:, None]
+        even = self.origins[0] + share * (self.origins[-1] - self.origins[0])
+        return float(np.linalg.norm(self.origins - even, axis=1).max())
+
+    @property
+    def has_even_gaps(self) -> bool:
+        """True where no gap along the normal stands out (`GAP_TOLERANCE`)."""
+        if len(self.origins) < 2:
+            return True
+        gaps, median = self.slice_gaps, np.median(self.slice_gaps)
+        return bool(np.abs(gaps - median).max() <= GAP_TOLERANCE * median)
+
+    @property
+    def is_even(self) -> bool:
+        """True where equal steps describe the slices: one affine holds for all."""
+        return self.has_even_gaps and self.unevenness_mm <= EVENNESS_MM
+
+    @property
     def tilt_deg(self) -> float:
         """Signed tilt of the stack about the row direction, degrees.
 
@@ -136,18 +161,17 @@ class Grid:
         OsteotraceError
             If the slices are not evenly spaced: no single matrix describes them.
         """
-        steps = np.diff(self.origins, axis=0)
-        if len(steps) == 0:
-            steps = self.normal[None, :]
-        mean = steps.mean(axis=0)
-        if np.abs(steps - mean).max() > 0.01 * np.linalg.norm(mean):
+        if not self.is_even:
             raise OsteotraceError(
                 "unevenly spaced slices",
-                expected="slices at equal steps for a single matrix",
+                expected="slices at equal steps for a single matrix, "
+                f"within {EVENNESS_MM} mm",
                 advice="resample the volume onto an even grid first",
             )
+        last = len(self.origins) - 1
+        whole = self.origins[last] - self.origins[0]
         matrix = np.eye(4)
-        matrix[:3, 0] = mean
+        matrix[:3, 0] = whole / last if last else self.normal
         matrix[:3, 1] = self.column_direction * self.pixel_spacing[0]
         matrix[:3, 2] = self.row_direction * self.pixel_spacing[1]
         matrix[:3, 3] = self.origins[0]
@@ -211,7 +235,10 @@ def as_stored(point: ArrayLike) -> tuple[float, float, float]:
     Every stored point passes here first and is measured after, so that a record gives
     points and lengths back to the bit (PS3.3 C.18.9, VR FL).
     """
-    x, y, z = np.asarray(point, dtype=np.float64).astype(np.float32).astype(np.float64)
+    # Beyond float32 a coordinate becomes infinite; whoever keeps the point refuses it.
+    with np.errstate(over="ignore"):
+        stored = np.asarray(point, dtype=np.float64).astype(np.float32)
+    x, y, z = stored.astype(np.float64)
     return float(x), float(y), float(z)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.geometry import Grid
+from osteotrace.geometry import GAP_TOLERANCE, Grid
 from osteotrace.series.catalogue import Instance, Series, SeriesIdentity, VolumeHeader
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 # Two slices share an orientation when no cosine differs by more than this: DS strings
 # carry about six digits, and 1e-3 is 0.06 degrees.
 COSINE_TOLERANCE: Final = 1e-3
-# A gap is regular when it differs from the median gap by less than this share of it.
-GAP_TOLERANCE: Final = 0.01
 # Slices nearer than this share of the in-plane spacing lie at one position.
 DUPLICATE_TOLERANCE: Final = 0.01
 # A stack leans when its origins leave the normal by this angle (degrees): 0.1 degrees
@@ -178,12 +176,13 @@ def _verdicts(grid: Grid) -> tuple[str, ...]:
     if len(gaps) == 0:
         return ("single_slice",)
     verdicts = []
-    if np.abs(gaps - np.median(gaps)).max() > GAP_TOLERANCE * np.median(gaps):
+    if not grid.is_even:
         multiples = gaps / gaps.min()
         whole = np.abs(multiples - np.round(multiples)).max() <= GAP_TOLERANCE * (
             multiples.max()
         )
-        verdicts.append("missing_slices" if whole else "uneven")
+        missing = whole and not grid.has_even_gaps
+        verdicts.append("missing_slices" if missing else "uneven")
     along = grid.origins[-1] - grid.origins[0]
     lean = np.degrees(np.arccos(min(1.0, along @ grid.normal / np.linalg.norm(along))))
     if lean > TILT_TOLERANCE_DEG:
