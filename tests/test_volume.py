@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
 from tests.fixtures.synthetic import FRAME_UID, SERIES_UID, SeriesSpec
 
 from osteotrace.errors import OsteotraceError
@@ -177,6 +178,46 @@ def test_a_ct_without_rescale_values_is_not_called_hounsfield(
     write_series: WriteSeries, ramp: NDArray[Any]
 ) -> None:
     assert load(write_series(ramp, edit=drop("RescaleIntercept"))).unit == "1"
+
+
+def raw_text(keyword: str, text: str) -> Callable[[Dataset, int], None]:
+    """Return an edit that writes a decimal string as it stands, NaN included."""
+
+    def edit(data: Dataset, _: int) -> None:
+        setattr(data, keyword, 1)
+        tag = data[keyword].tag
+        padded = text.encode().ljust(len(text) + len(text) % 2)
+        del data[keyword]
+        data[tag] = RawDataElement(tag, "DS", len(padded), padded, 0, False, True)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("RescaleSlope", "0"),
+        ("RescaleSlope", "0.0"),
+        ("RescaleSlope", "nan"),
+        ("RescaleSlope", "inf"),
+        ("RescaleIntercept", "nan"),
+        ("RescaleIntercept", "-inf"),
+    ],
+)
+def test_a_rescale_that_gives_no_values_is_refused_by_its_tag(
+    write_series: WriteSeries, ramp: NDArray[Any], keyword: str, text: str
+) -> None:
+    with pytest.raises(OsteotraceError) as caught:
+        load(write_series(ramp, edit=raw_text(keyword, text)))
+    assert f"a {keyword} (0028,105" in caught.value.found
+    assert caught.value.where.endswith(".dcm")
+
+
+def test_a_rescale_without_a_slope_has_the_slope_one(
+    write_series: WriteSeries, ramp: NDArray[Any]
+) -> None:
+    volume = load(write_series(ramp, edit=drop("RescaleSlope")))
+    assert np.array_equal(volume.rescaled(), ramp - 1024.0)
 
 
 def sampled(image: Any, point: NDArray[np.float64]) -> float:

@@ -8,6 +8,7 @@ patient point. Measuring is elsewhere.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -158,8 +159,8 @@ def _read_slice(instance: Instance) -> _Slice:
         dataset = dcmread(instance.path)
         _check_pixels(instance, dataset)
         pixels = dataset.pixel_array
-        slope = float(dataset.get("RescaleSlope", 1) or 1)
-        intercept = float(dataset.get("RescaleIntercept", 0) or 0)
+        slope = _rescale(instance, dataset, "RescaleSlope", 1.0)
+        intercept = _rescale(instance, dataset, "RescaleIntercept", 0.0)
         # Without a rescale the numbers are whatever the scanner stored (PS3.3 C.8.2.1).
         rescaled = "RescaleIntercept" in dataset
         hounsfield = rescaled and dataset.get("RescaleType", "HU") in ("", "HU")
@@ -176,6 +177,26 @@ def _read_slice(instance: Instance) -> _Slice:
     if pixels.shape != (instance.rows, instance.columns):
         raise _undecodable(instance, f"pixels of shape {pixels.shape}")
     return _Slice(pixels, slope, intercept, hounsfield)
+
+
+def _rescale(
+    instance: Instance, dataset: Dataset, keyword: str, absent: float
+) -> float:
+    """Return a number of the rescale, ``absent`` where the image states none."""
+    value = dataset.get(keyword)
+    if value is None:
+        return absent
+    number = float(value)
+    slope = keyword == "RescaleSlope"
+    if not math.isfinite(number) or (slope and number == 0):
+        tag = "(0028,1053)" if slope else "(0028,1052)"
+        raise OsteotraceError(
+            f"a {keyword} {tag} of {number:g}",
+            expected="a finite number other than zero" if slope else "a finite number",
+            advice="use the series as the scanner sent it",
+            where=str(instance.path),
+        )
+    return number
 
 
 def _check_pixels(instance: Instance, dataset: Dataset) -> None:
