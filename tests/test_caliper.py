@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -173,6 +175,55 @@ def test_intervals_cover_the_truth_under_correlated_noise() -> None:
     assert covered >= 33
 
 
+def test_quiet_air_beside_the_bone_does_not_flatter_the_uncertainty() -> None:
+    walls = Walls(noise=25.0, correlation_fwhm_mm=CORRELATED)
+    volume = photograph(walls, seed=5)
+    index = np.moveaxis(np.indices(volume.grid.shape), 0, -1)
+    y = volume.grid.to_patient(index)[..., 1]
+    beyond = walls.gap_mm / 2 + walls.depth_mm
+    calm = volume.voxels.copy()
+    # Air on one side, with a tenth of the noise.
+    air = y > beyond + 3.0
+    calm[air] = -1000 + ((calm[air] - 50) // 10)
+    quiet = replace(volume, voxels=calm)
+    honest = value_of(caliper.measure(volume, *walls.edges()))
+    for points in (walls.edges(), walls.edges()[::-1]):
+        value = value_of(caliper.measure(quiet, *points))
+        assert value.uncertainty is not None
+        assert honest.uncertainty is not None
+        assert value.uncertainty == pytest.approx(honest.uncertainty, rel=0.3)
+
+
+def test_a_long_gap_met_obliquely_keeps_its_perpendicular_value() -> None:
+    walls = Walls(gap_mm=70.0, spacing=(1.0, 0.7, 0.8))
+    start, end = walls.edges()
+    lean = np.array([9.0, 0.0, 0.0])
+    value = value_of(caliper.measure(photograph(walls, seed=1), start - lean, end + lean))
+    assert value.region == caliper.PERPENDICULAR
+    assert value.value == pytest.approx(70.0, abs=0.05)
+
+
+def test_each_length_has_its_own_uncertainty() -> None:
+    walls = Walls(gap_mm=20.0)
+    start, end = walls.edges()
+    lean = np.array([4.5, 0.0, 0.0])
+    reading = caliper.measure(photograph(walls, seed=1), start - lean, end + lean)
+    _, along, perpendicular, _ = reading.measurements
+    assert isinstance(along, Measurement)
+    assert isinstance(perpendicular, Measurement)
+    assert along.uncertainty is not None
+    assert perpendicular.uncertainty is not None
+    # Met at 24 degrees, the line reads another length a little beside.
+    assert along.uncertainty > 5 * perpendicular.uncertainty
+
+
+def test_values_that_are_no_hu_are_judged_by_their_noise() -> None:
+    walls = Walls(inside=5.0, wall=105.0, noise=3.0)
+    uncalibrated = replace(photograph(walls, seed=1), unit="1")
+    value = value_of(caliper.measure(uncalibrated, *walls.edges()))
+    assert value.value == pytest.approx(12.07, abs=0.05)
+
+
 def test_without_snapping_the_value_is_the_drawn_length() -> None:
     walls = Walls()
     start, end = clicks(walls, 4, within=1.5)
@@ -228,7 +279,10 @@ def test_a_line_that_leaves_the_volume_is_refused() -> None:
     volume = photograph(walls, seed=1)
     edge = volume.grid.corners()[:, 0].max()
     start, end = (p + np.array([edge - 0.3, 0, 0]) for p in walls.edges())
-    assert "leaves the volume" in refusal(caliper.measure(volume, start, end))
+    assert "1 mm of the volume's border" in refusal(caliper.measure(volume, start, end))
+    top = volume.grid.corners()[:, 1].max()
+    reading = caliper.measure(volume, (0, top - 12, 0), (0, top - 1, 0))
+    assert "3 mm of image are needed beyond both points" in refusal(reading)
 
 
 def test_a_double_cortex_is_flagged() -> None:
@@ -269,6 +323,13 @@ def test_a_gap_under_3_mm_claims_no_second_decimal() -> None:
     assert value.value == pytest.approx(2.4, abs=0.2)
 
 
+def test_a_choice_that_does_not_exist_is_a_clear_error() -> None:
+    with pytest.raises(OsteotraceError, match="expected one of auto, gap, structure"):
+        caliper.measure(photograph(Walls()), (0, -6, 0), (0, 6, 0), between="hole")  # type: ignore[arg-type]
+    with pytest.raises(OsteotraceError, match="expected one of any, bone"):
+        caliper.measure(photograph(Walls()), (0, -6, 0), (0, 6, 0), walls="wood")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("start", "end", "words"),
     [
@@ -277,6 +338,8 @@ def test_a_gap_under_3_mm_claims_no_second_decimal() -> None:
         ((0, 1, 0), (0, 1.1, 0), "0.10 mm apart"),
         ((float("nan"), 0, 0), (0, 6, 0), "nan"),
         ((0, 0), (0, 6, 0), "three finite numbers"),
+        ((1e39, 0, 0), (0, 6, 0), "three finite numbers"),
+        ("abc", (0, 6, 0), "three finite numbers"),
     ],
 )
 def test_unusable_points_are_a_clear_error(

@@ -8,7 +8,7 @@ what is doubtful is flagged. `edge_pairs` fits, `doubts` judges, `uncertainty` w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 import numpy as np
@@ -17,9 +17,11 @@ from osteotrace import geometry
 from osteotrace.codes import QUANTITIES
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements import doubts, noise, uncertainty
+from osteotrace.measurements.doubts import Walls
 from osteotrace.measurements.edge_pairs import (
     BEYOND_MM,
     HALF_WIDTH_MM,
+    OBLIQUE_DEG,
     Between,
     CannotFit,
     EdgePair,
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from osteotrace.geometry import Array
-    from osteotrace.measurements.doubts import Walls
     from osteotrace.volume import Volume
 
 METHOD: Final = Method(name="osteotrace caliper", version="1")
@@ -50,10 +51,10 @@ AS_DRAWN: Final = "as drawn"
 ALONG_LINE: Final = "along the line"
 PERPENDICULAR: Final = "perpendicular"
 
+# Why a value under the mouse has no uncertainty yet.
+LIVE: Final = "live value"
+
 LEAST_DRAWN_MM: Final = 0.5
-# Below this length two decimals are not defended: u is at least 0.1 mm.
-SHORT_MM: Final = 3.0
-SHORT_UNCERTAINTY_MM: Final = 0.1
 
 
 class CaliperReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +124,11 @@ def measure(
     Raises
     ------
     OsteotraceError
-        If a point lies outside the volume, or the points coincide.
+        If a point lies outside the volume, the points coincide, or a choice is not
+        one of those above.
     """
+    _check_choice("between", between, get_args(Between))
+    _check_choice("walls", walls, get_args(Walls))
     a, b = _checked(volume, start, end)
     drawn = _polyline(volume, AS_DRAWN, a, b)
     raw = _raw_length(drawn)
@@ -132,12 +136,10 @@ def measure(
         value = msgspec.structs.replace(raw, name="distance", code=QUANTITIES["distance"])
         return CaliperReading(measurements=(value, raw), drawn=drawn)
     points = np.array([a, b])
-    sampler = Sampler(
-        volume, points, BEYOND_MM + 2 * HALF_WIDTH_MM + 2 * uncertainty.REDRAW_MM
-    )
+    sampler = Sampler(volume, points, _margin(raw.value))
     try:
-        pair = fit_gap(sampler, volume, points, between)
-        return _reading(volume, sampler, pair, drawn, raw, walls=walls, quick=quick)
+        fit = fit_gap(sampler, volume, points, between)
+        return _reading(volume, sampler, fit, drawn, raw, walls=walls, quick=quick)
     except CannotFit as refusal:
         refused = NotMeasured(
             name="distance",
@@ -149,20 +151,29 @@ def measure(
         return CaliperReading(measurements=(refused, raw), drawn=drawn)
 
 
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise OsteotraceError(
+            f"{name}={value!r}",
+            expected="one of " + ", ".join(known),
+            advice=f"correct {name}",
+            usage=True,
+        )
+
+
+def _margin(length: float) -> float:
+    """Return the mm of image that all lines around a drawn one may touch."""
+    # The perpendicular line swings about the gap's middle.
+    swing = 0.5 * length * float(np.sin(np.radians(OBLIQUE_DEG)))
+    return BEYOND_MM + 2 * HALF_WIDTH_MM + 2 * uncertainty.REDRAW_MM + swing
+
+
 def _checked(
     volume: Volume, start: ArrayLike, end: ArrayLike
 ) -> tuple[geometry.Array, geometry.Array]:
     points = []
     for name, point in (("start", start), ("end", end)):
-        array = np.asarray(point, dtype=np.float64)
-        if array.shape != (3,) or not np.isfinite(array).all():
-            raise OsteotraceError(
-                f"the {name} point {np.asarray(point).tolist()}",
-                expected="three finite numbers: x, y, z in patient LPS mm",
-                advice="correct the point",
-                usage=True,
-            )
-        stored = np.array(geometry.as_stored(array))
+        stored = _stored(name, point)
         if not volume.grid.contains(stored):
             raise _outside(volume, name, stored)
         points.append(stored)
@@ -174,6 +185,21 @@ def _checked(
             usage=True,
         )
     return points[0], points[1]
+
+
+def _stored(name: str, point: ArrayLike) -> Array:
+    try:
+        array = np.asarray(point, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape == (3,) and (np.abs(array) < np.finfo(np.float32).max).all():
+        return np.array(geometry.as_stored(array))
+    raise OsteotraceError(
+        f"the {name} point {np.asarray(point).tolist()}",
+        expected="three finite numbers: x, y, z in patient LPS mm",
+        advice="correct the point",
+        usage=True,
+    )
 
 
 def _outside(volume: Volume, name: str, point: Array) -> OsteotraceError:
@@ -221,96 +247,96 @@ def _raw_length(drawn: Polyline) -> Measurement:
 def _reading(
     volume: Volume,
     sampler: Sampler,
-    pair: GapFit,
+    fit: GapFit,
     drawn: Polyline,
     raw: Measurement,
     *,
     walls: Walls,
     quick: bool,
 ) -> CaliperReading:
-    along = pair.along
-    darkest = min(along.first.before, along.first.after)
-    floor = darkest + noise.TISSUE_SHARE * min(along.first.step, along.second.step)
-    needs_noise = not quick or volume.identity.modality != "CT"
-    centre = np.mean(drawn.points, axis=0)
-    residual = max(along.first.residual, along.second.residual)
-    blocks = None
-    if needs_noise:
-        blocks = noise.homogeneous_blocks(volume, centre, floor=floor, residual=residual)
-    sd = (
-        residual
-        if blocks is None or not len(blocks.centres)
-        else (blocks.standard_deviation)
-    )
-    doubts.require_walls(volume, along, (0.0, raw.value), sd)
-    flags = list(
-        dict.fromkeys([*along.doubts, *doubts.image_doubts(volume, pair.chosen, walls)])
-    )
-    terms: list[Detail] = []
-    if not quick and blocks is not None:
-        lengths = uncertainty.redrawn_lengths(sampler, volume, pair, drawn)
-        flags += doubts.redraw_doubts(
-            pair.chosen.length, lengths, len(uncertainty.REDRAW_PATTERN)
+    """Judge a fit, weigh its uncertainty and write it down."""
+    residual = max(fit.along.first.residual, fit.along.second.residual)
+    blocks = noise.NOTHING
+    if not quick:
+        plateaus = [p for e in fit.along.edges for p in (e.before, e.after)]
+        blocks = noise.homogeneous_blocks(
+            volume,
+            np.mean(drawn.points, axis=0),
+            floor=noise.tissue_floor(volume.unit, plateaus),
+            residual=residual,
         )
-        terms = uncertainty.budget(volume, pair, blocks, lengths, drawn)
-    return _record(volume, pair, drawn, raw, tuple(flags), terms)
+    noise_sd = blocks.standard_deviation if len(blocks.centres) else residual
+    doubts.require_walls(volume, fit.along, noise_sd)
+    doubts.require_near(fit.along, raw.value)
+    flags = [*fit.along.doubts, *doubts.image_doubts(volume, fit.chosen, walls)]
+    if fit.across is not None:
+        doubts.require_walls(volume, fit.across, noise_sd)
+    budgets: dict[str, tuple[Detail, ...]] = {}
+    if not quick:
+        redrawn = uncertainty.redrawn_lengths(sampler, volume, fit, drawn)
+        lengths = redrawn.like(fit.chosen, fit)
+        count = len(uncertainty.REDRAW_PATTERN)
+        flags += doubts.redraw_doubts(fit.chosen.length, lengths, count)
+        for role, pair in _pairs(fit):
+            same = redrawn.like(pair, fit)
+            budgets[role] = uncertainty.budget(volume, pair, blocks, same, drawn)
+    return _record(volume, fit, drawn, raw, tuple(dict.fromkeys(flags)), budgets)
+
+
+def _pairs(fit: GapFit) -> Iterator[tuple[str, EdgePair]]:
+    yield ALONG_LINE, fit.along
+    if fit.across is not None:
+        yield PERPENDICULAR, fit.across
 
 
 def _record(
     volume: Volume,
-    pair: GapFit,
+    fit: GapFit,
     drawn: Polyline,
     raw: Measurement,
     flags: tuple[str, ...],
-    budget: list[Detail],
+    budgets: dict[str, tuple[Detail, ...]],
 ) -> CaliperReading:
-    along = _length(volume, "length_along_line", ALONG_LINE, pair.along, flags, budget)
-    if pair.across is not None:
-        across = _length(
-            volume, "length_perpendicular", PERPENDICULAR, pair.across, flags, budget
-        )
-        chosen, other = across, along
-    else:
-        chosen, other = along, None
+    lengths = {
+        role: _length(volume, role, pair, flags, budgets.get(role, ()))
+        for role, pair in _pairs(fit)
+    }
+    along, _ = lengths[ALONG_LINE]
+    chosen, fitted = lengths.get(PERPENDICULAR, lengths[ALONG_LINE])
     value = msgspec.structs.replace(
-        chosen[0],
+        chosen,
         name="distance",
         code=QUANTITIES["distance"],
-        details=(*chosen[0].details, *_wall_details(pair, volume.unit)),
+        details=(*chosen.details, *_wall_details(fit, volume.unit)),
     )
-    perpendicular: Measurement | NotMeasured = (
-        across[0]
-        if pair.across is not None
-        else NotMeasured(
-            name="length_perpendicular",
-            code=QUANTITIES["length_perpendicular"],
-            reason=pair.why_not_across,
-            method=METHOD,
-            sources=along[0].sources,
-        )
+    perpendicular: Measurement | NotMeasured = NotMeasured(
+        name="length_perpendicular",
+        code=QUANTITIES["length_perpendicular"],
+        reason=fit.why_not_across,
+        method=METHOD,
+        sources=along.sources,
     )
+    if fit.across is not None:
+        perpendicular = chosen
     return CaliperReading(
-        measurements=(value, along[0], perpendicular, raw),
+        measurements=(value, along, perpendicular, raw),
         drawn=drawn,
-        fitted=chosen[1],
-        other=None if other is None else other[1],
+        fitted=fitted,
+        other=None if fit.across is None else lengths[ALONG_LINE][1],
     )
 
 
 def _length(
     volume: Volume,
-    name: str,
     role: str,
-    fit: EdgePair,
+    pair: EdgePair,
     flags: tuple[str, ...],
-    budget: list[Detail],
+    budget: tuple[Detail, ...],
 ) -> tuple[Measurement, Polyline]:
-    line = _polyline(volume, role, *fit.ends)
+    line = _polyline(volume, role, *pair.ends)
     # Measured between the stored points, so that a record gives the length back.
     value = geometry.distance(*line.points)
-    u = float(np.sqrt(sum(term.value**2 for term in budget))) if budget else None
-    if u is not None and value < SHORT_MM:
-        u = max(u, SHORT_UNCERTAINTY_MM)
+    name = "length_perpendicular" if role == PERPENDICULAR else "length_along_line"
     measurement = Measurement(
         name=name,
         code=QUANTITIES[name],
@@ -318,16 +344,18 @@ def _length(
         unit="mm",
         method=METHOD,
         sources=line.source_instances,
-        uncertainty=u,
-        uncertainty_reason="" if u is not None else "live value",
-        interval95=None
-        if u is None
-        else (value - COVERAGE_FACTOR_95 * u, value + COVERAGE_FACTOR_95 * u),
+        uncertainty_reason=LIVE,
         region=role,
-        definition=_definition(role, fit.between),
+        definition=_definition(role, pair.between),
         flags=flags,
-        details=tuple(budget),
+        details=budget,
     )
+    if budget:
+        u = float(np.sqrt(sum(term.value**2 for term in budget)))
+        interval = value - COVERAGE_FACTOR_95 * u, value + COVERAGE_FACTOR_95 * u
+        measurement = msgspec.structs.replace(
+            measurement, uncertainty=u, uncertainty_reason="", interval95=interval
+        )
     return measurement, line
 
 
@@ -342,9 +370,8 @@ def _definition(role: str, between: Between) -> str:
     return f"{what}: {how}; error-function edges with free local plateaus"
 
 
-def _wall_details(pair: GapFit, unit: str) -> Iterator[Detail]:
-    fit = pair.chosen
-    yield Detail("angle between walls", pair.wall_angle_deg, "deg")
-    for name, edge in (("start", fit.first), ("end", fit.second)):
+def _wall_details(fit: GapFit, unit: str) -> Iterator[Detail]:
+    yield Detail("angle between walls", fit.wall_angle_deg, "deg")
+    for name, edge in zip(("start", "end"), fit.chosen.edges, strict=True):
         yield Detail(f"{name} edge blur", edge.sigma, "mm")
         yield Detail(f"{name} edge step", edge.step, unit)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from osteotrace.measurements.edge_pairs import CannotFit
+from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # What the walls must be: bone is required where a bony gap is measured.
 Walls = Literal["any", "bone"]
 
-# A wall is a step of at least this size: HU on CT, multiples of the local noise SD on MR.
+# A wall is a step of at least this size: HU, or multiples of the noise SD without HU.
 LEAST_STEP_HU: Final = 150.0
 LEAST_STEP_NOISE: Final = 5.0
 FARTHEST_CLICK_MM: Final = 2.5
@@ -41,21 +42,36 @@ REDRAW_LIMIT_MM: Final = 0.5
 MAD_TO_SD: Final = 1.4826
 
 
-def require_walls(
-    volume: Volume, fit: EdgePair, anchors: tuple[float, float], sd: float
-) -> None:
-    """Refuse where there is no wall worth the name, or a point lies too far from it."""
-    for name, edge, anchor in zip(
-        ("start", "end"), (fit.first, fit.second), anchors, strict=True
-    ):
-        least = (
-            LEAST_STEP_HU if volume.identity.modality == "CT" else LEAST_STEP_NOISE * sd
-        )
+def require_walls(volume: Volume, pair: EdgePair, noise_sd: float) -> None:
+    """Refuse where there is no wall worth the name.
+
+    Raises
+    ------
+    CannotFit
+        If a step is under `LEAST_STEP_HU`, or, without HU, under `LEAST_STEP_NOISE`
+        times the SD of the noise.
+    """
+    in_hu = volume.unit == HOUNSFIELD
+    least = LEAST_STEP_HU if in_hu else LEAST_STEP_NOISE * noise_sd
+    for name, edge in zip(("start", "end"), pair.edges, strict=True):
         if not edge.step >= least:
             raise CannotFit(
-                f"no wall near the {name} point: the step is {edge.step:.0f}, "
-                f"at least {least:.0f} is needed"
+                f"no wall near the {name} point: the step is {edge.step:.0f}"
+                f"{' HU' if in_hu else ''}, at least {least:.0f} is needed"
             )
+
+
+def require_near(pair: EdgePair, drawn_length: float) -> None:
+    """Refuse where a point lies too far from its edge.
+
+    Raises
+    ------
+    CannotFit
+        If it is over `FARTHEST_CLICK_MM` away.
+    """
+    for name, edge, anchor in zip(
+        ("start", "end"), pair.edges, (0.0, drawn_length), strict=True
+    ):
         if abs(edge.t - anchor) > FARTHEST_CLICK_MM:
             raise CannotFit(
                 f"the {name} point lies {abs(edge.t - anchor):.1f} mm from the nearest "
@@ -64,12 +80,13 @@ def require_walls(
 
 
 def image_doubts(volume: Volume, fit: EdgePair, walls: Walls) -> Iterator[str]:
-    for name, edge in (("start", fit.first), ("end", fit.second)):
+    """Yield what the image says against the fitted edges."""
+    for name, edge in zip(("start", "end"), fit.edges, strict=True):
         if not SIGMA_RANGE_MM[0] <= edge.sigma <= SIGMA_RANGE_MM[1]:
             yield f"the {name} edge is blurred by {edge.sigma:.2f} mm"
         if not abs(edge.half_maximum - edge.t) <= MODEL_DISAGREEMENT_MM:
             yield f"half maximum and fit disagree at the {name} edge"
-    if volume.identity.modality == "CT" and fit.between == "gap":
+    if volume.unit == HOUNSFIELD and fit.between == "gap":
         outer = (fit.first.before, fit.second.after)
         soft = [value < SOFT_TISSUE_CEILING_HU for value in outer]
         if any(soft) and (walls == "bone" or not all(soft)):

@@ -39,6 +39,9 @@ PARALLEL_DEG: Final = 8.0
 FLATNESS_MM: Final = 0.15
 OBLIQUE_DEG: Final = 35.0
 
+# The perpendicular length and the projected one agree to this, mm, on the same edges.
+OTHER_EDGES_MM: Final = 0.5
+
 # Another edge with this share of the chosen one's weighted gradient is a rival.
 RIVAL_SHARE: Final = 0.6
 
@@ -72,6 +75,11 @@ class EdgePair:
     def length(self) -> float:
         """Distance between the edges along the line, mm."""
         return self.second.t - self.first.t
+
+    @property
+    def edges(self) -> tuple[Edge, Edge]:
+        """Both edges, the one near the start first."""
+        return self.first, self.second
 
     @property
     def ends(self) -> tuple[Array, Array]:
@@ -143,8 +151,10 @@ def fit_gap(sampler: Sampler, volume: Volume, points: Array, between: Between) -
     )
     try:
         across = _fit_line(sampler, across_line, 2 * half, along.between)
+        if abs(across.length - 2 * half) > OTHER_EDGES_MM:
+            raise CannotFit("it finds other edges")
     except CannotFit as refusal:
-        why = f"the perpendicular line cannot be fitted ({refusal})"
+        why = f"the perpendicular line cannot be fitted: {refusal}"
         return GapFit(along=along, across=None, why_not_across=why, wall_angle_deg=angle)
     return GapFit(along=along, across=across, wall_angle_deg=angle)
 
@@ -176,11 +186,9 @@ def _fit_bundle(
     """Find and fit both edges, each anchored to its own end of the line."""
     reach = (-BEYOND_MM, length + BEYOND_MM)
     bundle = sampler.bundle(line, reach, SAMPLE_STEP_MM, half_width, LINES_A_SIDE)
-    if (
-        len(bundle.t) == 0
-        or bundle.t[0] > -LEAST_BEYOND_MM
-        or bundle.t[-1] < length + LEAST_BEYOND_MM
-    ):
+    if len(bundle.t) == 0:
+        raise CannotFit(f"the line runs within {half_width:g} mm of the volume's border")
+    if bundle.t[0] > -LEAST_BEYOND_MM or bundle.t[-1] < length + LEAST_BEYOND_MM:
         raise CannotFit(
             f"the line leaves the volume: {LEAST_BEYOND_MM:g} mm of image are needed "
             "beyond both points"

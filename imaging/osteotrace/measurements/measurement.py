@@ -33,6 +33,9 @@ class Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: float
     unit: str
 
+    def __post_init__(self) -> None:
+        _check_finite(self.name, self.value)
+
 
 class Measurement(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
@@ -88,6 +91,12 @@ class Measurement(
             raise ValueError(f"{self.name} is {self.value}: use NotMeasured instead")
         if (self.uncertainty is None) != bool(self.uncertainty_reason):
             raise ValueError("give either an uncertainty or the reason there is none")
+        if self.uncertainty is not None:
+            _check_finite(f"the uncertainty of {self.name}", self.uncertainty)
+            if self.uncertainty < 0:
+                raise ValueError(f"the uncertainty of {self.name} is negative")
+        for end in self.interval95 or ():
+            _check_finite(f"the interval of {self.name}", end)
 
     @property
     def accepted(self) -> bool:
@@ -114,6 +123,12 @@ class NotMeasured(
 
 
 Reading = Measurement | NotMeasured
+
+
+def _check_finite(what: str, number: float) -> None:
+    """Refuse NaN and infinity: neither JSON nor DICOM holds them."""
+    if not math.isfinite(number):
+        raise ValueError(f"{what} is {number}, which is no finite number")
 
 
 def decimals(unit: str, uncertainty: float | None) -> int:

@@ -13,29 +13,36 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.measurements.profiles import Line, Sampler
+from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from osteotrace.geometry import Array
     from osteotrace.measurements.edges import Edge
     from osteotrace.volume import Volume
 
 # Side of a block that is judged for homogeneity, mm.
 BLOCK_MM: Final = 14.0
-# Blocks are looked for within this distance of the gap, mm.
-REACH_MM: Final = 60.0
+# How many blocks nearest to the gap are judged; finer images are thinned out to about
+# this many voxels a block.
+NEAREST_BLOCKS: Final = 200
+MOST_VOXELS: Final = 20_000
 # Blocks whose SD is within this factor of the quietest tenth are homogeneous.
 HOMOGENEOUS_FACTOR: Final = 1.2
 QUIET_SHARE: Final = 0.1
-# A block must lie above the darker plateau by this share of the step: noise in air is
-# smaller (clipped in CT, Rician in MR) and would flatter the estimate.
-TISSUE_SHARE: Final = -0.25
+# Noise in air is smaller (clipped on CT, Rician on MR) and would flatter the estimate:
+# blocks must be brighter than this HU, or, without HU, than the darkest plateau by this
+# share of the way to the brightest.
+AIR_CEILING_HU: Final = -300.0
+TISSUE_SHARE: Final = 0.25
 MOST_BLOCKS: Final = 12
 # A block far noisier than what the edge fit left holds structure, not noise alone.
 # Linear interpolation leaves about half of white noise's SD in a sample.
 MOST_RESIDUALS: Final = 3.0
 DRAWS: Final = 40
-# The transplant's intervals cover 83–98 % of a nominal 95 %; this factor mends it.
-INFLATION: Final = 1.0
 # Correlated noise is this many times worse than its white-noise formula (CT, measured
 # on phantoms): used only where no homogeneous block exists.
 CORRELATION_FACTOR: Final = 3.5
@@ -57,6 +64,25 @@ class NoiseField:
     standard_deviation: float
 
 
+NOTHING: Final = NoiseField(centres=np.empty((0, 3)), standard_deviation=float("nan"))
+
+
+def tissue_floor(unit: str, plateaus: Sequence[float]) -> float:
+    """Return the grey value below which a block counts as air.
+
+    Parameters
+    ----------
+    unit : str
+        UCUM unit of the volume's values.
+    plateaus : sequence of float
+        Of both edges.
+    """
+    if unit == HOUNSFIELD:
+        return AIR_CEILING_HU
+    darkest, brightest = min(plateaus), max(plateaus)
+    return darkest + TISSUE_SHARE * (brightest - darkest)
+
+
 def homogeneous_blocks(
     volume: Volume, around: Array, *, floor: float, residual: float
 ) -> NoiseField:
@@ -68,71 +94,59 @@ def homogeneous_blocks(
     around : (3,) array
         LPS mm.
     floor : float
-        Blocks with a lower mean are left out (air).
+        Blocks with a lower mean are left out (`tissue_floor`).
     residual : float
         What the edge fits left, value units: the size of noise to expect.
     """
-    spacing = volume.grid.spacing
-    size = np.maximum(np.round(BLOCK_MM / spacing).astype(int), 3)
-    shape = np.array(volume.grid.shape)
-    centre = volume.grid.to_index(around)
-    reach = REACH_MM / spacing
-    low = np.clip(np.floor(centre - reach), 0, shape - 1).astype(int)
-    high = np.clip(np.ceil(centre + reach), 1, shape).astype(int)
-    values = volume.rescaled(tuple(slice(a, b) for a, b in zip(low, high, strict=True)))  # type: ignore[arg-type]
-    starts, means, deviations = _blocks(values, size)
-    nothing = NoiseField(centres=np.empty((0, 3)), standard_deviation=float("nan"))
-    kept = np.flatnonzero(means > floor)
-    if len(kept) == 0:
-        return nothing
-    spread = deviations[kept]
-    quietest = float(np.quantile(spread, QUIET_SHARE))
+    size = np.maximum(np.round(BLOCK_MM / volume.grid.spacing).astype(int), 3)
+    starts = _block_starts(np.array(volume.grid.shape), size)
+    centres = volume.grid.to_patient(starts + (size - 1) / 2)
+    nearest = np.argsort(np.linalg.norm(centres - around, axis=1), kind="stable")
+    nearest = nearest[:NEAREST_BLOCKS]
+    if len(nearest) == 0:
+        return NOTHING
+    statistics = np.array([_mean_and_sd(volume, starts[k], size) for k in nearest])
+    tissue = statistics[:, 0] > floor
+    if not tissue.any():
+        return NOTHING
+    spread = statistics[:, 1]
+    quietest = float(np.quantile(spread[tissue], QUIET_SHARE))
     limit = min(HOMOGENEOUS_FACTOR * quietest, MOST_RESIDUALS * residual)
-    quiet = kept[spread <= limit]
+    quiet = np.flatnonzero(tissue & (spread <= limit))[:MOST_BLOCKS]
     if len(quiet) == 0:
-        return nothing
-    middle = starts[quiet] + low + (size - 1) / 2
-    points = volume.grid.to_patient(middle)
-    nearest = np.argsort(np.linalg.norm(points - around, axis=1), kind="stable")
-    nearest = nearest[:MOST_BLOCKS]
+        return NOTHING
     return NoiseField(
-        centres=points[nearest],
-        standard_deviation=float(np.median(deviations[quiet[nearest]])),
+        centres=centres[nearest[quiet]],
+        standard_deviation=float(np.median(spread[quiet])),
     )
 
 
-def _blocks(values: Array, size: Array) -> tuple[Array, Array, Array]:
-    """Return starts (n, 3), means and SDs around the linear trend of all blocks.
-
-    Two tilings, shifted by half a block, stand for all positions.
-    """
-    found = [
-        _tiling(values, size, offset)
-        for offset in (np.zeros(3, dtype=int), size // 2)
-        if (np.array(values.shape) - offset >= size).all()
-    ]
-    if not found:
-        return np.empty((0, 3)), np.empty(0), np.empty(0)
-    starts, means, deviations = zip(*found, strict=True)
-    return np.concatenate(starts), np.concatenate(means), np.concatenate(deviations)
+def _block_starts(shape: NDArray[np.intp], size: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the (n, 3) first indices of two tilings, shifted by half a block."""
+    starts = []
+    for offset in (np.zeros(3, dtype=np.intp), size // 2):
+        count = np.maximum((shape - offset) // size, 0)
+        tiles = np.moveaxis(np.indices(tuple(count)), 0, -1).reshape(-1, 3)
+        starts.append(tiles * size + offset)
+    return np.concatenate(starts)
 
 
-def _tiling(values: Array, size: Array, offset: Array) -> tuple[Array, Array, Array]:
-    count = (np.array(values.shape) - offset) // size
-    box = tuple(slice(o, o + n * s) for o, n, s in zip(offset, count, size, strict=True))
-    (a, b, c), (n, m, k) = size, count
-    tiles = values[box].reshape(n, a, m, b, k, c)
-    mean = tiles.mean(axis=(1, 3, 5))
-    variance = (tiles**2).mean(axis=(1, 3, 5)) - mean**2
-    for axis, length in ((1, a), (3, b), (5, c)):
-        line = np.arange(length) - (length - 1) / 2
-        others = tuple(other for other in (1, 3, 5) if other != axis)
-        marginal = np.moveaxis(tiles.mean(axis=others), (axis + 1) // 2, -1)
-        slope = marginal @ line / (line @ line)
-        variance -= slope**2 * np.mean(line * line)
-    corners = np.moveaxis(np.indices((n, m, k)), 0, -1) * size + offset
-    deviation = np.sqrt(np.maximum(variance, 0.0))
-    return corners.reshape(-1, 3), mean.ravel(), deviation.ravel()
+def _mean_and_sd(
+    volume: Volume, start: NDArray[np.intp], size: NDArray[np.intp]
+) -> tuple[float, float]:
+    """Return the mean of a block and the SD around its linear trend."""
+    thinning = max(1, round((float(np.prod(size)) / MOST_VOXELS) ** (1 / 3)))
+    box = [slice(a, a + n, thinning) for a, n in zip(start, size, strict=True)]
+    block = volume.rescaled((box[0], box[1], box[2]))
+    rest = block - block.mean()
+    variance = float(np.mean(rest * rest))
+    for axis, others in ((0, (1, 2)), (1, (0, 2)), (2, (0, 1))):
+        line = np.arange(block.shape[axis]) - (block.shape[axis] - 1) / 2
+        length = float(line @ line)
+        if length > 0:
+            slope = float(rest.mean(axis=others) @ line) / length
+            variance -= slope**2 * length / len(line)
+    return float(block.mean()), float(np.sqrt(max(variance, 0.0)))
 
 
 def transplant(
@@ -175,7 +189,7 @@ def transplant(
             shifts.append(float(np.sum(edge.sensitivity * bundle.values)))
     if len(shifts) < DRAWS // 2:
         return float("nan")
-    return INFLATION * float(np.std(shifts, ddof=1))
+    return float(np.std(shifts, ddof=1))
 
 
 def white_noise(edge: Edge) -> float:

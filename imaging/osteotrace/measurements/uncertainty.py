@@ -8,6 +8,7 @@ geometry. u² is the sum of their squares.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -46,27 +47,52 @@ SCALE_SHARE: Final = 0.0005
 # A bright wall thinner than this (mm) has no plateau of its own, which costs this (mm).
 THIN_WALL_MM: Final = 1.6
 THIN_WALL_UNCERTAINTY_MM: Final = 0.1
+# Below this length two decimals are not defended: u is at least 0.1 mm.
+SHORT_MM: Final = 3.0
+SHORT_UNCERTAINTY_MM: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RedrawnLengths:
+    """Lengths from lines with moved ends, mm; what cannot be fitted is left out."""
+
+    along: list[float]
+    across: list[float]
+
+    def like(self, pair: EdgePair, fit: GapFit) -> list[float]:
+        """Return those made in the way of one of the fit's two pairs."""
+        return self.across if pair is fit.across else self.along
 
 
 def redrawn_lengths(
-    sampler: Sampler, volume: Volume, pair: GapFit, drawn: Polyline
-) -> list[float]:
-    """Return the lengths from nine lines with moved ends; failures are left out."""
+    sampler: Sampler, volume: Volume, fit: GapFit, drawn: Polyline
+) -> RedrawnLengths:
+    """Fit nine lines with moved ends.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        Its window holds the moved lines.
+    volume : Volume
+    fit : GapFit
+        Of the drawn line.
+    drawn : Polyline
+        The drawn line.
+    """
     points = np.array(drawn.points)
     line = line_between(points[0], points[1], towards=volume.grid.normal)
-    lengths = []
+    redrawn = RedrawnLengths([], [])
     for shift in REDRAW_PATTERN:
         su, sv, eu, ev = REDRAW_MM * np.array(shift)
         moved = points + np.array([su * line.u + sv * line.v, eu * line.u + ev * line.v])
         try:
-            again = fit_gap(sampler, volume, moved, pair.along.between)
+            again = fit_gap(sampler, volume, moved, fit.along.between)
         except CannotFit:
             continue
-        if pair.across is None:
-            lengths.append(again.along.length)
-        elif again.across is not None:
-            lengths.append(again.across.length)
-    return lengths
+        redrawn.along.append(again.along.length)
+        if again.across is not None:
+            redrawn.across.append(again.across.length)
+    return redrawn
 
 
 def _seed(drawn: Polyline) -> int:
@@ -95,26 +121,39 @@ def _voxel_extent(volume: Volume, direction: Array) -> float:
 
 def budget(
     volume: Volume,
-    pair: GapFit,
+    pair: EdgePair,
     blocks: noise.NoiseField,
     lengths: list[float],
     drawn: Polyline,
-) -> list[Detail]:
-    """Return the terms of the standard uncertainty, mm."""
-    fit = pair.chosen
-    u_noise = _noise_uncertainty(volume, blocks, fit, _seed(drawn))
+) -> tuple[Detail, ...]:
+    """Return the terms of a length's standard uncertainty, mm.
+
+    Parameters
+    ----------
+    volume : Volume
+    pair : EdgePair
+        The edges whose distance the length is.
+    blocks : NoiseField
+        May be empty: then the fit's residual stands for the noise.
+    lengths : list of float
+        Of redrawn lines, made in the same way.
+    drawn : Polyline
+        The drawn line; it seeds the draws.
+    """
+    u_noise = _noise_uncertainty(volume, blocks, pair, _seed(drawn))
     spread = robust_spread(lengths) if len(lengths) > 2 else 0.0
-    # Redrawn lines see other noise too: only what noise does not explain is the reader.
-    u_reader = float(np.sqrt(max(0.0, spread**2 - u_noise**2)))
-    u_definition = THIN_WALL_UNCERTAINTY_MM if _thin_walls(fit) else 0.0
     terms = {
         "u edge noise": u_noise,
-        "u reader": u_reader,
-        "u definition": u_definition,
-        "u voxel": VOXEL_SHARE * _voxel_extent(volume, fit.line.direction),
-        "u scale": SCALE_SHARE * fit.length,
+        # Redrawn lines see other noise too: what noise does not explain is the reader.
+        "u reader": float(np.sqrt(max(0.0, spread**2 - u_noise**2))),
+        "u definition": THIN_WALL_UNCERTAINTY_MM if _thin_walls(pair) else 0.0,
+        "u voxel": VOXEL_SHARE * _voxel_extent(volume, pair.line.direction),
+        "u scale": SCALE_SHARE * pair.length,
     }
-    return [Detail(name, float(value), "mm") for name, value in terms.items()]
+    known = float(np.sqrt(sum(value**2 for value in terms.values())))
+    if pair.length < SHORT_MM and known < SHORT_UNCERTAINTY_MM:
+        terms["u short gap"] = float(np.sqrt(SHORT_UNCERTAINTY_MM**2 - known**2))
+    return tuple(Detail(name, float(value), "mm") for name, value in terms.items())
 
 
 def _thin_walls(fit: EdgePair) -> bool:
