@@ -127,6 +127,40 @@ def test_a_word_outside_the_vocabulary_is_refused(
         from_json(_changed_finding(**changes), Assessment)
 
 
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        ((), "kind"),
+        ((), "site"),
+        (("measurements", 0), "name"),
+        (("measurements", 2), "name"),
+        (("measurements", 0), "unit"),
+        (("measurements", 0, "details", 0), "unit"),
+    ],
+)
+def test_a_kind_site_quantity_or_unit_that_is_none_is_refused(
+    place: tuple[str | int, ...], key: str
+) -> None:
+    fields = json.loads(to_json(assessment(caliper_finding())))
+    part = fields["findings"][0]
+    for step in place:
+        part = part[step]
+    part[key] = "nonsense"
+    with pytest.raises(OsteotraceError, match=r"'nonsense'.*expected one of"):
+        from_json(json.dumps(fields), Assessment)
+    case = {"patient": "P-1", "assessments": [fields]}
+    with pytest.raises(OsteotraceError, match="'nonsense'"):
+        from_json(json.dumps(case), Case)
+
+
+def test_a_fact_with_a_unit_that_is_none_is_refused() -> None:
+    fields = json.loads(to_json(assessment()))
+    fact = {"name": "size", "value": 3.0, "unit": "furlong", "source": "entered"}
+    fields["facts"] = [fact | {"author": "A", "recorded": "2026-01-02T00:00:00"}]
+    with pytest.raises(OsteotraceError, match="the unit 'furlong'"):
+        from_json(json.dumps(fields), Assessment)
+
+
 def test_a_point_that_float32_does_not_hold_is_refused() -> None:
     (region, _) = json.loads(to_json(assessment(caliper_finding())))["findings"][0][
         "regions"

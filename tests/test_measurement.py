@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from osteotrace.codes import QUANTITIES
-from osteotrace.measurements.measurement import Measurement, Method, shown
+from osteotrace.findings import Fact
+from osteotrace.measurements.measurement import Detail, Measurement, Method, shown
 
 
 def measurement(**changes: object) -> Measurement:
@@ -56,6 +57,25 @@ def test_a_value_has_an_uncertainty_or_the_reason_why_not() -> None:
 def test_a_number_that_is_none_is_not_a_measurement() -> None:
     with pytest.raises(ValueError, match="NotMeasured"):
         measurement(value=float("nan"))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_nothing_beside_the_value_is_without_a_finite_number(number: float) -> None:
+    with pytest.raises(ValueError, match="uncertainty of distance"):
+        measurement(uncertainty=number)
+    for interval in ((number, 12.1), (12.0, number)):
+        with pytest.raises(ValueError, match="interval of distance"):
+            measurement(interval95=interval)
+    with pytest.raises(ValueError, match="edge blur is"):
+        Detail("edge blur", number, "mm")
+    with pytest.raises(ValueError, match="pain is"):
+        Fact(name="pain", value=number, source="entered", author="", recorded="")
+
+
+def test_an_uncertainty_is_not_negative() -> None:
+    assert measurement(uncertainty=0.0).uncertainty == 0.0
+    with pytest.raises(ValueError, match="negative"):
+        measurement(uncertainty=-0.01)
 
 
 def test_a_flag_takes_the_acceptance_away() -> None:

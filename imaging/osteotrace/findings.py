@@ -8,10 +8,12 @@ nothing of files, images or viewers.
 
 from __future__ import annotations
 
+import math
 from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from osteotrace.codes import KINDS, QUANTITIES, SITES, UNITS, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.regions import Points, Polyline
@@ -88,6 +90,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     author: str
     recorded: str
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise ValueError(f"{self.name} is {self.value}, which is no finite number")
 
 
 class SeriesReference(
@@ -181,8 +187,9 @@ def from_json(text: bytes | str, kind: type[RecordType]) -> RecordType:
     Raises
     ------
     OsteotraceError
-        If the text is not JSON, a field is unknown, missing or of another type, or
-        the record was written by a later version.
+        If the text is not JSON, a field is unknown, missing or of another type, a kind,
+        site, quantity or unit is not in `osteotrace.codes`, or the record was written by
+        a later version.
     """
     try:
         record = msgspec.json.decode(text, type=kind)
@@ -198,7 +205,36 @@ def from_json(text: bytes | str, kind: type[RecordType]) -> RecordType:
             expected=f"schema version {SCHEMA_VERSION}",
             advice="read it with the version of osteotrace that wrote it",
         )
+    _check_words(record)
     return record
+
+
+def _check_words(record: Record) -> None:
+    """Refuse a record that names what `osteotrace.codes` does not."""
+    assessments = record.assessments if isinstance(record, Case) else (record,)
+    facts = [*record.facts, *(fact for one in assessments for fact in one.facts)]
+    try:
+        for finding in (finding for one in assessments for finding in one.findings):
+            _check_finding(finding)
+        for fact in facts:
+            if fact.unit:
+                look_up(UNITS, fact.unit, "unit")
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            problem.found,
+            expected=problem.expected,
+            advice="use a file that osteotrace wrote, unedited",
+        ) from problem
+
+
+def _check_finding(finding: Finding) -> None:
+    look_up(KINDS, finding.kind, "kind")
+    look_up(SITES, finding.site, "site")
+    for reading in finding.measurements:
+        look_up(QUANTITIES, reading.name, "quantity")
+        if isinstance(reading, Measurement):
+            for unit in (reading.unit, *(detail.unit for detail in reading.details)):
+                look_up(UNITS, unit, "unit")
 
 
 def json_schema() -> dict[str, object]:
