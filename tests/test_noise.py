@@ -28,7 +28,7 @@ def edge_of(walls: Walls, seed: int) -> tuple[Volume, edges.Edge, float]:
         volume, np.zeros(3), floor=-200.0, residual=edge.residual
     )
     assert len(blocks.centres)
-    return volume, edge, noise.transplant(volume, blocks, line, edge, seed=1)
+    return volume, edge, noise.transplant(blocks, line, edge, seed=1)
 
 
 @pytest.mark.parametrize("fwhm", [(0.0, 0.0, 0.0), (1.3, 1.6, 1.6)])

@@ -69,8 +69,8 @@ class Edge:
         Plateaus at smaller and larger t.
     half_maximum : float
         mm along the line of the half-way crossing between plateaus read directly.
-    sensitivity : (lines, samples) float64
-        mm of t for each unit of noise in each sample (the linearised estimator).
+    jacobian : (lines * samples, 6) float64
+        Of the fitted samples by place, tilts, log blur and plateaus.
     window : (low, high)
         mm along the line of the samples that were fitted.
     half_width : float
@@ -90,12 +90,21 @@ class Edge:
     before: float
     after: float
     half_maximum: float
-    sensitivity: Array
+    jacobian: Array
     window: tuple[float, float]
     half_width: float
     lines_a_side: int
     residual: float
     bulge: float
+
+    @property
+    def sensitivity(self) -> Array:
+        """Return mm of t for each unit of noise in each sample, (lines, samples).
+
+        The first row of the linearised estimator.
+        """
+        samples = len(self.jacobian) // self.lines_a_side**2
+        return np.asarray(np.linalg.pinv(self.jacobian)[0].reshape(-1, samples))
 
     @property
     def step(self) -> float:
@@ -158,7 +167,6 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
         return None
     left = _left(solved, part)
     jacobian = _jacobian(solved, part)
-    sensitivity = np.linalg.pinv(jacobian)[0].reshape(part.values.shape)
     return Edge(
         t=float(t),
         slopes=np.array([a, b]),
@@ -166,7 +174,7 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
         before=float(before),
         after=float(after),
         half_maximum=_half_maximum(part, float(t)),
-        sensitivity=sensitivity,
+        jacobian=jacobian,
         window=window,
         half_width=float(part.u.max()),
         lines_a_side=round(len(part.u) ** 0.5),

@@ -7,7 +7,7 @@ formula would miss by a factor of 2.5 to 4.5 on CT.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -39,6 +39,8 @@ QUIET_SHARE: Final = 0.1
 AIR_CEILING_HU: Final = -300.0
 TISSUE_SHARE: Final = 0.25
 MOST_BLOCKS: Final = 12
+# Half a bundle and half a block's room for it, in any direction, mm.
+WINDOW_MM: Final = 10.0
 # A block far noisier than what the edge fit left holds structure, not noise alone.
 # Linear interpolation leaves about half of white noise's SD in a sample.
 MOST_RESIDUALS: Final = 3.0
@@ -58,10 +60,13 @@ class NoiseField:
         LPS mm of the blocks' centres; n may be 0.
     standard_deviation : float
         Of single voxels around their linear trend, value units; NaN where n is 0.
+    samplers : tuple of Sampler
+        One a block, its window large enough for a bundle in any direction.
     """
 
     centres: Array
     standard_deviation: float
+    samplers: tuple[Sampler, ...] = ()
 
 
 NOTHING: Final = NoiseField(centres=np.empty((0, 3)), standard_deviation=float("nan"))
@@ -115,9 +120,11 @@ def homogeneous_blocks(
     quiet = np.flatnonzero(tissue & (spread <= limit))[:MOST_BLOCKS]
     if len(quiet) == 0:
         return NOTHING
+    found = centres[nearest[quiet]]
     return NoiseField(
-        centres=centres[nearest[quiet]],
+        centres=found,
         standard_deviation=float(np.median(spread[quiet])),
+        samplers=tuple(Sampler(volume, [centre], WINDOW_MM) for centre in found),
     )
 
 
@@ -149,14 +156,11 @@ def _mean_and_sd(
     return float(block.mean()), float(np.sqrt(max(variance, 0.0)))
 
 
-def transplant(
-    volume: Volume, field: NoiseField, line: Line, edge: Edge, seed: int
-) -> float:
+def transplant(field: NoiseField, line: Line, edge: Edge, seed: int) -> float:
     """Return the standard uncertainty of an edge's place from the image's noise.
 
     Parameters
     ----------
-    volume : Volume
     field : NoiseField
         From `homogeneous_blocks`, with at least one block.
     line : Line
@@ -171,22 +175,20 @@ def transplant(
         mm.
     """
     generator = np.random.default_rng(seed)
+    sensitivity = edge.sensitivity
     length = edge.window[1] - edge.window[0]
-    count = edge.sensitivity.shape[1]
-    room = np.maximum(BLOCK_MM - length, 2.0) / 2
-    samplers = [Sampler(volume, [c], BLOCK_MM) for c in field.centres]
+    step = length / (sensitivity.shape[1] - 1)
+    room = max(BLOCK_MM - length, 2.0) / 2
     shifts = []
     for draw in range(DRAWS):
-        k = draw % len(samplers)
+        k = draw % len(field.samplers)
         middle = field.centres[k] + generator.uniform(-room, room, 3)
-        start = middle - 0.5 * length * line.direction
-        moved = Line(start=start, direction=line.direction, u=line.u, v=line.v)
-        step = length / (count - 1)
-        bundle = samplers[k].bundle(
+        moved = replace(line, start=middle - 0.5 * length * line.direction)
+        bundle = field.samplers[k].bundle(
             moved, (0.0, length), step, edge.half_width, edge.lines_a_side
         )
-        if bundle.values.shape == edge.sensitivity.shape:
-            shifts.append(float(np.sum(edge.sensitivity * bundle.values)))
+        if bundle.values.shape == sensitivity.shape:
+            shifts.append(float(np.sum(sensitivity * bundle.values)))
     if len(shifts) < DRAWS // 2:
         return float("nan")
     return float(np.std(shifts, ddof=1))

@@ -100,14 +100,12 @@ def _seed(drawn: Polyline) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
-def _noise_uncertainty(
-    volume: Volume, blocks: noise.NoiseField, fit: EdgePair, seed: int
-) -> float:
+def _noise_uncertainty(blocks: noise.NoiseField, fit: EdgePair, seed: int) -> float:
     parts = []
     for k, edge in enumerate((fit.first, fit.second)):
         u = float("nan")
         if len(blocks.centres):
-            u = noise.transplant(volume, blocks, fit.line, edge, seed + k)
+            u = noise.transplant(blocks, fit.line, edge, seed + k)
         parts.append(u if np.isfinite(u) else noise.white_noise(edge))
     return float(np.hypot(parts[0], parts[1]))
 
@@ -140,7 +138,7 @@ def budget(
     drawn : Polyline
         The drawn line; it seeds the draws.
     """
-    u_noise = _noise_uncertainty(volume, blocks, pair, _seed(drawn))
+    u_noise = _noise_uncertainty(blocks, pair, _seed(drawn))
     spread = robust_spread(lengths) if len(lengths) > 2 else 0.0
     terms = {
         "u edge noise": u_noise,
