@@ -8,17 +8,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fixtures.small_study import CT_SERIES_UID
 from tests.fixtures.synthetic import wall_gap_options
 
+from osteotrace import series
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from pydicom import Dataset
@@ -351,3 +354,74 @@ def test_the_same_as_a_real_process(
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def run_limited(*arguments: object, file_bytes: int = 0, out: Path | None = None) -> Any:
+    """Run the command as a process, with a limit on the size of its files if asked."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+
+    with (out or Path(os.devnull)).open("w") as stdout:
+        return subprocess.run(
+            [sys.executable, "-m", "osteotrace.cli", *map(str, arguments)],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=limit if file_bytes else None,
+        )
+
+
+def check_one_line_of_a_process(done: Any, *words: str) -> None:
+    assert done.returncode == 1
+    # The NIfTI library says on its own account what it could not write.
+    (line,) = [x for x in done.stderr.splitlines() if not x.startswith("** ERROR: NWAD")]
+    assert line.startswith("osteotrace: ")
+    assert "; expected " in line
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz", "ct.nrrd"])
+def test_an_image_that_does_not_fit_on_the_disk_is_not_published(
+    wall_gap: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / name
+    check_one_line_of_a_process(
+        run_limited("convert", wall_gap, "--out", out, file_bytes=40_000)
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_that_do_not_fit_on_the_disk_leave_nothing(
+    small_study: Path, small_protocol: Path, tmp_path: Path
+) -> None:
+    options = ("--protocol", small_protocol, "--out", tmp_path / "results")
+    done = run_limited("measure", small_study, *options, file_bytes=2_000)
+    check_one_line_of_a_process(done, "File too large")
+    assert list(tmp_path.iterdir()) == [small_protocol]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_nothing_takes(wall_gap: Path) -> None:
+    done = run_limited("scan", wall_gap, out=Path("/dev/full"))
+    check_one_line_of_a_process(done, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [(MemoryError(), "too little memory"), (OSError(5, "Input/output error"), "output")],
+)
+def test_what_no_layer_foresaw_is_one_line_too(
+    osteotrace: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: Exception,
+    words: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(series, "scan", fail)
+    check_one_clear_line(osteotrace("scan", tmp_path), 1, words)

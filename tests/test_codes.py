@@ -10,7 +10,7 @@ from pydicom.sr._concepts_dict import concepts as published
 from osteotrace import codes
 from osteotrace.codes import Concept
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.store import is_uid
+from osteotrace.uids import is_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -467,7 +467,7 @@ def test_nothing_is_left_of_a_case_that_could_not_be_finished(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(samples._WRITERS, "MR", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OsteotraceError, match="No space left"):
         phantoms.write_samples(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 

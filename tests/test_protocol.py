@@ -93,7 +93,7 @@ def test_a_series_fits_by_modality_and_description(
         ('modality = "CT"', 'modality = ""', 9, "modality"),
         ('series = "*BONE*"', 'seires = "*BONE*"', 10, "seires"),
         ('uid = "1.2.3"', 'uid = "../etc"', 11, "frame_of_reference_uid"),
-        ('uid = "1.2.3"', 'uid = "1.2.03"', 11, "frame_of_reference_uid"),
+        ('uid = "1.2.3"', 'uid = "1.2.٣"', 11, "frame_of_reference_uid"),
         ('label = "PAL-1"', "label = 1", 5, "label"),
         ('label = "PAL-1"\n', "", 4, "label"),
         ('name = "jaw"', "name = 3", 1, "name"),

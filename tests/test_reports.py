@@ -17,7 +17,7 @@ import osteotrace as ot
 from osteotrace import findings, protocol
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.errors import OsteotraceError
-from osteotrace.reports import figures, markups, results, tables, text, whole
+from osteotrace.reports import figures, markups, results, tables, text
 
 if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
@@ -256,55 +256,6 @@ def test_a_finding_of_another_frame_is_not_drawn(
 
 
 # Files and folders
-
-
-def test_a_new_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    place = tmp_path / "deep" / "a.txt"
-
-    def stop_half_way() -> None:
-        with whole.new_file(place) as draft:
-            draft.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        stop_half_way()
-    assert list(tmp_path.iterdir()) == []
-    whole.write_new(place, b"all")
-    assert place.read_bytes() == b"all"
-    assert list(place.parent.iterdir()) == [place]
-
-
-def test_a_file_that_exists_is_never_replaced(tmp_path: Path) -> None:
-    place = tmp_path / "a.txt"
-    place.write_text("old")
-    with pytest.raises(OsteotraceError, match="ever overwritten"):
-        whole.write_new(place, b"new")
-    assert place.read_text() == "old"
-
-
-def test_a_file_that_appears_meanwhile_is_not_replaced_either(tmp_path: Path) -> None:
-    place = tmp_path / "a.txt"
-
-    def come_second() -> None:
-        with whole.new_file(place) as draft:
-            draft.write_text("mine")
-            place.write_text("theirs")
-
-    with pytest.raises(OsteotraceError, match="a file that exists"):
-        come_second()
-    assert place.read_text() == "theirs"
-
-
-def test_a_folder_may_be_absent_or_empty_but_not_full(tmp_path: Path) -> None:
-    for name in ("absent", "empty"):
-        place = tmp_path / name
-        if name == "empty":
-            place.mkdir()
-        with whole.new_folder(place) as draft:
-            (draft / "a").touch()
-        assert [file.name for file in place.iterdir()] == ["a"]
-    with pytest.raises(OsteotraceError, match="not empty"), whole.new_folder(place):
-        pass
 
 
 def fill(folder: Path, assessment: Assessment, study: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import stat
 import subprocess
@@ -175,6 +176,17 @@ def test_a_finding_that_is_not_there_cannot_be_deleted(session: Session) -> None
     load(session)
     with pytest.raises(OsteotraceError, match="no finding"):
         session.delete_finding("2.25.404")
+
+
+@pytest.mark.parametrize("problem", [KeyError("uid not found: 1234"), OSError("none")])
+def test_a_user_without_a_login_name_reads_without_a_name(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def nobody() -> str:
+        raise problem
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert Session().reader == ""
 
 
 def test_without_a_study_nothing_can_be_recorded(

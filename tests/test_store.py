@@ -17,6 +17,8 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.records import store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 # Writes records of one known content, one after another, until it is killed.
@@ -43,7 +45,7 @@ def test_a_record_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_second_record_of_the_same_name_is_refused(tmp_path: Path) -> None:
     path = store.write_once(tmp_path / "1.2.dcm", b"first")
-    with pytest.raises(OsteotraceError, match=r"already there.*never overwritten"):
+    with pytest.raises(OsteotraceError, match=r"a file that exists.*ever overwritten"):
         store.write_once(path, b"second")
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
@@ -118,6 +120,86 @@ def test_a_killed_writer_leaves_only_whole_records(tmp_path: Path) -> None:
         records = list(folder.glob("[0-9]*.dcm"))
         assert records
         assert {r.read_bytes() for r in records} == {b"whole" * 40_000}
+
+
+def test_a_new_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "a.txt"
+
+    def stop_half_way() -> None:
+        with store.new_file(place) as draft:
+            draft.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stop_half_way()
+    assert list(tmp_path.iterdir()) == []
+    store.write_once(place, b"all")
+    assert place.read_bytes() == b"all"
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_a_file_that_exists_is_never_replaced(tmp_path: Path) -> None:
+    place = tmp_path / "a.txt"
+    place.write_text("old")
+    with pytest.raises(OsteotraceError, match="ever overwritten"):
+        store.write_once(place, b"new")
+    assert place.read_text() == "old"
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced_either(tmp_path: Path) -> None:
+    place = tmp_path / "a.txt"
+
+    def come_second() -> None:
+        with store.new_file(place) as draft:
+            draft.write_text("mine")
+            place.write_text("theirs")
+
+    with pytest.raises(OsteotraceError, match="a file that exists"):
+        come_second()
+    assert place.read_text() == "theirs"
+
+
+def test_a_folder_may_be_absent_or_empty_but_not_full(tmp_path: Path) -> None:
+    for name in ("absent", "empty"):
+        place = tmp_path / name
+        if name == "empty":
+            place.mkdir()
+        with store.new_folder(place) as draft:
+            (draft / "a").touch()
+        assert [file.name for file in place.iterdir()] == ["a"]
+    with pytest.raises(OsteotraceError, match="not empty"), store.new_folder(place):
+        pass
+
+
+@pytest.mark.parametrize("new", [store.new_file, store.new_folder])
+def test_a_disk_that_fills_while_writing_is_one_error_that_leaves_nothing(
+    tmp_path: Path, new: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    def fill() -> None:
+        with new(tmp_path / "deep" / "out"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OsteotraceError, match="No space left on device"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_everything_written_is_its_owners_alone(tmp_path: Path) -> None:
+    with store.new_file(tmp_path / "made" / "a.nrrd") as draft:
+        draft.write_text("voxels")
+        draft.chmod(0o644)
+    with store.new_folder(tmp_path / "out") as folder:
+        folder.chmod(0o755)
+        (folder / "study").mkdir()
+        (folder / "study" / "assessment.json").write_text("{}")
+    assert mode(tmp_path / "made" / "a.nrrd") == 0o600
+    assert mode(tmp_path / "out" / "study" / "assessment.json") == 0o600
+    for made in ("made", "out", "out/study"):
+        assert mode(tmp_path / made) == 0o700
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,12 @@ from osteotrace.findings import Laterality
 from osteotrace.measurements.doubts import Walls
 from osteotrace.measurements.edge_pairs import Between
 from osteotrace.series import Catalogue
+from osteotrace.uids import is_uid
 
 if TYPE_CHECKING:
     from osteotrace.codes import Concept
     from osteotrace.series import SeriesIdentity, VolumeHeader
 
-# PS3.5 section 9.1: digits and dots, no leading zero, at most 64 characters.
-UID_PATTERN: Final = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
-UID_MAX_LENGTH: Final = 64
 # A protocol is a page of text; more is another kind of file.
 MAX_BYTES: Final = 1_000_000
 
@@ -261,7 +259,7 @@ def _check_entry(file: Path, text: str, number: int, entry: CaliperEntry) -> Non
         if not getattr(entry, key).strip():
             raise refuse(key, f"an empty {key}", "a short text")
     uid = entry.frame_of_reference_uid
-    if len(uid) > UID_MAX_LENGTH or not UID_PATTERN.fullmatch(uid):
+    if not is_uid(uid):
         raise refuse("frame_of_reference_uid", f"{uid!r}", "a DICOM UID")
     for key in ("start", "end"):
         if not all(abs(x) < float("inf") for x in getattr(entry, key)):

@@ -21,6 +21,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
 from osteotrace.measurements import caliper as calipers
 from osteotrace.series import Catalogue, Series, VolumeHeader, scan
+from osteotrace.uids import new_uid
 from osteotrace.volume import Volume
 from osteotrace.volume import load as load_volume
 
@@ -40,11 +41,6 @@ INTERACTIVE: Final = "interactive"
 SOFTWARE: Final = f"{SOFTWARE_NAME} {VERSION}"
 # Namespace of the name-based tracking UIDs, fixed for ever (RFC 9562, version 5).
 _TRACKING_NAMESPACE: Final = uuid.UUID("6f3c8a52-9f0e-5d0b-8b57-0f6f2f1e5a11")
-
-
-def new_uid() -> str:
-    """Return a fresh UID of the UUID-derived arc (DICOM PS3.5 B.2)."""
-    return f"{UID_PREFIX}{uuid.uuid4().int}"
 
 
 def tracking_uid(study_uid: str, label: str) -> str:
@@ -199,7 +195,7 @@ def assess(
         study_date=first.date,
         reader=reader,
         recorded=(now or datetime.now().astimezone()).isoformat(timespec="seconds"),
-        series=tuple(_reference(v) for v in read.values()),
+        series=tuple(series_reference(v) for v in read.values()),
         findings=tuple(findings),
         software=SOFTWARE,
         protocol_sha256="" if protocol is None else protocol.sha256,
@@ -207,12 +203,13 @@ def assess(
     )
 
 
-def _reference(volume: Volume) -> SeriesReference:
+def series_reference(read: Volume | VolumeHeader) -> SeriesReference:
+    """Return what a record says of the series of a volume that was read."""
     return SeriesReference(
-        series_uid=volume.identity.series_uid,
-        frame_of_reference_uid=volume.frame_of_reference_uid,
-        modality=volume.identity.modality,
-        description=volume.identity.description,
+        series_uid=read.identity.series_uid,
+        frame_of_reference_uid=read.frame_of_reference_uid,
+        modality=read.identity.modality,
+        description=read.identity.description,
     )
 
 

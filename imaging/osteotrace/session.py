@@ -12,15 +12,14 @@ import getpass
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 import msgspec
 
 from osteotrace import about
 from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, Finding, SeriesReference
 from osteotrace.records.draft import Change, Journal, Read, Redone, Saved, Started, Undone
+from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from osteotrace.findings import Certainty, Laterality
+    from osteotrace.findings import Assessment, Certainty, Finding, Laterality
     from osteotrace.measurements.caliper import CaliperReading
     from osteotrace.records.draft import Line
     from osteotrace.series import Catalogue, VolumeHeader
@@ -44,8 +43,12 @@ def _local_time() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-def _new_uid() -> str:
-    return f"{about.UID_PREFIX}{uuid4().int}"
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    # A container may run under a number without a name; Python says so in two ways.
+    except (KeyError, OSError):
+        return ""
 
 
 class Session:
@@ -54,7 +57,7 @@ class Session:
     Parameters
     ----------
     reader : str, optional
-        Who reads; the user's login name by default.
+        Who reads; the user's login name by default, empty where there is none.
     drafts : Path, optional
         Folder of the draft journals; `osteotrace.records.draft.drafts_folder` by default.
     now : callable, optional
@@ -76,9 +79,9 @@ class Session:
         reader: str | None = None,
         drafts: Path | None = None,
         now: Callable[[], datetime] = _local_time,
-        new_uid: Callable[[], str] = _new_uid,
+        new_uid: Callable[[], str] = new_uid,
     ) -> None:
-        self.reader = getpass.getuser() if reader is None else reader
+        self.reader = _login_name() if reader is None else reader
         self.catalogue: Catalogue | None = None
         self.assessment: Assessment | None = None
         self.last_saved = ""
@@ -380,13 +383,9 @@ class Session:
             )
 
     def _note_series(self, header: VolumeHeader) -> None:
-        who = header.identity
-        reference = SeriesReference(
-            series_uid=who.series_uid,
-            frame_of_reference_uid=header.frame_of_reference_uid,
-            modality=who.modality,
-            description=who.description,
-        )
+        from osteotrace.reading import series_reference
+
+        reference = series_reference(header)
         if reference not in self._current().series:
             self._record(Read(series=reference))
 

@@ -17,6 +17,8 @@ import numpy as np
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import ArrayLike, NDArray
     from pydicom import Dataset
 
@@ -179,9 +181,7 @@ def _read_slice(instance: Instance) -> _Slice:
     return _Slice(pixels, slope, intercept, hounsfield)
 
 
-def _rescale(
-    instance: Instance, dataset: Dataset, keyword: str, absent: float
-) -> float:
+def _rescale(instance: Instance, dataset: Dataset, keyword: str, absent: float) -> float:
     """Return a number of the rescale, ``absent`` where the image states none."""
     value = dataset.get(keyword)
     if value is None:
@@ -251,6 +251,43 @@ def to_image(volume: Volume, box: tuple[slice, slice, slice] | None = None) -> A
     image.SetDirection((steps / spacing).ravel().tolist())
     image.SetOrigin(volume.grid.to_patient([part.start for part in box]).tolist())
     return image
+
+
+def write_image(volume: Volume, path: Path) -> None:
+    """Write a volume as `to_image` gives it, in the format that the name ends in.
+
+    Parameters
+    ----------
+    volume : Volume
+        Regular.
+    path : Path
+        Ends in ``.nrrd``, ``.nii`` or ``.nii.gz``; an existing file is replaced.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file does not come back as it was meant, for want of room say.
+    """
+    import SimpleITK
+
+    image = to_image(volume)
+    try:
+        SimpleITK.WriteImage(image, str(path), True)
+        # Some writers leave a file cut off and say nothing of it.
+        back = SimpleITK.ReadImage(str(path))
+    except RuntimeError as problem:
+        raise _not_written(str(problem).strip().splitlines()[-1]) from problem
+    pixels = (SimpleITK.GetArrayViewFromImage(one) for one in (image, back))
+    if not np.array_equal(*pixels):
+        raise _not_written("it reads back differently")
+
+
+def _not_written(reason: str) -> OsteotraceError:
+    return OsteotraceError(
+        f"an image that could not be written whole ({reason})",
+        expected="room for the file and the right to write it",
+        advice="make room or choose another place",
+    )
 
 
 def _as_pixels(volume: Volume, box: tuple[slice, slice, slice]) -> NDArray[Any]:

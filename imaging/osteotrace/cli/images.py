@@ -92,8 +92,8 @@ def convert(
 ) -> None:
     """Write one volume as NRRD or NIfTI, rescaled, its LPS geometry kept."""
     from osteotrace import reading
-    from osteotrace.reports import whole
-    from osteotrace.volume import to_image
+    from osteotrace.records import store
+    from osteotrace.volume import write_image
 
     if not out.name.endswith(FORMATS):
         raise OsteotraceError(
@@ -104,10 +104,8 @@ def convert(
             usage=True,
         )
     loaded = reading.load(path, series_uid=series, volume=volume)
-    import SimpleITK
-
-    with whole.new_file(out) as draft:
-        SimpleITK.WriteImage(to_image(loaded), str(draft), True)
+    with store.new_file(out) as draft:
+        write_image(loaded, draft)
     done = {
         "file": str(out),
         "series_uid": loaded.identity.series_uid,

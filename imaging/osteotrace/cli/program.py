@@ -1,6 +1,7 @@
 """The program: its verbs, its version, and its one way to fail."""
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -86,9 +87,37 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         # The reader of a pipe went away (``osteotrace scan … | head``).
-        sys.stderr.close()
+        _drop_output()
+        return 1
+    except (OSError, MemoryError) as problem:
+        _drop_output()
+        output.print_error(_exhausted(problem), as_json="--json" in given)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _exhausted(problem: OSError | MemoryError) -> OsteotraceError:
+    """Return the error for what no layer below has turned into one."""
+    if isinstance(problem, MemoryError):
+        found = "too little memory"
+    else:
+        found = f"a failure of the system ({problem.strerror or problem})"
+    return OsteotraceError(
+        found,
+        expected="room and memory for what was asked",
+        advice="make room, or ask for less at once",
+        where=str(getattr(problem, "filename", None) or ""),
+    )
+
+
+def _drop_output() -> None:
+    """Let what standard output still holds go: Python would fail on it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _refuse_usage(problem: Exception, given: list[str]) -> int:

@@ -38,11 +38,10 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a saved assessment as CSV, JSON, text or 3D Slicer markups."""
-    from osteotrace.records import assessments
-    from osteotrace.reports import whole
+    from osteotrace.records import assessments, store
 
     assessment = assessments.read(record)
-    whole.write_new(out, _content(assessment, format))
+    store.write_once(out, _content(assessment, format))
     if json:
         done = {"file": str(out), "format": format.value}
         output.print_json({**done, "assessment_uid": assessment.assessment_uid})

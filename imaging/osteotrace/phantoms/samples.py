@@ -18,7 +18,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.phantoms.cases import CASES, image, phantom_case
 from osteotrace.phantoms.dicom_series import write_ct_series, write_mr_series
 from osteotrace.phantoms.ground_truth import CaseTruth, truth
-from osteotrace.reports.whole import new_folder, write_new
+from osteotrace.records.store import new_folder, write_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Pat
         _write_or_compare(folder / name, name)
     for file, text in documents.items():
         if not (folder / file).exists():
-            write_new(folder / file, text.encode())
+            write_once(folder / file, text.encode())
     return tuple(folder / name for name in names)
 
 

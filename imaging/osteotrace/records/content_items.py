@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from osteotrace.codes import REPORT, UNITS, Concept
 from osteotrace.errors import OsteotraceError
 from osteotrace.records.date_times import dicom_date, dicom_datetime, iso_datetime
-from osteotrace.records.store import is_uid
+from osteotrace.uids import is_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -18,13 +18,12 @@ import msgspec
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
+from osteotrace.records.store import OWNER_ONLY_FILE, OWNER_ONLY_FOLDER, flush
 
 if TYPE_CHECKING:
     from typing import Self
 
 JOURNAL_VERSION: Final = 1
-_OWNER_ONLY_FOLDER: Final = 0o700
-_OWNER_ONLY_FILE: Final = 0o600
 
 
 class Started(
@@ -159,14 +158,14 @@ class Journal:
         digest = hashlib.sha256(study_uid.encode()).hexdigest()
         self.path = folder / f"{digest[:32]}.jsonl"
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY_FOLDER)
+            folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY_FOLDER)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(self.path, flags, _OWNER_ONLY_FILE)
+            self._file = os.open(self.path, flags, OWNER_ONLY_FILE)
         except OSError as problem:
             raise self._unwritable(problem) from problem
         try:
             self._lock()
-            _sync_folder(folder)
+            flush(folder)
             self.lines = self._replay()
         except BaseException:
             self.close()
@@ -239,11 +238,3 @@ class Journal:
             advice="free the disk, or set XDG_STATE_HOME to a folder of your own",
             where=str(self.path),
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

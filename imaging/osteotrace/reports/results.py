@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final
 from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
-from osteotrace.reports import figures, tables, whole
+from osteotrace.records import store
+from osteotrace.reports import figures, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -108,7 +109,7 @@ def result_folder(place: Path) -> Iterator[Results]:
     OsteotraceError
         If the place is taken or cannot be written to.
     """
-    with whole.new_folder(place) as draft:
+    with store.new_folder(place) as draft:
         results = Results(place, draft)
         yield results
         results._finish()
