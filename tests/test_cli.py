@@ -198,6 +198,18 @@ def test_caliper_without_snap_is_the_two_point_length(
     assert primary.uncertainty is None
 
 
+def test_caliper_passes_on_what_lies_between_and_what_the_walls_must_be(
+    osteotrace: Run, wall_gap: Path
+) -> None:
+    said = ("--between", "structure", "--walls", "bone")
+    outcome = osteotrace("caliper", wall_gap, *FROM_TO, *said, "--json")
+    options: dict[str, Any] = {"between": "structure", "walls": "bone"}
+    expected = ot.caliper(ot.load(wall_gap), START, END, **options)
+    assert expected != ot.caliper(ot.load(wall_gap), START, END)
+    (finding,) = parsed(outcome.out).findings
+    assert finding.measurements == expected.measurements
+
+
 def test_caliper_takes_negative_coordinates(osteotrace: Run, small_study: Path) -> None:
     series = ("--series", CT_SERIES_UID, "--volume", "0")
     points = ("--from", "-0.1,-7.1,0.2", "--to=-0.4,6.8,-0.3")

@@ -12,14 +12,17 @@ import msgspec
 import numpy as np
 import pytest
 from tests.fixtures.small_protocol import TEXT
+from tests.fixtures.synthetic import wall_gap_options
 
 import osteotrace as ot
-from osteotrace import findings, protocol
+from osteotrace import findings, protocol, reading
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.errors import OsteotraceError
 from osteotrace.reports import figures, markups, results, tables, text
 
 if TYPE_CHECKING:
+    from tests.fixtures.synthetic import WriteSeries
+
     from osteotrace.findings import Assessment, Finding
     from osteotrace.geometry import Array
 
@@ -77,6 +80,62 @@ def test_a_row_says_whose_value_it_is_and_how_it_came_about(
     assert (first["status"], first["flags"], first["reason"]) == ("accepted", "", "")
     assert first["n_sources"] == str(len(finding.measurements[0].sources))
     assert first["statement"] == RESEARCH_USE_SHORT
+
+
+def two_series_of_one_frame(write_series: WriteSeries) -> list[ot.Volume]:
+    """Return two volumes in one frame of reference, the second one 100 HU brighter."""
+    options = wall_gap_options()
+    thin = write_series(folder="thin", series_uid="2.25.81", **options)
+    options["voxels"] = options["voxels"] + 100
+    soft = write_series(folder="soft", series_uid="2.25.82", **options)
+    return [ot.load(thin), ot.load(soft)]
+
+
+def test_a_row_names_the_series_measured_not_its_neighbour_in_the_frame(
+    write_series: WriteSeries,
+) -> None:
+    volumes = two_series_of_one_frame(write_series)
+    made = [
+        reading.caliper_finding(
+            ot.caliper(volume, (4.9, 0.9, 6.8), (15.8, -0.3, 5.6), snap=False),
+            tracking_uid=f"2.25.{number}",
+            label=f"CAL-{number}",
+        )
+        for number, volume in enumerate(volumes)
+    ]
+    rows = tables.rows(reading.assess(volumes, made))
+    assert [row["series_uid"] for row in rows if row["primary"]] == ["2.25.81", "2.25.82"]
+
+
+def test_a_picture_shows_the_volume_that_was_measured(
+    write_series: WriteSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = two_series_of_one_frame(write_series)
+    drawn: list[ot.Volume] = []
+
+    def note(volume: ot.Volume, _: Finding) -> bytes:
+        drawn.append(volume)
+        return b"picture"
+
+    monkeypatch.setattr(figures, "caliper_picture", note)
+    line = ot.caliper(volumes[0], (4.9, 0.9, 6.8), (15.8, -0.3, 5.6), snap=False)
+    finding = reading.caliper_finding(line, tracking_uid="2.25.1", label="CAL-1")
+    with results.result_folder(tmp_path / "out") as folder:
+        folder.add(reading.assess(volumes, [finding]), volumes, ot.scan(tmp_path))
+    assert [volume.identity.series_uid for volume in drawn] == ["2.25.81"]
+
+
+def test_a_record_that_does_not_say_its_series_names_none_of_several(
+    assessment: Assessment,
+) -> None:
+    unsaid = with_note(assessment, series_uid="")
+    assert tables.rows(unsaid)[0]["series_uid"] == assessment.series[0].series_uid
+    first, other = unsaid.series
+    twin = msgspec.structs.replace(
+        other, frame_of_reference_uid=first.frame_of_reference_uid
+    )
+    doubtful = msgspec.structs.replace(unsaid, series=(first, twin))
+    assert tables.rows(doubtful)[0]["series_uid"] == ""
 
 
 def test_what_was_not_measured_is_a_row_with_its_reason(

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -78,6 +78,18 @@ def test_a_caliper_of_the_session_is_the_library_caliper_bit_for_bit(
     finding = add(session, volume)
     assert finding.measurements == measure(volume, START, END).measurements
     assert session.findings == (finding,)
+
+
+def test_a_caliper_of_the_session_may_say_what_it_measures(session: Session) -> None:
+    volume = load(session)
+    said: dict[str, Any] = {"between": "structure", "walls": "bone"}
+    expected = measure(volume, START, END, **said)
+    assert session.caliper(volume, START, END, **said) == expected
+    assert expected != measure(volume, START, END)
+
+
+def test_a_finding_names_the_series_that_it_was_marked_on(session: Session) -> None:
+    assert add(session, load(session)).series_uid == CT_SERIES
 
 
 def test_loading_twice_gives_the_same_volume_and_lists_the_series_once(

@@ -214,7 +214,7 @@ def test_uids_and_time_are_as_asked(catalogue: Catalogue, tmp_path: Path) -> Non
 
 def test_a_saved_report_is_never_overwritten(saved: Path, catalogue: Catalogue) -> None:
     before = saved.read_bytes()
-    with pytest.raises(OsteotraceError, match=r"already there.*amendment"):
+    with pytest.raises(OsteotraceError, match=r"a file that exists.*amendment"):
         sr.write(_with_finding(note="changed"), catalogue, saved.parent, now=NOW)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]

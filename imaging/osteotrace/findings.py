@@ -9,7 +9,7 @@ nothing of files, images or viewers.
 from __future__ import annotations
 
 import math
-from typing import Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,11 @@ from osteotrace.codes import KINDS, QUANTITIES, SITES, UNITS, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.regions import Points, Polyline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from osteotrace.series import Instance
 
 SCHEMA_VERSION: Final = 1
 
@@ -51,6 +56,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         What was marked.
     measurements : tuple of Measurement or NotMeasured
         The first one is the finding's primary value.
+    series_uid : str
+        SeriesInstanceUID of the images that it was marked on, empty where not known: a
+        frame of reference may hold several series.
     """
 
     tracking_uid: str
@@ -63,6 +71,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     note: str = ""
     regions: tuple[Polyline | Points, ...] = ()
     measurements: tuple[Measurement | NotMeasured, ...] = ()
+    series_uid: str = ""
+
+    @property
+    def source_instances(self) -> tuple[str, ...]:
+        """SOPInstanceUIDs of the images that the finding was marked on, each once."""
+        uids = (uid for region in self.regions for uid in region.source_instances)
+        return tuple(dict.fromkeys(uids))
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +182,26 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 Record = Assessment | Case
 RecordType = TypeVar("RecordType", Assessment, Case)
+
+
+class _HasInstances(Protocol):
+    @property
+    def instances(self) -> tuple[Instance, ...]: ...
+
+
+Marked = TypeVar("Marked", bound=_HasInstances)
+
+
+def marked_volume(finding: Finding, volumes: Iterable[Marked]) -> Marked | None:
+    """Return the volume, or volume header, whose images a finding was marked on.
+
+    None where no volume has any of them.
+    """
+    marked = set(finding.source_instances)
+    for volume in volumes:
+        if any(i.sop_instance_uid in marked for i in volume.instances):
+            return volume
+    return None
 
 
 def to_json(record: Record) -> bytes:

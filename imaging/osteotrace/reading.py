@@ -18,7 +18,7 @@ from osteotrace import protocol as protocols
 from osteotrace.about import SOFTWARE_NAME, UID_PREFIX, VERSION
 from osteotrace.codes import KINDS, QUANTITIES, SITES, look_up
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, Finding, SeriesReference
+from osteotrace.findings import Assessment, Finding, SeriesReference, marked_volume
 from osteotrace.measurements import caliper as calipers
 from osteotrace.series import Catalogue, Series, VolumeHeader, scan
 from osteotrace.uids import new_uid
@@ -164,7 +164,7 @@ def assess(
     volumes : iterable of Volume
         The volumes that were read, all of one study.
     findings : sequence of Finding
-        What was found.
+        What was found; a finding that does not say its series gets it from its images.
     reader : str
         Who read it.
     now : datetime, optional
@@ -179,6 +179,7 @@ def assess(
     OsteotraceError
         If the volumes are not of one study.
     """
+    volumes = tuple(volumes)
     read = {v.identity.series_uid: v for v in volumes}
     studies = {v.identity.study_uid for v in read.values()}
     if len(studies) != 1:
@@ -196,11 +197,19 @@ def assess(
         reader=reader,
         recorded=(now or datetime.now().astimezone()).isoformat(timespec="seconds"),
         series=tuple(series_reference(v) for v in read.values()),
-        findings=tuple(findings),
+        findings=tuple(_with_series(finding, volumes) for finding in findings),
         software=SOFTWARE,
         protocol_sha256="" if protocol is None else protocol.sha256,
         protocol=INTERACTIVE if protocol is None else protocol.name,
     )
+
+
+def _with_series(finding: Finding, volumes: Sequence[Volume]) -> Finding:
+    if finding.series_uid:
+        return finding
+    volume = marked_volume(finding, volumes)
+    series_uid = "" if volume is None else volume.identity.series_uid
+    return msgspec.structs.replace(finding, series_uid=series_uid)
 
 
 def series_reference(read: Volume | VolumeHeader) -> SeriesReference:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Assessment, Certainty, Finding, Laterality
     from osteotrace.measurements.caliper import CaliperReading
+    from osteotrace.measurements.doubts import Walls
+    from osteotrace.measurements.edge_pairs import Between
     from osteotrace.records.draft import Line
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
@@ -135,12 +137,10 @@ class Session:
 
     def header_of(self, finding: Finding) -> VolumeHeader | None:
         """Return the volume that a finding was marked on, None where it is not there."""
-        marked = {u for region in finding.regions for u in region.source_instances}
-        for series in self.catalogue or ():
-            for header in series.volumes:
-                if any(i.sop_instance_uid in marked for i in header.instances):
-                    return header
-        return None
+        from osteotrace.findings import marked_volume
+
+        headers = (h for series in self.catalogue or () for h in series.volumes)
+        return marked_volume(finding, headers)
 
     def close(self) -> None:
         """Let go of the draft, so that another session may take it up."""
@@ -178,6 +178,8 @@ class Session:
         *,
         snap: bool = True,
         quick: bool = False,
+        between: Between = "auto",
+        walls: Walls = "any",
     ) -> CaliperReading:
         """Measure between two points, LPS mm; nothing is recorded.
 
@@ -185,7 +187,9 @@ class Session:
         """
         from osteotrace.measurements.caliper import measure
 
-        return measure(volume, start, end, snap=snap, quick=quick)
+        return measure(
+            volume, start, end, snap=snap, quick=quick, between=between, walls=walls
+        )
 
     def add_caliper_finding(
         self,
@@ -219,6 +223,11 @@ class Session:
             quantity=quantity,
             note=note,
         )
+        header = self.header_of(finding)
+        if header is not None:
+            finding = msgspec.structs.replace(
+                finding, series_uid=header.identity.series_uid
+            )
         self._commit(None, finding, position=len(self.findings))
         return finding
 

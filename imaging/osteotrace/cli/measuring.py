@@ -2,6 +2,7 @@
 
 import json as json_text
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 DEFAULT_PROTOCOL = "sample_maxilla"
 
 
+class BetweenEdges(StrEnum):
+    """What a caliper's two edges bound."""
+
+    AUTO = "auto"
+    GAP = "gap"
+    STRUCTURE = "structure"
+
+
+class EdgeWalls(StrEnum):
+    """What a caliper's walls must be."""
+
+    ANY = "any"
+    BONE = "bone"
+
+
 def caliper(
     path: DicomPath,
     start: Annotated[
@@ -31,6 +47,14 @@ def caliper(
         bool,
         typer.Option("--snap/--no-snap", help="Fit the edges, or keep the points."),
     ] = True,
+    between: Annotated[
+        BetweenEdges,
+        typer.Option("--between", help="What lies between the two edges."),
+    ] = BetweenEdges.AUTO,
+    walls: Annotated[
+        EdgeWalls,
+        typer.Option("--walls", help="With 'bone', a wall of soft tissue is flagged."),
+    ] = EdgeWalls.ANY,
     series: SeriesUid = None,
     volume: VolumeNumber = None,
     json: Json = False,
@@ -40,7 +64,9 @@ def caliper(
 
     a, b = options.point(start, "--from"), options.point(end, "--to")
     loaded = reading.load(path, series_uid=series, volume=volume)
-    result = reading.caliper(loaded, a, b, snap=snap)
+    result = reading.caliper(
+        loaded, a, b, snap=snap, between=between.value, walls=walls.value
+    )
     label = "caliper"
     tracking = reading.tracking_uid(loaded.identity.study_uid, f"{label} {a} {b}")
     finding = reading.caliper_finding(result, tracking_uid=tracking, label=label)

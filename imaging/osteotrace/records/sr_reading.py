@@ -134,6 +134,7 @@ def _finding(group: Dataset) -> Finding:
         note=text_below(group, REPORT["comment"]),
         regions=tuple(map(_region, children(group, REPORT["region"], "CODE"))),
         measurements=tuple(map(_measured, children(group, value_type="NUM"))),
+        series_uid=uid_below(group, REPORT["series_uid"]),
     )
 
 

@@ -165,6 +165,7 @@ def _group(finding: Finding, headers: Mapping[str, Dataset]) -> ContentItem:
             code(REPORT["presence"], PRESENCES[finding.presence], CONTAINS),
             code(REPORT["certainty"], CERTAINTIES[finding.certainty], CONTAINS),
             *texts(REPORT["comment"], finding.note, CONTAINS),
+            *uids(REPORT["series_uid"], finding.series_uid, CONTAINS),
             *(_region(region, headers) for region in finding.regions),
         ],
         template="1410" if image_region else "1501",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import to_json
+from osteotrace.findings import marked_volume, to_json
 from osteotrace.records import store
 from osteotrace.reports import figures, tables
 
@@ -140,12 +140,11 @@ def _study(
 def _pictures(
     assessment: Assessment, volumes: tuple[Volume, ...], folder: Path
 ) -> list[Path]:
-    by_frame = {volume.frame_of_reference_uid: volume for volume in volumes}
     written = []
     for number, finding in enumerate(assessment.findings, start=1):
-        if not finding.regions:
+        volume = marked_volume(finding, volumes)
+        if volume is None:
             continue
-        volume = by_frame[finding.regions[0].frame_of_reference_uid]
         file = folder / f"caliper_{number}_{_file_name(finding.label)}.png"
         file.write_bytes(figures.caliper_picture(volume, finding))
         written.append(file)

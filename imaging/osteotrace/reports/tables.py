@@ -96,11 +96,8 @@ def frame(assessments: Iterable[Assessment]) -> Any:
 
 def _finding(assessment: Assessment, finding: Finding) -> Row:
     frames = {region.frame_of_reference_uid for region in finding.regions}
-    series = [
-        s.series_uid for s in assessment.series if s.frame_of_reference_uid in frames
-    ]
     return {
-        "series_uid": " ".join(series),
+        "series_uid": finding.series_uid or _only_series(assessment, frames),
         "label": finding.label,
         "kind": finding.kind,
         "site": finding.site,
@@ -108,6 +105,14 @@ def _finding(assessment: Assessment, finding: Finding) -> Row:
         "tracking_uid": finding.tracking_uid,
         "frame_of_reference_uid": " ".join(sorted(frames)),
     }
+
+
+def _only_series(assessment: Assessment, frames: set[str]) -> str:
+    """Return the one series of some frames; where there are several, none is named."""
+    series = [
+        s.series_uid for s in assessment.series if s.frame_of_reference_uid in frames
+    ]
+    return series[0] if len(series) == 1 else ""
 
 
 def _reading(finding: Finding, reading: Reading) -> Row:
