@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from tests.fixtures.small_study import CT_SERIES_UID, MR_SERIES_UID
-from tests.fixtures.synthetic import GAP_MM
+from tests.fixtures.synthetic import GAP_MM, SERIES_UID, wall_gap_options
 
 import osteotrace as ot
 from osteotrace import about, findings, protocol
@@ -196,6 +196,22 @@ def test_caliper_without_snap_is_the_two_point_length(
     stored = np.array([START, END], dtype=np.float32).astype(np.float64)
     assert primary.value == np.linalg.norm(stored[1] - stored[0])
     assert primary.uncertainty is None
+
+
+def test_a_series_that_was_not_named_is_said_where_others_were_passed_over(
+    osteotrace: Run, write_series: WriteSeries, tmp_path: Path
+) -> None:
+    options = wall_gap_options()
+    write_series(folder="study/bone", **options)
+    one = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap")
+    assert one.err == ""
+    write_series(folder="study/tilted", series_uid="2.25.9", shear=0.25, **options)
+    two = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap")
+    assert (two.code, two.out) == (0, one.out)
+    assert two.err.count("\n") == 1
+    assert f"used CT series {SERIES_UID}, the only one of 2" in two.err
+    named = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap", "--series", SERIES_UID)
+    assert (named.out, named.err) == (one.out, "")
 
 
 def test_caliper_passes_on_what_lies_between_and_what_the_walls_must_be(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from osteotrace.cli import output
+from osteotrace.cli import options, output
 from osteotrace.cli.options import DicomPath, Json, SeriesUid, VolumeNumber
 from osteotrace.errors import OsteotraceError
 
@@ -91,7 +91,6 @@ def convert(
     json: Json = False,
 ) -> None:
     """Write one volume as NRRD or NIfTI, rescaled, its LPS geometry kept."""
-    from osteotrace import reading
     from osteotrace.records import store
     from osteotrace.volume import write_image
 
@@ -103,7 +102,7 @@ def convert(
             where="--out",
             usage=True,
         )
-    loaded = reading.load(path, series_uid=series, volume=volume)
+    loaded = options.load(path, series, volume)
     with store.new_file(out) as draft:
         write_image(loaded, draft)
     done = {

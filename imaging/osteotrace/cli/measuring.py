@@ -63,7 +63,7 @@ def caliper(
     from osteotrace import findings, reading
 
     a, b = options.point(start, "--from"), options.point(end, "--to")
-    loaded = reading.load(path, series_uid=series, volume=volume)
+    loaded = options.load(path, series, volume)
     result = reading.caliper(
         loaded, a, b, snap=snap, between=between.value, walls=walls.value
     )

@@ -2,11 +2,15 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from osteotrace.about import SOFTWARE_NAME
 from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from osteotrace.volume import Volume
 
 DicomPath = Annotated[
     Path,
@@ -21,6 +25,29 @@ VolumeNumber = Annotated[
     int | None,
     typer.Option("--volume", metavar="K", help="Volume of the series; see scan."),
 ]
+
+
+def load(path: Path, series_uid: str | None, volume: int | None) -> "Volume":
+    """Load the volume meant; where none was named among several, say which it is.
+
+    Raises
+    ------
+    OsteotraceError
+        As `osteotrace.load`.
+    """
+    from osteotrace import reading, series
+
+    catalogue = series.scan(path)
+    header = catalogue.choose(series_uid, volume)
+    others = catalogue.passed_over(header)
+    if series_uid is None and others:
+        who = header.identity
+        typer.echo(
+            f"{SOFTWARE_NAME}: used {who.modality} series {who.series_uid}, the only one "
+            f"of {len(others) + 1} that can be measured (--series chooses)",
+            err=True,
+        )
+    return reading.load(header)
 
 
 def point(words: str, option: str) -> tuple[float, float, float]:

@@ -195,6 +195,15 @@ class Catalogue:
             return fitting[0]
         raise self._no_choice(fitting)
 
+    def passed_over(self, chosen: VolumeHeader) -> tuple[Series, ...]:
+        """Return the other CT and MR series, localizers and the like left out."""
+        return tuple(
+            series
+            for series in self.series
+            if series.identity.series_uid != chosen.identity.series_uid
+            and any(volume.grid is not None for volume in series.volumes)
+        )
+
     def _no_choice(self, fitting: list[VolumeHeader]) -> OsteotraceError:
         shown = fitting or [v for series in self.series for v in series.volumes]
         listing = "; ".join(
