@@ -14,8 +14,8 @@ import pytest
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.caliper import measure
-from osteotrace.records.draft import Journal, drafts_folder
-from osteotrace.session import RECORDS_FOLDER, UNDO_DEPTH, Session
+from osteotrace.records.draft import UNDO_DEPTH, Journal, drafts_folder
+from osteotrace.session import RECORDS_FOLDER, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,6 +199,12 @@ def test_a_user_without_a_login_name_reads_without_a_name(
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert Session().reader == ""
+
+
+def test_a_closed_session_has_nothing_to_take_back(session: Session) -> None:
+    add(session, load(session))
+    session.close()
+    assert (session.assessment, session.can_undo, session.undo()) == (None, False, False)
 
 
 def test_without_a_study_nothing_can_be_recorded(

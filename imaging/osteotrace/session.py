@@ -9,7 +9,6 @@ the call returns, so that a crash loses nothing that was shown as saved.
 from __future__ import annotations
 
 import getpass
-from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +17,16 @@ import msgspec
 from osteotrace import about
 from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.draft import Change, Journal, Read, Redone, Saved, Started, Undone
+from osteotrace.records.draft import (
+    Change,
+    Draft,
+    Journal,
+    Read,
+    Redone,
+    Saved,
+    Started,
+    Undone,
+)
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
@@ -36,8 +44,6 @@ if TYPE_CHECKING:
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
 
-# Changes that can be taken back; older ones stay made.
-UNDO_DEPTH: Final = 200
 RECORDS_FOLDER: Final = "osteotrace-records"
 
 
@@ -71,8 +77,6 @@ class Session:
     ----------
     catalogue : Catalogue or None
         What lies below the opened path.
-    assessment : Assessment or None
-        The reading of the study that was loaded last.
     """
 
     def __init__(
@@ -85,16 +89,12 @@ class Session:
     ) -> None:
         self.reader = _login_name() if reader is None else reader
         self.catalogue: Catalogue | None = None
-        self.assessment: Assessment | None = None
-        self.last_saved = ""
         self._drafts = drafts
         self._now = now
         self._new_uid = new_uid
         self._volumes: dict[tuple[str, int], Volume] = {}
         self._journal: Journal | None = None
-        self._done: deque[Change] = deque(maxlen=UNDO_DEPTH)
-        self._undone: list[Change] = []
-        self._labels_used = 0
+        self._draft = Draft()
 
     # Studies and volumes ---------------------------------------------------------
 
@@ -147,7 +147,17 @@ class Session:
         if self._journal is not None:
             self._journal.close()
         self._journal = None
-        self.assessment = None
+        self._draft = Draft()
+
+    @property
+    def assessment(self) -> Assessment | None:
+        """The reading of the study that was loaded last, None where none is."""
+        return self._draft.assessment
+
+    @property
+    def last_saved(self) -> str:
+        """When the last change was put on disk, ISO 8601; empty before the first."""
+        return self._draft.last_saved
 
     # Findings --------------------------------------------------------------------
 
@@ -159,12 +169,12 @@ class Session:
     @property
     def can_undo(self) -> bool:
         """True where a change can be taken back."""
-        return bool(self._done)
+        return bool(self._draft.done)
 
     @property
     def can_redo(self) -> bool:
         """True where a change that was taken back can be made again."""
-        return bool(self._undone)
+        return bool(self._draft.undone)
 
     def finding(self, tracking_uid: str) -> Finding:
         """Return one finding by its Tracking Unique Identifier."""
@@ -216,7 +226,7 @@ class Session:
         finding = caliper_finding(
             reading,
             tracking_uid=tracking_uid or self._new_uid(),
-            label=label or f"CAL-{self._labels_used + 1}",
+            label=label or f"CAL-{self._draft.labels_used + 1}",
             kind=kind,
             site=site,
             laterality=laterality,
@@ -277,14 +287,14 @@ class Session:
 
     def undo(self) -> bool:
         """Take the last change back; False where there is none."""
-        if not self._done:
+        if not self.can_undo:
             return False
         self._record(Undone(at=self._time()))
         return True
 
     def redo(self) -> bool:
         """Make the change that was last taken back again; False where there is none."""
-        if not self._undone:
+        if not self.can_redo:
             return False
         self._record(Redone(at=self._time()))
         return True
@@ -372,12 +382,9 @@ class Session:
         study = header.identity
         journal = Journal(study.study_uid, folder=self._drafts)
         self.close()
-        self._done.clear()
-        self._undone.clear()
-        self._labels_used, self.last_saved = 0, ""
         self._journal = journal
         for line in journal.lines:
-            self._apply(line)
+            self._draft.apply(line)
         if self.assessment is None:
             self._record(
                 Started(
@@ -411,41 +418,7 @@ class Session:
         if self._journal is None:
             raise _nothing_open()
         self._journal.append(line)
-        self._apply(line)
-
-    def _apply(self, line: Line) -> None:
-        if isinstance(line, Started):
-            self.assessment = line.assessment()
-            return
-        assessment = self._current()
-        if isinstance(line, Read):
-            self.assessment = msgspec.structs.replace(
-                assessment, series=(*assessment.series, line.series)
-            )
-            return
-        if isinstance(line, Saved):
-            self.assessment = msgspec.structs.replace(
-                assessment,
-                assessment_uid=line.next_uid,
-                predecessor_uid=line.sop_instance_uid,
-            )
-            return
-        if isinstance(line, Change):
-            change = line
-            self._done.append(change)
-            self._undone.clear()
-            self._labels_used += change.before is None
-        elif isinstance(line, Undone):
-            taken = self._done.pop()
-            self._undone.append(taken)
-            change = taken.reversed()
-        else:
-            change = self._undone.pop()
-            self._done.append(change)
-        self.assessment = msgspec.structs.replace(
-            assessment, findings=change.made_to(assessment.findings), recorded=line.at
-        )
-        self.last_saved = line.at
+        self._draft.apply(line)
 
 
 def _nothing_open() -> OsteotraceError:

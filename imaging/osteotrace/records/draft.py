@@ -11,6 +11,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 JOURNAL_VERSION: Final = 1
+# Changes that can be taken back; older ones stay made.
+UNDO_DEPTH: Final = 200
 
 
 class Started(
@@ -128,6 +132,69 @@ def drafts_folder() -> Path:
     # The XDG base directory specification has relative paths ignored.
     home = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
     return home / "osteotrace" / "drafts"
+
+
+@dataclass(slots=True)
+class Draft:
+    """What the lines of a journal come to: the reading, and what can be taken back.
+
+    Parameters
+    ----------
+    assessment : Assessment or None
+        The reading as it stands, None before the first line.
+    done : deque of Change
+        Changes that `Undone` takes back, the last one first.
+    undone : list of Change
+        Changes that `Redone` makes again, the last one first.
+    labels_used : int
+        Findings ever added, those deleted since included: no label is given twice.
+    last_saved : str
+        Time of the last change, ISO 8601, or empty.
+    """
+
+    assessment: Assessment | None = None
+    done: deque[Change] = field(default_factory=lambda: deque(maxlen=UNDO_DEPTH))
+    undone: list[Change] = field(default_factory=list)
+    labels_used: int = 0
+    last_saved: str = ""
+
+    def apply(self, line: Line) -> None:
+        """Let what a line says happen."""
+        if isinstance(line, Started):
+            self.assessment = line.assessment()
+            return
+        assert self.assessment is not None
+        if isinstance(line, Read):
+            self.assessment = msgspec.structs.replace(
+                self.assessment, series=(*self.assessment.series, line.series)
+            )
+        elif isinstance(line, Saved):
+            self.assessment = msgspec.structs.replace(
+                self.assessment,
+                assessment_uid=line.next_uid,
+                predecessor_uid=line.sop_instance_uid,
+            )
+        else:
+            change = self._change(line)
+            self.assessment = msgspec.structs.replace(
+                self.assessment,
+                findings=change.made_to(self.assessment.findings),
+                recorded=line.at,
+            )
+            self.last_saved = line.at
+
+    def _change(self, line: Change | Undone | Redone) -> Change:
+        """Move a change between the stacks; return what it does to the findings."""
+        if isinstance(line, Change):
+            self.done.append(line)
+            self.undone.clear()
+            self.labels_used += line.before is None
+            return line
+        if isinstance(line, Undone):
+            self.undone.append(self.done.pop())
+            return self.undone[-1].reversed()
+        self.done.append(self.undone.pop())
+        return self.done[-1]
 
 
 class Journal:
