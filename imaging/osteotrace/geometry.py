@@ -164,8 +164,7 @@ class Grid:
         if not self.is_even:
             raise OsteotraceError(
                 "unevenly spaced slices",
-                expected="slices at equal steps for a single matrix, "
-                f"within {EVENNESS_MM} mm",
+                expected="slices at equal steps for a single matrix",
                 advice="resample the volume onto an even grid first",
             )
         last = len(self.origins) - 1
