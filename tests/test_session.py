@@ -418,3 +418,10 @@ def test_a_reading_without_findings_is_not_saved(
     load(session)
     with pytest.raises(OsteotraceError, match="without findings"):
         session.save_sr(tmp_path / "records")
+
+
+def test_a_draft_line_that_cannot_follow_is_a_clear_error() -> None:
+    from osteotrace.records.draft import Draft, Undone
+
+    with pytest.raises(OsteotraceError, match="starts no reading"):
+        Draft().apply(Undone(at="2026-01-02T03:04:05+00:00"))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from osteotrace.measurements import caliper
 from osteotrace.measurements.measurement import Measurement, NotMeasured
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Hand
-
     from osteotrace_napari.panels.reading import ReadingPanel
+
+    from .conftest import Hand
+
+pytestmark = pytest.mark.plugin
 
 PATIENCE_MS = 60_000
 

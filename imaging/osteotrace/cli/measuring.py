@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Finding
     from osteotrace.reading import StudyReading
     from osteotrace.reports.results import Results
+    from osteotrace.series import SeriesIdentity
 
 DEFAULT_PROTOCOL = "sample_maxilla"
 
@@ -75,22 +76,33 @@ def caliper(
     if json:
         typer.echo(findings.to_json(assessment), nl=False)
     elif error is None:
-        _print_caliper(finding)
+        _print_caliper(finding, loaded.identity)
     if error is not None:
         output.print_error(error, as_json=json)
         return 1
     return 0
 
 
-def _print_caliper(finding: "Finding") -> None:
+def _scan(identity: "SeriesIdentity") -> str:
+    """Return which scan was measured, in words and without the patient's name."""
+    series = repr(identity.description) if identity.description else "series"
+    date = identity.date or "no date"
+    return f"{identity.modality} {series} of {identity.patient}, {date}"
+
+
+def _print_caliper(finding: "Finding", identity: "SeriesIdentity") -> None:
+    from osteotrace.measurements.measurement import Measurement
     from osteotrace.reports import text
 
     for reading in finding.measurements:
         for line in text.lines(reading):
             typer.echo(line)
+        if reading is finding.measurements[0] and isinstance(reading, Measurement):
+            typer.echo(f"  {reading.definition}")
     region = finding.regions[0]
     for end, (x, y, z) in zip(("from", "to"), region.points, strict=True):
         typer.echo(f"{end} {x:.2f},{y:.2f},{z:.2f} (LPS mm, {region.role})")
+    typer.echo(f"on {_scan(identity)}")
     output.print_statement()
 
 

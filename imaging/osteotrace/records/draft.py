@@ -159,11 +159,18 @@ class Draft:
     last_saved: str = ""
 
     def apply(self, line: Line) -> None:
-        """Let what a line says happen."""
+        """Let what a line says happen.
+
+        Raises
+        ------
+        OsteotraceError
+            If it cannot follow the lines before it.
+        """
         if isinstance(line, Started):
             self.assessment = line.assessment()
             return
-        assert self.assessment is not None
+        if self.assessment is None:
+            raise _impossible("a first line that starts no reading")
         if isinstance(line, Read):
             self.assessment = msgspec.structs.replace(
                 self.assessment, series=(*self.assessment.series, line.series)
@@ -190,11 +197,21 @@ class Draft:
             self.undone.clear()
             self.labels_used += line.before is None
             return line
+        if not (self.done if isinstance(line, Undone) else self.undone):
+            raise _impossible("an undo or redo of a change that is not there")
         if isinstance(line, Undone):
             self.undone.append(self.done.pop())
             return self.undone[-1].reversed()
         self.done.append(self.undone.pop())
         return self.done[-1]
+
+
+def _impossible(found: str) -> OsteotraceError:
+    return OsteotraceError(
+        f"a draft with {found}",
+        expected="a draft that osteotrace wrote, unedited",
+        advice="move the draft away to start anew; its lines are readable JSON",
+    )
 
 
 class Journal:
