@@ -207,6 +207,16 @@ def test_one_series_under_several_studies_is_noted(
     assert series.notes == ("its images name different studies; the first one's is used",)
 
 
+def test_a_series_without_a_frame_of_reference_is_noted(
+    write_series: WriteSeries, ramp: NDArray[Any]
+) -> None:
+    def without(data: Dataset, number: int) -> None:
+        del data.FrameOfReferenceUID
+
+    (series,) = scan(write_series(ramp, edit=without))
+    assert series.notes == ("no FrameOfReferenceUID (0020,0052): listed, not measured",)
+
+
 def test_an_identifier_that_only_the_file_meta_information_has_is_used(
     write_series: WriteSeries, ramp: NDArray[Any]
 ) -> None:

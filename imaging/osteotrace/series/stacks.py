@@ -57,6 +57,8 @@ def series_of(members: list[Header]) -> Series:
         notes.append("its images name different studies; the first one's is used")
     groups.sort(key=lambda g: min(i.number for i in g))
     volumes = tuple(_volume(k, identity, group) for k, group in enumerate(groups))
+    if any(v.grid is not None and not v.frame_of_reference_uid for v in volumes):
+        notes.append("no FrameOfReferenceUID (0020,0052): listed, not measured")
     return Series(identity=identity, volumes=volumes, notes=tuple(dict.fromkeys(notes)))
 
 
