@@ -85,3 +85,11 @@ def test_a_flat_profile_yields_no_fit() -> None:
     flat = bundle()
     empty = Bundle(values=np.full_like(flat.values, 7.0), t=flat.t, u=flat.u, v=flat.v)
     assert edges.fit(empty, edges.Candidate(0.0, 0.0)) is None
+
+
+def test_an_edge_that_some_lines_do_not_cross_yields_no_fit() -> None:
+    part = bundle(slopes=(9.0, 0.0), sigma=0.1).between(-3.0, 3.0)
+    for candidate in edges.candidates(part, 0.0):
+        edge = edges.fit(part, candidate)
+        assert edge is None or np.isfinite(edge.bulge)
+    assert edges.fit(part, edges.Candidate(0.3, -100.0)) is None

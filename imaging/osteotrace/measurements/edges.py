@@ -33,6 +33,8 @@ NEIGHBOUR_SHARE: Final = 0.6
 LEAST_PLATEAU_MM: Final = 0.5
 # The blur is fitted as its logarithm, within e^±3 mm.
 MOST_LOG_SIGMA: Final = 3.0
+# A line whose steepest slope is less than this share of the step, per mm, is level.
+NO_SLOPE: Final = 1e-6
 # The least-squares fit: first and greatest damping, steps allowed, and the last step's
 # size in mm, far below any uncertainty.
 INITIAL_DAMPING: Final = 1e-3
@@ -168,6 +170,10 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
         return None
     left = _left(solved, part)
     jacobian = _jacobian(solved, part)
+    # A line that the fitted edge does not cross says nothing about the wall.
+    crossed = np.abs(jacobian[:, 0]).reshape(part.values.shape).max(axis=1)
+    if not (crossed > NO_SLOPE * abs(after - before)).all():
+        return None
     return Edge(
         t=float(t),
         slopes=np.array([a, b]),
