@@ -34,7 +34,7 @@ def own_drafts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def viewer(request: pytest.FixtureRequest) -> Any:
     """Give an empty napari window, shown."""
     if not os.environ.get("DISPLAY"):
-        pytest.skip("no display: run it under xvfb-run")
+        pytest.fail("no display: run it under xvfb-run, as make test does")
     made = request.getfixturevalue("make_napari_viewer")(show=True)
     made.window._qt_window.resize(900, 600)
     return made
