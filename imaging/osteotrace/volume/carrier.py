@@ -1,0 +1,86 @@
+"""Voxels with their place in the patient: the one carrier that everything measures on.
+
+Voxels keep their stored integer type, with slope and intercept beside them. Nothing is
+read, decoded or resampled here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from osteotrace.geometry import Array, Grid
+    from osteotrace.series import Instance, SeriesIdentity
+
+HOUNSFIELD: Final = "[hnsf'U]"
+ARBITRARY: Final = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Volume:
+    """Voxels with their place in the patient.
+
+    Parameters
+    ----------
+    voxels : (slices, rows, columns) array, read-only
+        Stored values: integers, or float32 where they were resampled or read from a
+        file of floats.
+    grid : Grid
+        Where they lie.
+    slope, intercept : (slices,) float64
+        Rescale Slope and Intercept (0028,1053), (0028,1052) of each slice.
+    unit : str
+        UCUM unit of the rescaled values; ``"1"`` for MR signal.
+    frame_of_reference_uid : str
+        FrameOfReferenceUID (0020,0052).
+    instances : tuple of Instance
+        The image of each slice, in slice order; empty where the voxels came from a file
+        that is no DICOM.
+    identity : SeriesIdentity
+        The series.
+    notes : tuple of str
+        What was done to the voxels or found about them on the way here, in words.
+    source_grid : Grid or None
+        The grid that the instances lie on, where the voxels were resampled.
+    """
+
+    voxels: NDArray[Any] = field(repr=False)
+    grid: Grid
+    slope: Array = field(repr=False)
+    intercept: Array = field(repr=False)
+    unit: str
+    frame_of_reference_uid: str
+    instances: tuple[Instance, ...] = field(repr=False)
+    identity: SeriesIdentity
+    notes: tuple[str, ...] = ()
+    source_grid: Grid | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.voxels.setflags(write=False)
+        if self.voxels.shape != self.grid.shape:
+            raise ValueError(f"voxels {self.voxels.shape}, grid {self.grid.shape}")
+
+    def rescaled(self, window: tuple[slice, slice, slice] | None = None) -> Array:
+        """Return values in `unit`, (slices, rows, columns) float64, of a window."""
+        box = window or (slice(None), slice(None), slice(None))
+        slope = self.slope[box[0]][:, None, None]
+        intercept = self.intercept[box[0]][:, None, None]
+        return np.asarray(self.voxels[box] * slope + intercept, dtype=np.float64)
+
+    def slices_between(self, points: ArrayLike) -> tuple[Instance, ...]:
+        """Return the instances that (n, 3) LPS mm points lie on or between.
+
+        Empty for a volume without instances.
+        """
+        if not self.instances:
+            return ()
+        grid = self.source_grid or self.grid
+        at = np.round(grid.to_index(points)[..., 0])
+        last = len(self.instances) - 1
+        low, high = np.clip([at.min(), at.max()], 0, last).astype(int)
+        return self.instances[low : high + 1]
