@@ -7,14 +7,18 @@ averaged over each voxel. Nothing is written to disk.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from osteotrace.geometry import Grid, unit_vector
 from osteotrace.phantoms.rendering import correlated_noise
-from osteotrace.series import Instance, SeriesIdentity
+from osteotrace.series.instances import (
+    ImageAttributes,
+    Instance,
+    PixelFormat,
+    SeriesIdentity,
+)
 from osteotrace.volume import ARBITRARY, HOUNSFIELD, Volume
 
 if TYPE_CHECKING:
@@ -27,6 +31,14 @@ if TYPE_CHECKING:
 ACROSS_MM: Final = 28.0
 BEYOND_MM: Final = 20.0
 FRAME_OF_REFERENCE_UID: Final = "2.25.2"
+_IN_MEMORY: Final = PixelFormat(
+    transfer_syntax="",
+    bits_allocated=16,
+    bits_stored=16,
+    signed=True,
+    samples=1,
+    photometric="MONOCHROME2",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,22 +152,27 @@ def _outward(walls: Walls) -> tuple[Array, Array]:
 
 
 def _volume(stored: NDArray[np.int16], grid: Grid, modality: str) -> Volume:
+    attributes = ImageAttributes(
+        sop_class_uid="",
+        rows=grid.rows,
+        columns=grid.columns,
+        frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
+        image_type=(),
+        orientation=(*grid.row_direction.tolist(), *grid.column_direction.tolist()),
+        pixel_spacing=tuple(grid.pixel_spacing.tolist()),
+        format=_IN_MEMORY,
+    )
     instances = tuple(
         Instance(
-            path=Path(f"slice-{k}"),
+            file=f"slice-{k}",
+            stamp=(0, 0),
             sop_instance_uid=f"2.25.1.{k + 1}",
-            sop_class_uid="",
+            frame=0,
             number=k,
-            rows=grid.rows,
-            columns=grid.columns,
-            frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
-            image_type=(),
-            echo_time=None,
-            position=None,
-            orientation=None,
-            pixel_spacing=None,
+            position=tuple(origin),
+            attributes=attributes,
         )
-        for k in range(len(grid.origins))
+        for k, origin in enumerate(grid.origins.tolist())
     )
     identity = SeriesIdentity(
         study_uid="2.25.3",
