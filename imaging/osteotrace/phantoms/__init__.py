@@ -1,8 +1,8 @@
 """The sample cases as physics: analytic shapes to CT and MR DICOM with known truth.
 
-``shapes`` and ``rendering`` are the engine, ``dicom_series`` the files, ``dentition``,
-``soft_tissue`` and ``maxilla`` the anatomy, ``cases`` the scans, ``ground_truth``
-what is known of them, and ``samples`` the folders.
+``shapes`` and ``rendering`` are the engine, ``dicom_series`` and ``enhanced_ct`` the
+files, ``dentition``, ``soft_tissue`` and ``maxilla`` the anatomy, ``cases`` the scans,
+``ground_truth`` what is known of them, and ``samples`` the folders.
 """
 
 from osteotrace.phantoms.cases import CASES, grid_around
@@ -11,6 +11,7 @@ from osteotrace.phantoms.dicom_series import (
     write_ct_series,
     write_mr_series,
 )
+from osteotrace.phantoms.enhanced_ct import write_enhanced_ct
 from osteotrace.phantoms.ground_truth import CaseTruth, truth
 from osteotrace.phantoms.rendering import (
     Layer,
@@ -37,6 +38,7 @@ __all__ = [
     "seed",
     "truth",
     "write_ct_series",
+    "write_enhanced_ct",
     "write_mr_series",
     "write_samples",
 ]

@@ -157,18 +157,19 @@ def _write(
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for k, pixels in enumerate(stored):
-        dataset = _header(label, tags)
+        dataset = header(label, tags)
         _place(dataset, grid, k)
         _pixels(dataset, pixels)
         dataset.SOPInstanceUID = uid(label.study, label.name, str(k + 1))
-        dataset.file_meta = _file_meta(dataset)
+        dataset.file_meta = file_meta(dataset)
         path = folder / f"{k + 1:04}.dcm"
         dataset.save_as(path, enforce_file_format=True, overwrite=False)
         files.append(path)
     return tuple(files)
 
 
-def _header(label: SeriesLabel, tags: dict[str, object]) -> Dataset:
+def header(label: SeriesLabel, tags: dict[str, object]) -> Dataset:
+    """Return what every image of a series says of patient, study and series."""
     from pydicom.dataset import Dataset
 
     dataset = Dataset()
@@ -226,7 +227,7 @@ def _pixels(dataset: Dataset, pixels: NDArray[np.uint16]) -> None:
     dataset.PixelData = pixels.tobytes()
 
 
-def _file_meta(dataset: Dataset) -> FileMetaDataset:
+def file_meta(dataset: Dataset) -> FileMetaDataset:
     """Return file meta information that no library's version shows in (PS3.10 7.1)."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
