@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.fixtures.command_line",
+    "tests.fixtures.own_index",
     "tests.fixtures.real_scans",
     "tests.fixtures.small_study",
     "tests.fixtures.small_protocol",

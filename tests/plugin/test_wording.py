@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from osteotrace import volume
+from osteotrace.series.catalogue import MEASURABLE
+from osteotrace.volume import loading
 from osteotrace.codes import QUANTITIES
 from osteotrace.findings import Finding
 from osteotrace.measurements.measurement import Measurement, Method, NotMeasured
@@ -86,7 +87,7 @@ def test_a_flag_and_a_missing_uncertainty_are_said() -> None:
 
 
 def test_every_verdict_has_words() -> None:
-    verdicts = set(volume._ADVICE) | {"regular"}
+    verdicts = set(loading.ADVICE) | MEASURABLE
     assert verdicts <= set(wording._VERDICTS)
 
 

@@ -1,51 +1,25 @@
-"""What a scan finds: instances, volumes, series and the catalogue of a path."""
+"""What a scan finds: volumes, series and the catalogue of a path."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.series.exams import head_to_feet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from osteotrace.geometry import Grid
+    from osteotrace.series.instances import Instance, SeriesIdentity
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesIdentity:
-    """Which series this is, with the patient as a pseudonym."""
-
-    study_uid: str
-    series_uid: str
-    modality: str
-    description: str
-    date: str
-    patient: str
-    patient_id: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """One image of a series: its file and its place, as the header states them."""
-
-    path: Path = field(repr=False)
-    sop_instance_uid: str
-    sop_class_uid: str
-    number: int
-    rows: int
-    columns: int
-    frame_of_reference_uid: str
-    image_type: tuple[str, ...]
-    echo_time: float | None
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    pixel_spacing: tuple[float, ...] | None
+# Every slice lies where its header says; nothing is missing, nothing there twice.
+MEASURABLE: Final = frozenset({"regular", "tilted", "uneven"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +37,11 @@ class VolumeHeader:
     grid : Grid or None
         None where no geometry could be built.
     kind : str
-        What sets it apart inside its series (plane, echo, image type).
+        What sets it apart inside its series (plane, echo, time point, image type).
     verdicts : tuple of str
-        ``regular`` alone means that it can be loaded and measured.
+        ``regular``, ``tilted`` and ``uneven`` volumes can be loaded and measured.
+    notes : tuple of str
+        What a reader should know of it.
     """
 
     k: int
@@ -74,11 +50,18 @@ class VolumeHeader:
     grid: Grid | None
     kind: str
     verdicts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def measurable(self) -> bool:
+        """True where it can be loaded as it is, every slice in its true place."""
+        return self.grid is not None and MEASURABLE.issuperset(self.verdicts)
 
     @property
     def frame_of_reference_uid(self) -> str:
-        """FrameOfReferenceUID shared by the slices."""
-        return self.instances[0].frame_of_reference_uid
+        """FrameOfReferenceUID of the slices; empty where they do not share one."""
+        frames = {instance.frame_of_reference_uid for instance in self.instances}
+        return frames.pop() if len(frames) == 1 else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields of ``osteotrace scan --json``."""
@@ -99,16 +82,28 @@ class VolumeHeader:
             "tilt_deg": None if grid is None else round(grid.tilt_deg, 4),
             "kind": self.kind,
             "verdicts": list(self.verdicts),
+            "notes": list(self.notes),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A series with its volumes and what was noticed about it."""
+    """A series with its volumes and what was noticed about it.
+
+    Parameters
+    ----------
+    refers_to : tuple of str
+        SeriesInstanceUIDs that its objects name (SR, SEG, contours, presentation
+        states), or SOPInstanceUIDs whose series is not there.
+    exam : str
+        Name shared by the stations of one whole-body exam; empty for others.
+    """
 
     identity: SeriesIdentity
     volumes: tuple[VolumeHeader, ...]
     notes: tuple[str, ...] = ()
+    refers_to: tuple[str, ...] = ()
+    exam: str = ""
 
     @property
     def n_instances(self) -> int:
@@ -127,6 +122,8 @@ class Series:
             "n_instances": self.n_instances,
             "patient": who.patient_id if identities else who.patient,
             "notes": list(self.notes),
+            "refers_to": list(self.refers_to),
+            "exam": self.exam,
             "volumes": [volume.as_dict() for volume in self.volumes],
         }
 
@@ -164,6 +161,15 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.series)
 
+    @property
+    def exams(self) -> dict[str, tuple[Series, ...]]:
+        """The whole-body exams: their stations by name, head to feet."""
+        found: dict[str, list[Series]] = defaultdict(list)
+        for series in self.series:
+            if series.exam:
+                found[series.exam].append(series)
+        return {name: head_to_feet(stations) for name, stations in found.items()}
+
     def choose(
         self, series_uid: str | None = None, volume: int | None = None
     ) -> VolumeHeader:
@@ -188,7 +194,7 @@ class Catalogue:
             if series_uid in (None, series.identity.series_uid)
             and volume in (None, header.k)
         ]
-        measurable = [header for header in fitting if header.verdicts == ("regular",)]
+        measurable = [header for header in fitting if header.measurable]
         if series_uid is None and measurable:
             fitting = measurable
         if len(fitting) == 1:

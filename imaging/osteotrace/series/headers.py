@@ -1,117 +1,400 @@
-"""One file's header: whose image it is and where it lies, or why it is left out."""
+"""One file's header: whose images it holds and where they lie, or why it is left out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
+import msgspec
 
 from osteotrace.pseudonym import pseudonym
-from osteotrace.series.catalogue import Instance, SeriesIdentity, SkippedFile
+from osteotrace.series.elements import (
+    DamagedHeader,
+    ElementReader,
+    Elements,
+    Value,
+    read_unsigned,
+)
+from osteotrace.series.instances import ImageAttributes, PixelFormat, SeriesIdentity
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pydicom import Dataset
+    from collections.abc import Callable, Iterable
 
 # A DICOMDIR names files; it is no instance itself (PS3.10 section 8).
-NOT_INSTANCES: Final = frozenset({"1.2.840.10008.1.3.10"})
-DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+DICOMDIR: Final = b"1.2.840.10008.1.3.10"
 
-# Every header element that is read, by keyword.
-_HEADER: Final = [
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
-    "Modality", "SeriesDescription", "SeriesDate", "StudyDate", "AcquisitionDate",
-    "PatientID", "IssuerOfPatientID", "ImageType", "InstanceNumber",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
-    "FrameOfReferenceUID", "Rows", "Columns", "EchoTime",
-]  # fmt: skip
+_IDENTITY: Final = {
+    "study_uid": 0x0020000D, "series_uid": 0x0020000E, "modality": 0x00080060,
+    "description": 0x0008103E, "study_date": 0x00080020, "series_date": 0x00080021,
+    "acquisition_date": 0x00080022, "patient_id": 0x00100020, "issuer": 0x00100021,
+    "number": 0x00200011, "study_description": 0x00081030, "protocol": 0x00181030,
+    "body_part": 0x00180015, "manufacturer": 0x00080070, "model": 0x00081090,
+    "character_set": 0x00080005,
+}  # fmt: skip
+_ATTRIBUTES: Final = {
+    "sop_class": 0x00080016, "rows": 0x00280010, "columns": 0x00280011,
+    "frame_of_reference": 0x00200052, "image_type": 0x00080008,
+    "orientation": 0x00200037, "pixel_spacing": 0x00280030, "echo_time": 0x00180081,
+    "b_value": 0x00189087, "stack": 0x00209056, "bits_allocated": 0x00280100,
+    "bits_stored": 0x00280101, "signed": 0x00280103, "samples": 0x00280002,
+    "photometric": 0x00280004, "frames": 0x00280008, "rescale_type": 0x00281054,
+}  # fmt: skip
+_SOP_INSTANCE: Final = 0x00080018
+_MEDIA_CLASS, _MEDIA_INSTANCE = 0x00020002, 0x00020003
+_NUMBER, _POSITION = 0x00200013, 0x00200032
+_SLOPE, _INTERCEPT = 0x00281053, 0x00281052
+_SHARED_GROUPS, _FRAME_GROUPS = 0x52009229, 0x52009230
+# What may tell apart images that lie at one place, most telling first: temporal
+# position, acquisition number, trigger time, inversion time, flip angle, acquisition
+# date and time, acquisition time, content time.
+MOMENTS: Final = (
+    0x00200100, 0x00200012, 0x00181060, 0x00180082, 0x00181314, 0x0008002A, 0x00080032,
+    0x00080033,
+)  # fmt: skip
+# Where an object names what it was made from or speaks of: evidence, series, studies,
+# the frames of reference of contours.
+_REFERENCES: Final = (0x0040A375, 0x0040A385, 0x00081115, 0x00081200, 0x30060010)
+_REFERENCED_SERIES, _REFERENCED_INSTANCE = 0x0020000E, 0x00081155
+
+_SEQUENCES: Final = (
+    _SHARED_GROUPS, _FRAME_GROUPS, *_REFERENCES,
+    # Functional groups: plane position, orientation, pixel measures, rescale, content,
+    # echo, diffusion, frame types (MR, CT, X-ray 3D), temporal position.
+    0x00209113, 0x00209116, 0x00289110, 0x00289145, 0x00209111, 0x00189114, 0x00189117,
+    0x00189226, 0x00189329, 0x00189504, 0x00209310,
+    # References: series, instances, studies, frame of reference to series of contours.
+    0x00081199, 0x0008114A, 0x30060012, 0x30060014, 0x30060016,
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    identity: SeriesIdentity
-    instance: Instance
+class Image(msgspec.Struct, frozen=True, array_like=True):
+    """One image of a file; the fields of `Instance` that are its own.
+
+    ``attributes`` is the place of its `ImageAttributes` in the reader's table.
+    """
+
+    sop_instance_uid: str
+    attributes: int
+    frame: int = 0
+    number: int = 0
+    position: tuple[float, ...] | None = None
+    slope: float | None = None
+    intercept: float | None = None
+    moment: tuple[str, ...] = ()
+    pixel_offset: int = 0
+    pixel_bytes: int = 0
+    refers_to: tuple[str, ...] = ()
 
 
-def read_header(file: Path) -> Header | SkippedFile:
-    """Read the elements of `_HEADER`, or say why the file is none of ours."""
-    from pydicom import dcmread
-    from pydicom.filereader import read_file_meta_info
+class FileHeader(msgspec.Struct, frozen=True, array_like=True):
+    """What one file holds: images of one series, or the reason why it is left out.
 
+    Parameters
+    ----------
+    identity : int
+        Place of its `SeriesIdentity` in the reader's table; -1 where there is none.
+    images : tuple of Image
+        Empty where it is left out.
+    reason : str
+        Why it is left out.
+    damaged : bool
+        True where it says that it is DICOM: an image may be missing because of it.
+    """
+
+    identity: int = -1
+    images: tuple[Image, ...] = ()
+    reason: str = ""
+    damaged: bool = False
+
+
+# Segmentation, Surface Segmentation and Label Map Segmentation Storage.
+SEGMENTATIONS: Final = "1.2.840.10008.5.1.4.1.1.66."
+UNREADABLE: Final = "a file that cannot be read"
+NOT_DICOM: Final = FileHeader(reason="a file that is not DICOM")
+
+
+_ELEMENTS: Final = ElementReader(
+    (
+        *_IDENTITY.values(), *_ATTRIBUTES.values(), *MOMENTS, *_REFERENCES,
+        _SOP_INSTANCE, _MEDIA_CLASS, _MEDIA_INSTANCE, _NUMBER, _POSITION, _SLOPE,
+        _INTERCEPT, _SHARED_GROUPS, _FRAME_GROUPS,
+    ),
+    _SEQUENCES,
+)  # fmt: skip
+
+
+class HeaderReader:
+    """Reads headers, keeping one copy of what many of them share.
+
+    Parameters
+    ----------
+    identities : iterable of SeriesIdentity
+    attributes : iterable of ImageAttributes
+        Tables that `FileHeader.identity` and `Image.attributes` point into; what is
+        read is added to them.
+    """
+
+    def __init__(
+        self,
+        identities: Iterable[SeriesIdentity] = (),
+        attributes: Iterable[ImageAttributes] = (),
+    ) -> None:
+        self.identities = list(identities)
+        self.attributes = list(attributes)
+        self._identity_places: dict[Any, int] = {}
+        self._attribute_places: dict[Any, int] = {}
+
+    def read(self, file: str, size: int) -> FileHeader:
+        """Read one file; what goes wrong is the reason of the result."""
+        try:
+            found = _ELEMENTS.read(file, size)
+            return NOT_DICOM if found is None else self._file(found, size)
+        except OSError as problem:
+            return _left_out(f"{UNREADABLE} ({problem.strerror})")
+        except DamagedHeader as problem:
+            return _left_out(f"a damaged DICOM file: {problem}")
+        # A value that is no number, no UID or no text of its kind: one boundary.
+        except Exception as problem:
+            return _left_out(f"a damaged DICOM header ({type(problem).__name__})")
+
+    def _file(self, found: Elements, size: int) -> FileHeader:
+        values = found.values
+        if values.get(_MEDIA_CLASS, b"").rstrip(b"\0 ") == DICOMDIR:  # type: ignore[union-attr]
+            return FileHeader(reason="a DICOMDIR")
+        uid = _text(values, _SOP_INSTANCE) or _text(values, _MEDIA_INSTANCE)
+        if not uid or _IDENTITY["series_uid"] not in values:
+            if _MEDIA_CLASS not in values and not uid:
+                return NOT_DICOM  # Without preamble, and nothing else speaks for it.
+            return _left_out("a DICOM file without SOP or Series Instance UID")
+        place = self._attributes_of(found)
+        attributes = self.attributes[place]
+        identity = self._identity_of(values)
+        if _FRAME_GROUPS in values or _SHARED_GROUPS in values:
+            from osteotrace.series.functional_groups import frames
+
+            images = frames(self, found, attributes, uid)
+        else:
+            images = (self._image(found, attributes, place, uid),)
+        if not attributes.rows or attributes.sop_class_uid.startswith(SEGMENTATIONS):
+            first = msgspec.structs.replace(images[0], refers_to=_references(values))
+            images = (first, *images[1:])
+        problem = _shortage(found, attributes, images, size)
+        return _left_out(problem, identity) if problem else FileHeader(identity, images)
+
+    def _image(
+        self, found: Elements, attributes: ImageAttributes, place: int, uid: str
+    ) -> Image:
+        values = found.values
+        offset, length = found.pixels or (0, 0)
+        return Image(
+            uid,
+            place,
+            0,
+            int(_text(values, _NUMBER) or 0),
+            numbers(values, _POSITION, 3),
+            number(values, _SLOPE),
+            number(values, _INTERCEPT),
+            tuple([_text(values, tag) for tag in MOMENTS]),
+            offset,
+            length if attributes.format.native else -1,
+        )
+
+    def _identity_of(self, values: dict[int, Value]) -> int:
+        raw = tuple([values.get(tag) for tag in _IDENTITY.values()])
+        place = self._identity_places.get(raw)
+        if place is None:
+            made = _identity(dict(zip(_IDENTITY, raw, strict=True)))
+            place = _put(self.identities, made)
+            self._identity_places[raw] = place
+        return place
+
+    def _attributes_of(self, found: Elements) -> int:
+        values = found.values
+        raw = tuple([values.get(tag) for tag in _ATTRIBUTES.values()])
+        key = (*raw, found.transfer_syntax, values.get(_MEDIA_CLASS))
+        place = self._attribute_places.get(key)
+        if place is None:
+            place = _put(self.attributes, _attributes(found))
+            self._attribute_places[key] = place
+        return place
+
+    def place_of(self, attributes: ImageAttributes) -> int:
+        """Return the place of some attributes in the table, where they are put once."""
+        place = self._attribute_places.get(attributes)
+        if place is None:
+            place = _put(self.attributes, attributes)
+            self._attribute_places[attributes] = place
+        return place
+
+
+def _put(table: list[Any], entry: Any) -> int:
+    table.append(entry)
+    return len(table) - 1
+
+
+def _left_out(reason: str, identity: int = -1) -> FileHeader:
+    return FileHeader(identity=identity, reason=reason, damaged=True)
+
+
+def _shortage(
+    found: Elements, attributes: ImageAttributes, images: tuple[Image, ...], size: int
+) -> str:
+    """Return what is wrong with the pixels that an image promises, or nothing."""
+    if not attributes.rows or not attributes.columns or not images:
+        return ""
+    if found.pixels is None:
+        return "an image without pixel data"
+    if not attributes.format.native:
+        return ""
+    offset, length = found.pixels
+    form = attributes.format
+    if form.samples != 1:
+        return ""  # Colour, perhaps subsampled: listed, never measured.
+    bits = attributes.rows * attributes.columns * form.samples * form.bits_allocated
+    promised = -(-bits * form.frames // 8)
+    if length < promised:
+        return f"an image with {max(length, 0)} bytes of pixels instead of {promised}"
+    if offset + promised > size:
+        left = max(size - offset, 0)
+        return f"an image cut off: {left} of {promised} bytes of pixels are there"
+    return ""
+
+
+def _text(values: dict[int, Value], tag: int) -> str:
+    raw = values.get(tag, b"")
+    return raw.decode("ascii").strip("\0 ") if isinstance(raw, bytes) else ""
+
+
+def numbers(values: dict[int, Value], tag: int, count: int) -> tuple[float, ...] | None:
+    """Return the finite numbers of a decimal string, None where they are not there."""
+    raw = values.get(tag)
+    if not isinstance(raw, bytes):
+        return None
     try:
-        with file.open("rb") as stream:
-            stream.seek(128)
-            if stream.read(4) != b"DICM":
-                return SkippedFile(file, "a file that is not DICOM", False)
-        meta = read_file_meta_info(file)
-        if meta.get("MediaStorageSOPClassUID") in NOT_INSTANCES:
-            return SkippedFile(file, "a DICOMDIR", False)
-        if meta.get("TransferSyntaxUID") == DEFLATED:
-            # One megabyte of it can inflate to gigabytes, pixels left out or not.
-            return SkippedFile(file, "a deflated DICOM file, which is not read", True)
-        header = dcmread(file, stop_before_pixels=True, specific_tags=list(_HEADER))
-        # Some files carry these two in the file meta information alone.
-        for keyword in ("SOPInstanceUID", "SOPClassUID"):
-            if not header.get(keyword):
-                setattr(header, keyword, meta.get(f"MediaStorage{keyword}") or "")
-        if not header.SOPInstanceUID or "SeriesInstanceUID" not in header:
-            reason = "a DICOM file without SOP or Series Instance UID"
-            return SkippedFile(file, reason, True)
-        # Values are parsed on access: damage shows here.
-        return Header(_identity(header), _instance(file, header))
-    except OSError as problem:
-        reason = f"a file that cannot be read ({problem.strerror})"
-        return SkippedFile(file, reason, True)
-    # Damaged headers raise some ten exception types inside pydicom: one boundary.
-    except Exception as problem:
-        reason = f"a damaged DICOM header ({type(problem).__name__})"
-        return SkippedFile(file, reason, True)
+        found = tuple([float(part.strip(b"\0 ")) for part in raw.split(b"\\")])
+    except ValueError:
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
 
 
-def _identity(header: Dataset) -> SeriesIdentity:
-    dates = (header.get(k) for k in ("StudyDate", "SeriesDate", "AcquisitionDate"))
-    date = str(next((d for d in dates if d), ""))
-    patient_id = str(header.get("PatientID") or "")
+def number(values: dict[int, Value], tag: int) -> float | None:
+    """Return a decimal string as a number, None where it is absent or empty.
+
+    Raises
+    ------
+    ValueError
+        If it is no number: a rescale that cannot be read must not become none.
+    """
+    raw = values.get(tag, b"")
+    if not isinstance(raw, bytes) or not raw.strip(b"\0 "):
+        return None
+    return float(raw.split(b"\\")[0].strip(b"\0 "))
+
+
+def _identity(raw: dict[str, Any]) -> SeriesIdentity:
+    said = _decoder((raw["character_set"] or b"").decode("ascii", "replace"))
+    text = {name: said(value or b"") for name, value in raw.items()}
+    dates = (text["study_date"], text["series_date"], text["acquisition_date"])
+    date = next((d for d in dates if d), "")
+    plain = len(date) == 8 and date.isdigit()
     return SeriesIdentity(
-        study_uid=str(header.get("StudyInstanceUID") or ""),
-        series_uid=str(header.get("SeriesInstanceUID") or ""),
-        modality=str(header.get("Modality") or ""),
-        description=str(header.get("SeriesDescription") or ""),
-        date=f"{date[:4]}-{date[4:6]}-{date[6:8]}" if len(date) >= 8 else date,
-        patient=pseudonym(patient_id, str(header.get("IssuerOfPatientID") or "")),
-        patient_id=patient_id,
+        study_uid=text["study_uid"],
+        series_uid=text["series_uid"],
+        modality=text["modality"],
+        description=text["description"],
+        date=f"{date[:4]}-{date[4:6]}-{date[6:]}" if plain else date,
+        patient=pseudonym(text["patient_id"], text["issuer"]),
+        patient_id=text["patient_id"],
+        number=int(text["number"]) if text["number"].lstrip("+-").isdigit() else None,
+        study_description=text["study_description"],
+        protocol_name=text["protocol"],
+        body_part=text["body_part"],
+        device=" ".join(t for t in (text["manufacturer"], text["model"]) if t),
     )
 
 
-def _numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    value = header.get(keyword)
-    if value is None or isinstance(value, (str, bytes)):
-        return None
-    try:
-        numbers = tuple(float(v) for v in value)
-    except (TypeError, ValueError):
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+def _decoder(character_set: str) -> Callable[[bytes], str]:
+    """Return what turns raw text into characters (PS3.3 C.12.1.1.2)."""
+
+    def decode(raw: bytes) -> str:
+        if raw.isascii() and b"\x1b" not in raw:
+            return raw.decode("ascii").strip("\0 ")
+        from pydicom.charset import convert_encodings, decode_bytes
+        from pydicom.valuerep import TEXT_VR_DELIMS
+
+        encodings = convert_encodings(character_set.strip("\0 ").split("\\"))
+        return decode_bytes(raw, encodings, TEXT_VR_DELIMS).strip("\0 ")
+
+    return decode
 
 
-def _instance(path: Path, header: Dataset) -> Instance:
-    image_type = header.get("ImageType") or ()
-    if isinstance(image_type, str):
-        image_type = (image_type,)
-    echo = header.get("EchoTime")
-    return Instance(
-        path=path,
-        sop_instance_uid=str(header.SOPInstanceUID),
-        sop_class_uid=str(header.get("SOPClassUID") or ""),
-        number=int(header.get("InstanceNumber") or 0),
-        rows=int(header.get("Rows") or 0),
-        columns=int(header.get("Columns") or 0),
-        frame_of_reference_uid=str(header.get("FrameOfReferenceUID") or ""),
-        image_type=tuple(str(v) for v in image_type),
-        echo_time=None if echo is None else float(echo),
-        position=_numbers(header, "ImagePositionPatient", 3),
-        orientation=_numbers(header, "ImageOrientationPatient", 6),
-        pixel_spacing=_numbers(header, "PixelSpacing", 2),
+def _attributes(found: Elements) -> ImageAttributes:
+    values = found.values
+    tag = _ATTRIBUTES
+
+    def unsigned(name: str) -> int:
+        return read_unsigned(values.get(tag[name]), little_endian=found.little_endian)
+
+    sop_class = _text(values, tag["sop_class"]) or _text(values, _MEDIA_CLASS)
+    b_value = values.get(tag["b_value"])
+    return ImageAttributes(
+        sop_class_uid=sop_class,
+        rows=unsigned("rows"),
+        columns=unsigned("columns"),
+        frame_of_reference_uid=_text(values, tag["frame_of_reference"]),
+        image_type=words(values, tag["image_type"]),
+        orientation=numbers(values, tag["orientation"], 6),
+        pixel_spacing=numbers(values, tag["pixel_spacing"], 2),
+        format=PixelFormat(
+            transfer_syntax=found.transfer_syntax,
+            bits_allocated=unsigned("bits_allocated"),
+            bits_stored=unsigned("bits_stored") or unsigned("bits_allocated"),
+            signed=unsigned("signed") == 1,
+            samples=unsigned("samples") or 1,
+            photometric=_text(values, tag["photometric"]),
+            frames=max(int(_text(values, tag["frames"]) or 1), 1),
+            rescale_type=(
+                _text(values, tag["rescale_type"])
+                if tag["rescale_type"] in values
+                else None
+            ),
+        ),
+        echo_time=number(values, tag["echo_time"]),
+        b_value=read_double(b_value, little_endian=found.little_endian),
+        stack=_text(values, tag["stack"]),
     )
+
+
+def words(values: dict[int, Value], tag: int) -> tuple[str, ...]:
+    """Return the values of a code string."""
+    text = _text(values, tag)
+    return tuple([word.strip() for word in text.split("\\")]) if text else ()
+
+
+def read_double(raw: Value | None, *, little_endian: bool) -> float | None:
+    """Return a binary number of eight bytes (VR FD), None where there is none."""
+    import struct
+
+    if not isinstance(raw, bytes) or len(raw) != 8:
+        return None
+    (value,) = struct.unpack("<d" if little_endian else ">d", raw)
+    return float(value) if math.isfinite(value) else None
+
+
+def _references(values: dict[int, Value]) -> tuple[str, ...]:
+    """Return the series that an object names, else the instances."""
+    found: dict[int, dict[str, None]] = {_REFERENCED_SERIES: {}, _REFERENCED_INSTANCE: {}}
+    pending = [item for tag in _REFERENCES for item in _items(values, tag)]
+    while pending:
+        item = pending.pop()
+        for tag, value in item.items():
+            if tag in found and (uid := _text(item, tag)):
+                found[tag][uid] = None
+            elif isinstance(value, list):
+                pending.extend(value)
+    return tuple(sorted(found[_REFERENCED_SERIES] or found[_REFERENCED_INSTANCE]))
+
+
+def _items(values: dict[int, Value], tag: int) -> list[dict[int, Value]]:
+    items = values.get(tag)
+    return items if isinstance(items, list) else []

@@ -1,0 +1,211 @@
+"""The files below a path, folder by folder, with the header of each.
+
+Walks a tree of any depth, reads the headers that the index does not know yet, and gives
+one `FolderHeaders` a folder. Links are followed once; what cannot be opened is a row
+with its reason.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from osteotrace.catalogue_index import CatalogueIndex, default_path
+from osteotrace.series.headers import UNREADABLE, FileHeader, HeaderReader
+from osteotrace.series.instances import ImageAttributes, SeriesIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Progress = Callable[[int, int], None]
+
+# A file that changed within this time (ns) before the scan may change again within the
+# same tick of the file system's clock, and look the same: it is read again next time.
+_TICK_NS: Final = 50_000_000
+# Some file systems count in steps of two seconds.
+_COARSE_TICK_NS: Final = 2_000_000_000
+_PROGRESS_EVERY: Final = 64
+# Folders written to the index at one go.
+_BATCH: Final = 500
+
+# Name, size in bytes, times of the last change of content and of status, ns.
+Listed = tuple[str, int, int, int]
+
+
+class FolderHeaders(msgspec.Struct, array_like=True):
+    """What the files of one folder hold.
+
+    Parameters
+    ----------
+    listing : list of (name, size, ns of last change, ns of last change of status)
+        In the order of the names.
+    headers : list of FileHeader
+        One a file.
+    identities, attributes
+        The tables that the headers point into.
+    """
+
+    listing: list[Listed]
+    headers: list[FileHeader]
+    identities: list[SeriesIdentity]
+    attributes: list[ImageAttributes]
+
+
+class Folder(NamedTuple):
+    """A folder of the walk: its path, its files, and what could not be entered."""
+
+    path: str
+    listing: list[Listed]
+    problems: list[tuple[str, str]]
+
+
+def read_tree(
+    root: str, *, index: bool = True, progress: Progress | None = None
+) -> Iterator[tuple[Folder, FolderHeaders]]:
+    """Read the headers of all files below a folder, or of one file.
+
+    Parameters
+    ----------
+    root : str
+        Absolute path.
+    index : bool
+        Whether to use and to fill the index.
+    progress : callable, optional
+        Called now and then with the number of files done and the number of all.
+
+    Yields
+    ------
+    Folder, FolderHeaders
+        In the order of the folders' names.
+    """
+    folders = list(walk(root))
+    total = sum(len(folder.listing) for folder in folders)
+    done = 0
+    # The index knows whole folders only.
+    use_index = index and os.path.isdir(root)
+    cache = CatalogueIndex(default_path()) if use_index else None
+    fresh: dict[str, bytes] = {}
+
+    def tell(n: int) -> None:
+        if progress is not None:
+            progress(done + n, total)
+
+    started = time.time_ns()
+    try:
+        for folder in folders:
+            known = None if cache is None else _known(cache.entries(folder.path))
+            found = _read_folder(folder, known, tell)
+            if cache is not None and found is not known:
+                fresh[folder.path] = _settled(found, started)
+                if len(fresh) >= _BATCH:
+                    cache.put(fresh)
+                    fresh.clear()
+            done += len(folder.listing)
+            tell(0)
+            yield folder, found
+    finally:
+        if cache is not None:
+            cache.put(fresh)
+            cache.close()
+
+
+def walk(root: str) -> Iterator[Folder]:
+    """List a folder and all below it, links followed once; or one file alone."""
+    if not os.path.isdir(root):
+        state = os.stat(root)
+        name = os.path.basename(root)
+        row = (name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        yield Folder(os.path.dirname(root), [row], [])
+        return
+    pending, seen = [root], set()
+    while pending:
+        path = pending.pop()
+        state = os.stat(path)
+        if (state.st_dev, state.st_ino) in seen:
+            yield Folder(path, [], [(path, "a link to a folder that was read already")])
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        below: list[str] = []
+        yield _listed(path, below)
+        pending += sorted(below, reverse=True)
+
+
+def _listed(path: str, below: list[str]) -> Folder:
+    """List one folder; the folders in it are appended to ``below``."""
+    listing: list[Listed] = []
+    problems: list[tuple[str, str]] = []
+    try:
+        entries = os.scandir(path)
+    except OSError as problem:
+        return Folder(
+            path, [], [(path, f"a folder that cannot be read ({_why(problem)})")]
+        )
+    with entries:
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    below.append(entry.path)
+                    continue
+                state = entry.stat()
+            except OSError as problem:
+                problems.append(
+                    (entry.path, f"a link that leads nowhere ({_why(problem)})")
+                )
+                continue
+            if entry.is_file():  # Opening a pipe would wait for ever.
+                listing.append(
+                    (entry.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                )
+    listing.sort()
+    return Folder(path, listing, problems)
+
+
+def _why(problem: OSError) -> str:
+    return problem.strerror or type(problem).__name__
+
+
+def _known(entries: bytes | None) -> FolderHeaders | None:
+    if entries is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(entries, type=FolderHeaders)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _read_folder(
+    folder: Folder, known: FolderHeaders | None, tell: Callable[[int], None]
+) -> FolderHeaders:
+    """Return the headers of a folder, reading those that are not known."""
+    if known is not None and known.listing == folder.listing:
+        return known
+    reader, cached = HeaderReader(), {}
+    if known is not None:
+        reader = HeaderReader(known.identities, known.attributes)
+        cached = dict(zip(known.listing, known.headers, strict=True))
+    headers = []
+    for n, row in enumerate(folder.listing):
+        header = cached.get(row)
+        if header is None:
+            header = reader.read(os.path.join(folder.path, row[0]), row[1])
+        headers.append(header)
+        if n % _PROGRESS_EVERY == 0:
+            tell(n)
+    return FolderHeaders(folder.listing, headers, reader.identities, reader.attributes)
+
+
+def _settled(found: FolderHeaders, started: int) -> bytes:
+    """Encode a folder without the files that may still be changing."""
+    kept = [
+        (row, header)
+        for row, header in zip(found.listing, found.headers, strict=True)
+        if started - row[2] > (_TICK_NS if row[2] % 1_000_000_000 else _COARSE_TICK_NS)
+        and not header.reason.startswith(UNREADABLE)
+    ]
+    rows = [row for row, _ in kept]
+    headers = [header for _, header in kept]
+    known = FolderHeaders(rows, headers, found.identities, found.attributes)
+    return msgspec.msgpack.encode(known)

@@ -1,0 +1,175 @@
+"""From the headers below a path to its series: the scan."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.series.catalogue import Catalogue, Series, SkippedFile
+from osteotrace.series.exams import named_exams
+from osteotrace.series.folders import read_tree
+from osteotrace.series.instances import ImageAttributes, Instance, SeriesIdentity
+from osteotrace.series.volumes import series_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace.series.folders import Folder, FolderHeaders
+
+# What the images of one series share: the patient, and the series or its place.
+Key = tuple[str, str]
+Members = list[tuple[SeriesIdentity, Instance]]
+
+
+def scan(
+    path: str | os.PathLike[str],
+    *,
+    index: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Catalogue:
+    """Read the headers of every DICOM file below a path.
+
+    Parameters
+    ----------
+    path : path
+        A file or a folder of any depth.
+    index : bool, default True
+        Whether to use the cache of headers, which makes a second scan quick, and to add
+        to it. It changes nothing but time.
+    progress : callable, optional
+        Called now and then with the number of files done and the number of all.
+
+    Returns
+    -------
+    Catalogue
+        Series in the order of study date, study and first appearance. Files that are
+        left out are its ``skipped``, each with the reason.
+
+    Raises
+    ------
+    OsteotraceError
+        If the path does not exist or holds no DICOM file.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise OsteotraceError(
+            "no such file or folder",
+            expected="a DICOM file or a folder that holds some",
+            advice="check the path",
+            where=str(root),
+            usage=True,
+        )
+    found = _Found()
+    for folder, headers in read_tree(
+        os.path.abspath(root), index=index, progress=progress
+    ):
+        found.add(folder, headers)
+    if not found.members:
+        raise _nothing_found(root, found.skipped)
+    series = [
+        series_of(members, tuple(found.damaged.get(key, ())))
+        for key, members in found.members.items()
+    ]
+    series.sort(key=lambda s: (s.identity.date, s.identity.study_uid))
+    return Catalogue(
+        root=root,
+        series=named_exams(_resolved(series)),
+        skipped=tuple(found.skipped),
+    )
+
+
+class _Found:
+    """The images of a tree by series, and the files that are left out."""
+
+    def __init__(self) -> None:
+        self.members: dict[Key, Members] = defaultdict(list)
+        self.damaged: dict[Key, list[str]] = defaultdict(list)
+        self.skipped: list[SkippedFile] = []
+        self._shared: dict[ImageAttributes, ImageAttributes] = {}
+
+    def add(self, folder: Folder, found: FolderHeaders) -> None:
+        """Add the files of one folder."""
+        self.skipped += [SkippedFile(Path(p), why, False) for p, why in folder.problems]
+        # One copy of what many folders share: groups are then found by identity.
+        attributes = [self._shared.setdefault(a, a) for a in found.attributes]
+        prefix = os.path.join(folder.path, "")
+        for row, header in zip(found.listing, found.headers, strict=True):
+            place = header.identity
+            if not header.images:
+                self._skip(prefix + row[0], header.reason, header.damaged)
+                if place >= 0:
+                    who = found.identities[place]
+                    self.damaged[who.patient_id, who.series_uid].append(row[0])
+                continue
+            identity, stamp = found.identities[place], row[1:3]
+            frame = attributes[header.images[0].attributes].frame_of_reference_uid
+            members = self._members_of(identity, folder.path, frame)
+            for image in header.images:
+                instance = Instance(
+                    file=prefix + row[0],
+                    stamp=stamp,
+                    sop_instance_uid=image.sop_instance_uid,
+                    frame=image.frame,
+                    number=image.number,
+                    position=image.position,
+                    attributes=attributes[image.attributes],
+                    slope=image.slope,
+                    intercept=image.intercept,
+                    moment=image.moment,
+                    pixel_offset=image.pixel_offset,
+                    pixel_bytes=image.pixel_bytes,
+                    refers_to=image.refers_to,
+                )
+                members.append((identity, instance))
+
+    def _skip(self, file: str, reason: str, damaged: bool) -> None:
+        self.skipped.append(SkippedFile(Path(file), reason, damaged))
+
+    def _members_of(self, identity: SeriesIdentity, folder: str, frame: str) -> Members:
+        """Return the images of the series that a file belongs to.
+
+        One series UID under two patients is two series: patients are never mixed. Where
+        the UID was blanked out, folder and frame of reference stand for it.
+        """
+        series = identity.series_uid or f"{folder} {frame}"
+        return self.members[identity.patient_id, series]
+
+
+def _resolved(series: list[Series]) -> list[Series]:
+    """Turn references to instances into references to their series, where they are."""
+    if not any(one.refers_to for one in series):
+        return series
+    home = {
+        instance.sop_instance_uid: one.identity.series_uid
+        for one in series
+        for volume in one.volumes
+        for instance in volume.instances
+    }
+    return [
+        replace(
+            one, refers_to=tuple(dict.fromkeys(home.get(u, u) for u in one.refers_to))
+        )
+        for one in series
+    ]
+
+
+def _nothing_found(root: Path, skipped: list[SkippedFile]) -> OsteotraceError:
+    if root.is_file():
+        found = skipped[0].reason
+    elif skipped:
+        reasons = Counter(file.reason for file in skipped).most_common(3)
+        found = "no DICOM file among " + ", ".join(
+            f"{n} × {reason}" for reason, n in reasons
+        )
+    else:
+        found = "an empty folder"
+    return OsteotraceError(
+        found,
+        expected="DICOM files (Part 10: 'DICM' at byte 128)",
+        advice="give the folder or file that holds the CT or MR images",
+        where=str(root),
+    )
