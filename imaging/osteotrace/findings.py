@@ -75,7 +75,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def source_instances(self) -> tuple[str, ...]:
-        """SOPInstanceUIDs of the images that the finding was marked on, each once."""
+        """The images that the finding was marked on, each once, named as in its regions."""
         uids = (uid for region in self.regions for uid in region.source_instances)
         return tuple(dict.fromkeys(uids))
 
@@ -199,7 +199,7 @@ def marked_volume(finding: Finding, volumes: Iterable[Marked]) -> Marked | None:
     """
     marked = set(finding.source_instances)
     for volume in volumes:
-        if any(i.sop_instance_uid in marked for i in volume.instances):
+        if any(instance.source in marked for instance in volume.instances):
             return volume
     return None
 

@@ -1,8 +1,9 @@
 """What a reader marks: points and lines in patient LPS mm, with their frame.
 
-A region never travels without its FrameOfReferenceUID and the SOP instances it was
-marked on. Coordinates are float32-representable (`geometry.as_stored`), so a DICOM
-record gives them back to the bit. Nothing here measures.
+A region never travels without its FrameOfReferenceUID and the images it was marked on;
+what came without them says so by an empty text or an empty tuple. Coordinates are
+float32-representable (`geometry.as_stored`), so a DICOM record gives them back to the
+bit. Nothing here measures.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ class Polyline(
     points : tuple of (x, y, z)
         Patient LPS, mm, float32-representable.
     frame_of_reference_uid : str
-        FrameOfReferenceUID (0020,0052) that the points live in.
+        FrameOfReferenceUID (0020,0052) that the points live in; empty where the images
+        have none.
     source_instances : tuple of str
-        SOPInstanceUIDs of the images the line was marked on, in slice order.
+        The images the line was marked on, in slice order: the SOPInstanceUID of each,
+        ``UID/frames/N`` for a frame of a multi-frame object; empty where the voxels came
+        from a file that is no DICOM.
     """
 
     role: str

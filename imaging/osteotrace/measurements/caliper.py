@@ -3,7 +3,8 @@
 The value is the perpendicular length where both walls are flat and parallel, else the
 length along the line between the two fitted edges; the record says which and keeps both,
 and the two-point length as drawn. What cannot be measured is refused with its reason,
-what is doubtful is flagged. `edge_pairs` fits, `doubts` judges, `uncertainty` weighs.
+what is doubtful is flagged, and so is what was done to the voxels (`Volume.notes`):
+no number leaves that behind. `edge_pairs` fits, `doubts` judges, `uncertainty` weighs.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def measure(
     _check_choice("walls", walls, get_args(Walls))
     a, b = _checked(volume, start, end)
     drawn = _polyline(volume, AS_DRAWN, a, b)
-    raw = _raw_length(drawn)
+    raw = _raw_length(volume, drawn)
     if not snap:
         value = msgspec.structs.replace(raw, name="distance", code=QUANTITIES["distance"])
         return CaliperReading(measurements=(value, raw), drawn=drawn)
@@ -226,11 +227,11 @@ def _polyline(volume: Volume, role: str, a: ArrayLike, b: ArrayLike) -> Polyline
         role=role,
         points=points,
         frame_of_reference_uid=volume.frame_of_reference_uid,
-        source_instances=tuple(i.sop_instance_uid for i in volume.slices_between(points)),
+        source_instances=tuple(image.source for image in volume.slices_between(points)),
     )
 
 
-def _raw_length(drawn: Polyline) -> Measurement:
+def _raw_length(volume: Volume, drawn: Polyline) -> Measurement:
     return Measurement(
         name="length_as_drawn",
         code=QUANTITIES["length_as_drawn"],
@@ -241,6 +242,7 @@ def _raw_length(drawn: Polyline) -> Measurement:
         uncertainty_reason="the points are as drawn, not fitted to the image",
         region=AS_DRAWN,
         definition="distance between the two points as drawn",
+        flags=volume.notes,
     )
 
 
@@ -280,7 +282,8 @@ def _reading(
         for role, pair in _pairs(fit):
             same = redrawn.like(pair, fit)
             budgets[role] = uncertainty.budget(volume, pair, blocks, same, drawn)
-    return _record(volume, fit, drawn, raw, tuple(dict.fromkeys(flags)), budgets)
+    told = tuple(dict.fromkeys([*flags, *volume.notes]))
+    return _record(volume, fit, drawn, raw, told, budgets)
 
 
 def _pairs(fit: GapFit) -> Iterator[tuple[str, EdgePair]]:

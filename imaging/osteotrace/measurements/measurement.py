@@ -55,7 +55,7 @@ class Measurement(
     method : Method
         Algorithm and version.
     sources : tuple of str
-        SOPInstanceUIDs of the images the value was read from.
+        The images the value was read from, named as in `osteotrace.regions`.
     uncertainty : float or None
         Standard uncertainty u in the unit of the value ("±" always means u).
     uncertainty_reason : str

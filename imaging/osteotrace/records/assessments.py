@@ -43,14 +43,17 @@ def save(
     Raises
     ------
     OsteotraceError
-        If the file exists, cannot be written, or the SR lacks its images.
+        If the file exists, cannot be written, or the SR lacks its images or a frame of
+        reference; nothing is left behind then.
     """
     place = Path(path)
     if place.suffix == ".json":
         from osteotrace.records.store import write_once
 
         return write_once(place, to_json(assessment))
-    if images is None:
+    from osteotrace.records import source_images, sr
+
+    if images is None and source_images.lack(assessment) is None:
         raise OsteotraceError(
             "a DICOM SR to be written without its images",
             expected="the scan that the images were found by",
@@ -58,10 +61,8 @@ def save(
             where=str(place),
             usage=True,
         )
-    from osteotrace.records import sr
-
     now = datetime.fromisoformat(assessment.recorded)
-    return sr.write(assessment, images, place, now=now)
+    return sr.write(assessment, images or {}, place, now=now)
 
 
 def read(path: str | os.PathLike[str]) -> Assessment:

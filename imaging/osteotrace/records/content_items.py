@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from osteotrace.codes import REPORT, UNITS, Concept
 from osteotrace.errors import OsteotraceError
 from osteotrace.records.date_times import dicom_date, dicom_datetime, iso_datetime
-from osteotrace.uids import is_uid
+from osteotrace.uids import is_uid, source_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -253,14 +253,25 @@ def points(
     )
 
 
-def image(header: Dataset, relation: Relation) -> ContentItem:
-    """Return an IMAGE item that refers to a source image."""
+def image(header: Dataset, relation: Relation, frames: Sequence[int] = ()) -> ContentItem:
+    """Return an IMAGE item that refers to a source image (PS3.3 C.18.4).
+
+    Parameters
+    ----------
+    header : Dataset
+        Of the image.
+    relation : str
+        To the item above.
+    frames : sequence of int
+        Frames of a multi-frame image that are meant, from 1; none for the whole image.
+    """
     from highdicom.sr import ImageContentItem
 
     return ImageContentItem(
         name=coded(REPORT["source"]),
         referenced_sop_class_uid=header.SOPClassUID,
         referenced_sop_instance_uid=header.SOPInstanceUID,
+        referenced_frame_numbers=list(frames) or None,
         relationship_type=relation,
     )
 
@@ -378,7 +389,12 @@ def points_of(item: Dataset) -> tuple[Point, ...]:
     return tuple(zip(flat[0::3], flat[1::3], flat[2::3], strict=True))
 
 
-def image_uid(item: Dataset) -> str:
-    """Return the SOPInstanceUID that an IMAGE item refers to."""
+def sources_of(item: Dataset) -> list[str]:
+    """Return the images that an IMAGE item refers to, as findings name them."""
     (reference,) = item.ReferencedSOPSequence
-    return str(reference.ReferencedSOPInstanceUID)
+    uid = str(reference.ReferencedSOPInstanceUID)
+    frames = reference.get("ReferencedFrameNumber")
+    if frames is None:
+        return [source_name(uid)]
+    several = reference["ReferencedFrameNumber"].VM > 1
+    return [source_name(uid, int(n)) for n in (frames if several else [frames])]

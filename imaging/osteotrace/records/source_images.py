@@ -1,7 +1,8 @@
 """The images that a report refers to: their headers, and what it says of them.
 
 Patient and study of a report come from these headers; its Image Library lists the images
-that the findings were marked on and no others.
+that the findings were marked on and no others. A multi-frame object is one image there,
+with the frames that were marked; what it says of a frame stands in functional groups.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from osteotrace.records.content_items import (
     number,
     uids,
 )
+from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,17 +55,67 @@ _TYPE_2_KEYWORDS: Final = (
     "ReferringPhysicianName",
 )
 _SEXES: Final = frozenset({"M", "F", "O"})
+# Where an enhanced object says of a frame what other images say at their top level
+# (PS3.3 C.7.6.16.2).
+_FUNCTIONAL_GROUPS: Final = {
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+}
 
 
-def references(assessment: Assessment) -> list[str]:
-    """Return the SOPInstanceUIDs that the findings refer to, each once."""
-    found: dict[str, None] = {}
+def references(assessment: Assessment) -> dict[str, tuple[int, ...]]:
+    """Return the images that the findings refer to, in the order of first mention.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        SOPInstanceUID to the frames referred to, ascending; none where the whole image
+        is meant.
+    """
+    found: dict[str, set[int]] = {}
     for finding in assessment.findings:
-        for region in finding.regions:
-            found |= dict.fromkeys(region.source_instances)
-        for reading in finding.measurements:
-            found |= dict.fromkeys(reading.sources)
-    return list(found)
+        named = [region.source_instances for region in finding.regions]
+        named += [reading.sources for reading in finding.measurements]
+        for uid, frame in (source_parts(name) for names in named for name in names):
+            found.setdefault(uid, set()).add(frame)
+    return {uid: () if 0 in f else tuple(sorted(f)) for uid, f in found.items()}
+
+
+def lack(assessment: Assessment) -> OsteotraceError | None:
+    """Return why no report can be made of an assessment whatever its images, if so.
+
+    A report names the images that a finding was marked on, and the space that its points
+    live in. Findings of a NIfTI file have neither; some anonymised images lack the
+    second.
+    """
+    lacking = {
+        "without a FrameOfReferenceUID (0020,0052)": [
+            finding.label
+            for finding in assessment.findings
+            if any(not region.frame_of_reference_uid for region in finding.regions)
+        ],
+        "marked on no DICOM image": [
+            finding.label
+            for finding in assessment.findings
+            if finding.regions and not finding.source_instances
+        ],
+    }
+    told = [
+        f"{len(labels)} finding(s) {how}, first {labels[0][:40]!r}"
+        for how, labels in lacking.items()
+        if labels
+    ]
+    if not told:
+        return None
+    return OsteotraceError(
+        "; ".join(told),
+        expected="the frame of reference and the images of every finding, which a DICOM "
+        "SR has to name",
+        advice="keep this reading as JSON and tables, which hold it whole; or measure "
+        "on the original DICOM series",
+    )
 
 
 def _files(
@@ -87,6 +139,11 @@ def headers(
 
     Only the images that the findings refer to are read; where they refer to none, one
     image stands for the patient and the study.
+
+    Raises
+    ------
+    OsteotraceError
+        If an image or one of its frames is not there, or belongs to another study.
     """
     files = _files(assessment, images)
     wanted = references(assessment)
@@ -99,9 +156,10 @@ def headers(
             expected="every image that the findings were marked on",
             advice="give the folder that the study was read from",
         )
-    found = {uid: _header(files[uid]) for uid in wanted or list(files)[:1]}
+    found = {uid: _header(files[uid]) for uid in list(wanted) or list(files)[:1]}
     for uid, header in found.items():
         _check_image(header, uid, assessment.study_uid, files[uid])
+        _check_frames(header, wanted.get(uid, ()), files[uid])
     return found
 
 
@@ -137,6 +195,17 @@ def _check_image(header: Dataset, uid: str, study_uid: str, file: Path) -> None:
         )
 
 
+def _check_frames(header: Dataset, frames: tuple[int, ...], file: Path) -> None:
+    count = int(header.get("NumberOfFrames") or 0)
+    if frames and frames[-1] > count:
+        raise OsteotraceError(
+            f"frame {frames[-1]} of an image with {count or 'no'} frames",
+            expected="frames that the image has, NumberOfFrames (0028,0008)",
+            advice="give the images that the findings were marked on",
+            where=str(file),
+        )
+
+
 def procedures(sources: Mapping[str, Dataset]) -> list[ContentItem]:
     """Return what was done to make the images (TID 1500, row 4)."""
     modalities = {str(header.Modality) for header in sources.values()} & set(PROCEDURES)
@@ -146,12 +215,23 @@ def procedures(sources: Mapping[str, Dataset]) -> list[ContentItem]:
     ]
 
 
-def image_library(sources: Mapping[str, Dataset]) -> list[ContentItem]:
-    """Return the Image Library (TID 1600): one group a modality and frame."""
+def image_library(
+    sources: Mapping[str, Dataset], referred: Mapping[str, tuple[int, ...]]
+) -> list[ContentItem]:
+    """Return the Image Library (TID 1600): one group a modality and frame of reference.
+
+    Parameters
+    ----------
+    sources : mapping of str to Dataset
+        Headers by SOPInstanceUID: one entry each.
+    referred : mapping of str to tuple of int
+        From `references`.
+    """
     groups: dict[tuple[str, str], list[ContentItem]] = {}
-    for header in sources.values():
+    for uid, header in sources.items():
         shared = (str(header.Modality), str(header.get("FrameOfReferenceUID", "")))
-        groups.setdefault(shared, []).append(_library_entry(header))
+        entry = _library_entry(header, referred.get(uid, ()))
+        groups.setdefault(shared, []).append(entry)
     return [
         container(
             REPORT["image_library"],
@@ -160,7 +240,7 @@ def image_library(sources: Mapping[str, Dataset]) -> list[ContentItem]:
     ]
 
 
-def _library_entry(header: Dataset) -> ContentItem:
+def _library_entry(header: Dataset, frames: tuple[int, ...]) -> ContentItem:
     """Return one image with what its header says (TID 1602, TID 1604)."""
     modality = MODALITIES.get(str(header.Modality))
     described = (
@@ -169,9 +249,29 @@ def _library_entry(header: Dataset) -> ContentItem:
     frame = str(header.get("FrameOfReferenceUID") or "")
     described += uids(REPORT["frame_of_reference_uid"], frame, HAS_ACQ_CONTEXT)
     for keyword, place, concept, unit in IMAGE_DESCRIPTORS:
-        value = header.get(keyword)
-        if value is None or value == "":
-            continue
-        part = value if header[keyword].VM == 1 else value[place]
-        described.append(number(concept, float(part), unit, HAS_ACQ_CONTEXT))
-    return holding(image(header, CONTAINS), described)
+        values = _values(header, keyword, frames)
+        if values:
+            part = values[place]
+            described.append(number(concept, part, unit, HAS_ACQ_CONTEXT))
+    return holding(image(header, CONTAINS, frames), described)
+
+
+def _values(header: Dataset, keyword: str, frames: tuple[int, ...]) -> tuple[float, ...]:
+    """Return what an image, or all frames referred to, say; nothing where they differ."""
+    group = _FUNCTIONAL_GROUPS.get(keyword)
+    per_frame = header.get("PerFrameFunctionalGroupsSequence")
+    if group is None or not per_frame:
+        return _numbers(header, keyword)
+    shared = header.get("SharedFunctionalGroupsSequence") or [{}]
+    said = set()
+    for n in frames or range(1, len(per_frame) + 1):
+        items = per_frame[n - 1].get(group) or shared[0].get(group)
+        said.add(_numbers(items[0], keyword) if items else ())
+    return said.pop() if len(said) == 1 else ()
+
+
+def _numbers(item: Dataset, keyword: str) -> tuple[float, ...]:
+    value = item.get(keyword)
+    if value is None or value == "":
+        return ()
+    return tuple(map(float, value if item[keyword].VM > 1 else [value]))

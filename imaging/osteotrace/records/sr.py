@@ -32,7 +32,7 @@ from osteotrace.records.content_items import (
     text,
     text_of,
 )
-from osteotrace.records.source_images import headers
+from osteotrace.records.source_images import headers, lack
 from osteotrace.records.store import record_path, write_once
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def write(
     Raises
     ------
     OsteotraceError
-        If an image is missing or belongs to another study, the assessment holds what
-        DICOM cannot, the predecessor is not found, or the file exists.
+        If a finding lacks its frame of reference or its images, an image is missing or
+        belongs to another study, the assessment holds what DICOM cannot, the
+        predecessor is not found, or the file exists.
     """
     own_uid = sop_instance_uid or assessment.assessment_uid
     path = record_path(Path(folder), own_uid)
@@ -108,6 +109,9 @@ def write(
         else predecessor
     )
     with _one_error(path, "a reading that no report can be made of", _SAVE_JSON):
+        lacking = lack(assessment)
+        if lacking is not None:
+            raise lacking
         document = _document(
             assessment,
             headers(assessment, images),

@@ -39,12 +39,12 @@ from osteotrace.records.content_items import (
     code_below,
     concept_of,
     has_number,
-    image_uid,
     moment_below,
     name_of_item,
     number_of,
     points_of,
     same_code,
+    sources_of,
     text_below,
     text_of,
     texts_below,
@@ -139,7 +139,8 @@ def _finding(group: Dataset) -> Finding:
 
 
 def _sources(item: Dataset) -> tuple[str, ...]:
-    return tuple(map(image_uid, children(item, REPORT["source"], "IMAGE")))
+    images = children(item, REPORT["source"], "IMAGE")
+    return tuple(source for image in images for source in sources_of(image))
 
 
 def _region(item: Dataset) -> Region:

@@ -10,6 +10,7 @@ What no template has a place for hangs below under 99OSTEO concepts.
 from __future__ import annotations
 
 import uuid
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from osteotrace import about
@@ -50,8 +51,9 @@ from osteotrace.records.content_items import (
     uid,
     uids,
 )
-from osteotrace.records.source_images import image_library, procedures
+from osteotrace.records.source_images import image_library, procedures, references
 from osteotrace.regions import Polyline
+from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +103,7 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
             *LanguageOfContentItemAndDescendants(coded(ENGLISH)),
             *_observers(assessment),
             *procedures(headers),
-            *image_library(headers),
+            *image_library(headers, references(assessment)),
             container(REPORT["imaging_measurements"], groups or empty),
             *_facts(assessment.facts),
             _reading(assessment),
@@ -223,7 +225,14 @@ def _region(region: Region, headers: Mapping[str, Dataset]) -> ContentItem:
 
 
 def _images(sources: Iterable[str], headers: Mapping[str, Dataset]) -> list[ContentItem]:
-    return [image(headers[source], INFERRED_FROM) for source in sources]
+    """Return the images in order; frames of one object in a row are one item."""
+    items: list[ContentItem] = []
+    runs = groupby(map(source_parts, sources), key=lambda part: (part[0], part[1] > 0))
+    for (instance, of_frames), run in runs:
+        frames = [frame for _, frame in run]
+        referred = [frames] if of_frames else [[] for _ in frames]
+        items += [image(headers[instance], INFERRED_FROM, some) for some in referred]
+    return items
 
 
 # Measurements ------------------------------------------------------------------------

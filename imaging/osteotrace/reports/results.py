@@ -4,7 +4,8 @@ It appears when everything in it is written, or not at all::
 
     OUT/README.txt                   what is what, and the research-use statement
     OUT/measurements.csv             one row a measurement; failed studies as rows
-    OUT/<patient>_<date>_<study>/    assessment.json, the DICOM SR, a picture a caliper
+    OUT/<patient>_<date>_<study>/    assessment.json, the DICOM SR (or why there is
+                                     none), a picture a caliper
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 TABLE: Final = "measurements.csv"
 README: Final = "README.txt"
 RECORD: Final = "assessment.json"
+NO_SR: Final = "no_structured_report.txt"
 
 _README: Final = f"""\
 Written by {SOFTWARE_NAME} {VERSION}.
@@ -46,6 +48,9 @@ measurements.csv   one row a measurement. u is the standard uncertainty, in the 
 assessment.json    the findings of one study, lossless.
 *.dcm              the same as DICOM SR (Comprehensive 3D). It belongs to the patient's
                    study and carries the patient's identity: do not share it.
+{NO_SR}
+                   instead of it where the images do not say what an SR must; it says
+                   what that is.
 caliper_*.png      the plane of each caliper; dashed circles are the points as drawn,
                    the barred line the fitted edges.
 
@@ -129,11 +134,17 @@ def _study(
     folder: Path,
 ) -> list[Path]:
     from osteotrace.records import sr
+    from osteotrace.records.source_images import lack
 
     record = folder / RECORD
     record.write_bytes(to_json(assessment))
     now = datetime.fromisoformat(assessment.recorded)
-    structured = sr.write(assessment, images, folder, now=now)
+    lacking = lack(assessment)
+    if lacking is None:
+        structured = sr.write(assessment, images, folder, now=now)
+    else:
+        structured = folder / NO_SR
+        structured.write_text(f"{lacking}\n", encoding="utf-8")
     return [record, structured, *_pictures(assessment, volumes, folder)]
 
 

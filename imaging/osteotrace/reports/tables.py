@@ -103,7 +103,7 @@ def _finding(assessment: Assessment, finding: Finding) -> Row:
         "site": finding.site,
         "laterality": finding.laterality,
         "tracking_uid": finding.tracking_uid,
-        "frame_of_reference_uid": " ".join(sorted(frames)),
+        "frame_of_reference_uid": " ".join(sorted(filter(None, frames))),
     }
 
 
