@@ -190,7 +190,7 @@ class HeaderReader:
             uid,
             place,
             0,
-            int(_text(values, _NUMBER) or 0),
+            _whole(_text(values, _NUMBER)),
             numbers(values, _POSITION, 3),
             number(values, _SLOPE),
             number(values, _INTERCEPT),
@@ -265,6 +265,14 @@ def _text(values: dict[int, Value], tag: int) -> str:
     return raw.decode("ascii").strip("\0 ") if isinstance(raw, bytes) else ""
 
 
+def _whole(text: str) -> int:
+    """Return an integer string, 0 where it is none: it names, it does not measure."""
+    try:
+        return int(text)
+    except ValueError:
+        return 0
+
+
 def numbers(values: dict[int, Value], tag: int, count: int) -> tuple[float, ...] | None:
     """Return the finite numbers of a decimal string, None where they are not there."""
     raw = values.get(tag)
@@ -282,13 +290,17 @@ def number(values: dict[int, Value], tag: int) -> float | None:
 
     Raises
     ------
-    ValueError
-        If it is no number: a rescale that cannot be read must not become none.
+    DamagedHeader
+        If it is no single number: a rescale that cannot be read must not become none.
     """
     raw = values.get(tag, b"")
     if not isinstance(raw, bytes) or not raw.strip(b"\0 "):
         return None
-    return float(raw.split(b"\\")[0].strip(b"\0 "))
+    try:
+        return float(raw.strip(b"\0 "))
+    except ValueError:
+        place = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+        raise DamagedHeader(f"{place} reads {raw[:16]!r}, which is no number") from None
 
 
 def _identity(raw: dict[str, Any]) -> SeriesIdentity:
@@ -305,7 +317,7 @@ def _identity(raw: dict[str, Any]) -> SeriesIdentity:
         date=f"{date[:4]}-{date[4:6]}-{date[6:]}" if plain else date,
         patient=pseudonym(text["patient_id"], text["issuer"]),
         patient_id=text["patient_id"],
-        number=int(text["number"]) if text["number"].lstrip("+-").isdigit() else None,
+        number=_whole(text["number"]) if text["number"] else None,
         study_description=text["study_description"],
         protocol_name=text["protocol"],
         body_part=text["body_part"],
@@ -352,7 +364,7 @@ def _attributes(found: Elements) -> ImageAttributes:
             signed=unsigned("signed") == 1,
             samples=unsigned("samples") or 1,
             photometric=_text(values, tag["photometric"]),
-            frames=max(int(_text(values, tag["frames"]) or 1), 1),
+            frames=max(_whole(_text(values, tag["frames"])), 1),
             rescale_type=(
                 _text(values, tag["rescale_type"])
                 if tag["rescale_type"] in values

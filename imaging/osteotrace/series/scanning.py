@@ -162,7 +162,8 @@ def _nothing_found(root: Path, skipped: list[SkippedFile]) -> OsteotraceError:
         found = skipped[0].reason
     elif skipped:
         reasons = Counter(file.reason for file in skipped).most_common(3)
-        found = "no DICOM file among " + ", ".join(
+        usable = "usable " if any(file.damaged for file in skipped) else ""
+        found = f"no {usable}DICOM file among " + ", ".join(
             f"{n} × {reason}" for reason, n in reasons
         )
     else:

@@ -109,10 +109,9 @@ def _volumes(
         refused = no_stack(identity, group)
         parts: list[Part] = [(group, "", ())] if refused else list(_parts(group))
         for part, label, notes in parts:
-            if refused:
-                ordered, grid, verdicts = tuple(part), None, (refused,)
-            else:
-                ordered, grid, verdicts = stack(part)
+            ordered, grid, verdicts = (
+                (tuple(part), None, (refused,)) if refused else stack(part)
+            )
             words = kind_words(identity, ordered[0].attributes)
             found.append(
                 VolumeHeader(
