@@ -6,5 +6,6 @@ pytest_plugins = [
     "tests.fixtures.real_scans",
     "tests.fixtures.small_study",
     "tests.fixtures.small_protocol",
+    "tests.fixtures.enhanced_study",
     "tests.fixtures.synthetic",
 ]

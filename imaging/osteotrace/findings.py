@@ -75,7 +75,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def source_instances(self) -> tuple[str, ...]:
-        """The images that the finding was marked on, each once, named as in its regions."""
+        """Images that the finding was marked on, each once, named as in its regions."""
         uids = (uid for region in self.regions for uid in region.source_instances)
         return tuple(dict.fromkeys(uids))
 
