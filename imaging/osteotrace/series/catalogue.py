@@ -60,7 +60,7 @@ class VolumeHeader:
     @property
     def frame_of_reference_uid(self) -> str:
         """FrameOfReferenceUID of the slices; empty where they do not share one."""
-        frames = {instance.frame_of_reference_uid for instance in self.instances}
+        frames = {i.attributes.frame_of_reference_uid for i in self.instances}
         return frames.pop() if len(frames) == 1 else ""
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -155,7 +156,7 @@ def _listed(path: str, below: list[str]) -> Folder:
                     (entry.path, f"a link that leads nowhere ({_why(problem)})")
                 )
                 continue
-            if entry.is_file():  # Opening a pipe would wait for ever.
+            if S_ISREG(state.st_mode):  # Opening a pipe would wait for ever.
                 listing.append(
                     (entry.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
                 )

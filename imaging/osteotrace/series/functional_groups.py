@@ -129,7 +129,7 @@ class _Groups:
             numbers(self._group(_PLANE_POSITION), _POSITION, 3),
             number(rescale, _SLOPE),
             number(rescale, _INTERCEPT),
-            tuple([moment.get(tag, "") for tag in headers.MOMENTS]),
+            "\0".join([moment.get(tag, "") for tag in headers.MOMENTS]),
             start,
             stored,
         )

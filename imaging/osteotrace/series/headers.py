@@ -39,6 +39,8 @@ _ATTRIBUTES: Final = {
     "bits_stored": 0x00280101, "signed": 0x00280103, "samples": 0x00280002,
     "photometric": 0x00280004, "frames": 0x00280008, "rescale_type": 0x00281054,
 }  # fmt: skip
+_IDENTITY_TAGS: Final = tuple(_IDENTITY.values())
+_ATTRIBUTE_TAGS: Final = tuple(_ATTRIBUTES.values())
 _SOP_INSTANCE: Final = 0x00080018
 _MEDIA_CLASS, _MEDIA_INSTANCE = 0x00020002, 0x00020003
 _NUMBER, _POSITION = 0x00200013, 0x00200032
@@ -67,7 +69,7 @@ _SEQUENCES: Final = (
 )  # fmt: skip
 
 
-class Image(msgspec.Struct, frozen=True, array_like=True):
+class Image(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One image of a file; the fields of `Instance` that are its own.
 
     ``attributes`` is the place of its `ImageAttributes` in the reader's table.
@@ -80,13 +82,13 @@ class Image(msgspec.Struct, frozen=True, array_like=True):
     position: tuple[float, ...] | None = None
     slope: float | None = None
     intercept: float | None = None
-    moment: tuple[str, ...] = ()
+    moment: str = ""
     pixel_offset: int = 0
     pixel_bytes: int = 0
     refers_to: tuple[str, ...] = ()
 
 
-class FileHeader(msgspec.Struct, frozen=True, array_like=True):
+class FileHeader(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one file holds: images of one series, or the reason why it is left out.
 
     Parameters
@@ -194,13 +196,13 @@ class HeaderReader:
             numbers(values, _POSITION, 3),
             number(values, _SLOPE),
             number(values, _INTERCEPT),
-            tuple([_text(values, tag) for tag in MOMENTS]),
+            _moment(values),
             offset,
             length if attributes.format.native else -1,
         )
 
     def _identity_of(self, values: dict[int, Value]) -> int:
-        raw = tuple([values.get(tag) for tag in _IDENTITY.values()])
+        raw = tuple(map(values.get, _IDENTITY_TAGS))
         place = self._identity_places.get(raw)
         if place is None:
             made = _identity(dict(zip(_IDENTITY, raw, strict=True)))
@@ -210,7 +212,7 @@ class HeaderReader:
 
     def _attributes_of(self, found: Elements) -> int:
         values = found.values
-        raw = tuple([values.get(tag) for tag in _ATTRIBUTES.values()])
+        raw = tuple(map(values.get, _ATTRIBUTE_TAGS))
         key = (*raw, found.transfer_syntax, values.get(_MEDIA_CLASS))
         place = self._attribute_places.get(key)
         if place is None:
@@ -265,6 +267,12 @@ def _text(values: dict[int, Value], tag: int) -> str:
     return raw.decode("ascii").strip("\0 ") if isinstance(raw, bytes) else ""
 
 
+def _moment(values: dict[int, Value]) -> str:
+    """Return what the header says of the time, the values of `MOMENTS` in one text."""
+    raw = [values.get(tag, b"") for tag in MOMENTS]
+    return b"\0".join([v.rstrip(b"\0 ") for v in raw]).decode("ascii")  # type: ignore[union-attr]
+
+
 def _whole(text: str) -> int:
     """Return an integer string, 0 where it is none: it names, it does not measure."""
     try:
@@ -279,7 +287,7 @@ def numbers(values: dict[int, Value], tag: int, count: int) -> tuple[float, ...]
     if not isinstance(raw, bytes):
         return None
     try:
-        found = tuple([float(part.strip(b"\0 ")) for part in raw.split(b"\\")])
+        found = tuple(map(float, raw.rstrip(b"\0").split(b"\\")))
     except ValueError:
         return None
     return found if len(found) == count and all(map(math.isfinite, found)) else None
@@ -297,7 +305,7 @@ def number(values: dict[int, Value], tag: int) -> float | None:
     if not isinstance(raw, bytes) or not raw.strip(b"\0 "):
         return None
     try:
-        return float(raw.strip(b"\0 "))
+        return float(raw.rstrip(b"\0"))
     except ValueError:
         place = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
         raise DamagedHeader(f"{place} reads {raw[:16]!r}, which is no number") from None

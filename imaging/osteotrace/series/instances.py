@@ -16,7 +16,7 @@ BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 NATIVE: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN})
 
 
-class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True):
+class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which series this is, with the patient as a pseudonym.
 
     Parameters
@@ -51,7 +51,7 @@ class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class PixelFormat(msgspec.Struct, frozen=True, kw_only=True):
+class PixelFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the pixel values of an image are written (PS3.3 C.7.6.3).
 
     Parameters
@@ -82,7 +82,7 @@ class PixelFormat(msgspec.Struct, frozen=True, kw_only=True):
         return self.transfer_syntax != BIG_ENDIAN
 
 
-class ImageAttributes(msgspec.Struct, frozen=True, kw_only=True):
+class ImageAttributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the images of one acquisition have in common.
 
     Parameters
@@ -114,7 +114,7 @@ class ImageAttributes(msgspec.Struct, frozen=True, kw_only=True):
     stack: str = ""
 
 
-class Instance(msgspec.Struct, frozen=True, kw_only=True):
+class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One image: a single-frame file, or one frame of a multi-frame file.
 
     Parameters
@@ -135,8 +135,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         What it shares with its neighbours.
     slope, intercept : float or None
         RescaleSlope (0028,1053), RescaleIntercept (0028,1052); None where absent.
-    moment : tuple of str
-        What may tell time points apart, in the order of `stacks.MOMENTS`.
+    moment : str
+        What may tell time points apart: the values of `headers.MOMENTS`, NUL between.
     pixel_offset, pixel_bytes : int
         Where the frame's native pixels lie in the file. For encapsulated and deflated
         files: where the value of PixelData begins, and -1.
@@ -153,7 +153,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     attributes: ImageAttributes
     slope: float | None = None
     intercept: float | None = None
-    moment: tuple[str, ...] = ()
+    moment: str = ""
     pixel_offset: int = 0
     pixel_bytes: int = 0
     refers_to: tuple[str, ...] = ()

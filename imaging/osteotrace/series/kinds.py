@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from osteotrace.geometry import cross
 from osteotrace.series.stacks import is_placed
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def kind_words(identity: SeriesIdentity, attributes: ImageAttributes) -> list[st
     words = []
     if attributes.orientation is not None:
         cosines = attributes.orientation
-        normal = np.cross(cosines[:3], cosines[3:])
+        normal = cross(cosines[:3], cosines[3:])
         words.append(("sagittal", "coronal", "axial")[int(np.argmax(np.abs(normal)))])
     if attributes.echo_time is not None:
         words.append(f"TE {attributes.echo_time:g} ms")

@@ -97,6 +97,7 @@ class _Found:
         # One copy of what many folders share: groups are then found by identity.
         attributes = [self._shared.setdefault(a, a) for a in found.attributes]
         prefix = os.path.join(folder.path, "")
+        homes: dict[tuple[int, int], Members] = {}
         for row, header in zip(found.listing, found.headers, strict=True):
             place = header.identity
             if not header.images:
@@ -106,8 +107,12 @@ class _Found:
                     self.damaged[who.patient_id, who.series_uid].append(row[0])
                 continue
             identity, stamp = found.identities[place], row[1:3]
-            frame = attributes[header.images[0].attributes].frame_of_reference_uid
-            members = self._members_of(identity, folder.path, frame)
+            shared = header.images[0].attributes
+            members = homes.get((place, shared))
+            if members is None:
+                frame = attributes[shared].frame_of_reference_uid
+                members = self._members_of(identity, folder.path, frame)
+                homes[place, shared] = members
             for image in header.images:
                 instance = Instance(
                     file=prefix + row[0],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.geometry import GAP_TOLERANCE, Grid
+from osteotrace.geometry import GAP_TOLERANCE, Grid, cross
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ Stack = tuple[tuple["Instance", ...], Grid | None, tuple[str, ...]]
 def heights_of(group: Sequence[Instance]) -> Array:
     """Return how far along the normal each slice lies, mm."""
     orientation = np.array(group[0].orientation, dtype=np.float64)
-    normal = np.cross(orientation[:3], orientation[3:])
+    normal = cross(orientation[:3], orientation[3:])
     return np.asarray(np.array([i.position for i in group], dtype=np.float64) @ normal)
 
 

@@ -187,7 +187,7 @@ def _by_frame(group: Group) -> list[tuple[Group, tuple[str, ...]]]:
     """
     frames: dict[str, Group] = defaultdict(list)
     for instance in group:
-        frames[instance.frame_of_reference_uid].append(instance)
+        frames[instance.attributes.frame_of_reference_uid].append(instance)
     if len(frames) == 1:
         return [(group, ())]
     _, grid, _ = stack(group)
@@ -233,12 +233,11 @@ def _by_time(group: Group) -> tuple[list[Group], tuple[str, ...]]:
     heights = heights_of(group)
     if not _repeated(group, heights):
         return [group], ()
+    said = [_moments(instance) for instance in group]
     for n in range(len(MOMENTS)):
         moments: dict[str, Group] = defaultdict(list)
-        for instance in group:
-            moments[instance.moment[n] if n < len(instance.moment) else ""].append(
-                instance
-            )
+        for instance, values in zip(group, said, strict=True):
+            moments[values[n]].append(instance)
         if _are_time_points(list(moments.values())) and "" not in moments:
             return [moments[m] for m in sorted(moments, key=_moment_order)], ()
     return _by_order(group, heights)
@@ -260,7 +259,13 @@ def _by_order(group: Group, heights: Array) -> tuple[list[Group], tuple[str, ...
 
 def _rank(instance: Instance) -> tuple[tuple[str, ...], int]:
     # The last three moments are clock times: as text they sort as in time.
-    return instance.moment[-3:], instance.number
+    return tuple(_moments(instance)[-3:]), instance.number
+
+
+def _moments(instance: Instance) -> list[str]:
+    """Return what an image says of its time, one text for each of `MOMENTS`."""
+    values = instance.moment.split("\0")
+    return values if len(values) == len(MOMENTS) else [""] * len(MOMENTS)
 
 
 def _moment_order(moment: str) -> tuple[float, str]:
