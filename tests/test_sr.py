@@ -499,11 +499,13 @@ def test_a_header_with_gaps_still_serves(catalogue: Catalogue, tmp_path: Path) -
         StudyID=None,
         PatientSex="U",
         PatientBirthDate=None,
+        PatientAge="7Y",
     )
     path = sr.write(assessment(), {ct_image(1): image}, tmp_path / "records")
     document = dcmread(path)
     assert document.AccessionNumber == ""
     assert document.PatientSex == ""
+    assert "PatientAge" not in document
     assert _named(document, "112225") == []
     assert len(_named(document, "111026")) == 1
 

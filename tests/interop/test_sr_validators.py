@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from pydicom import dcmread
 from tests.fixtures.assessments import (
     ASSESSMENT_UID,
     assessment,
@@ -20,9 +21,12 @@ from osteotrace import series
 from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID
 from osteotrace.findings import Assessment, from_json, to_json
 from osteotrace.records import sr
+from osteotrace.uids import source_name
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.fixtures.enhanced_study import EnhancedStudy
 
     from osteotrace.series import Catalogue
 
@@ -70,8 +74,10 @@ def _readings() -> dict[str, Assessment]:
     }
 
 
-def _saved(reading: Assessment, catalogue: Catalogue, folder: Path) -> Path:
-    return sr.write(reading, catalogue, folder, now=datetime.datetime(2024, 5, 1, 10, 30))
+def _saved(
+    reading: Assessment, images: Catalogue | dict[str, Path], folder: Path
+) -> Path:
+    return sr.write(reading, images, folder, now=datetime.datetime(2024, 5, 1, 10, 30))
 
 
 def _without_tabs(reading: Assessment) -> Assessment:
@@ -91,6 +97,13 @@ def _concerns(lines: list[str]) -> list[str]:
         and line != "Comprehensive3DSR"
         and UTF_8_UNCHECKED not in line
     ]
+
+
+def _check_valid(path: Path) -> None:
+    for arguments in (("dciodvfy", "-new"), ("dsrdump",)):
+        code, said, _ = _output(*arguments, path)
+        assert _concerns(said) == []
+        assert code == 0
 
 
 @pytest.mark.parametrize("name", list(_readings()))
@@ -119,17 +132,62 @@ def test_any_report_has_no_error(
     assert code == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("modality", ["ct", "mr"])
+def test_a_report_on_frames_of_an_enhanced_object_is_valid(
+    enhanced_study: EnhancedStudy, tmp_path: Path, modality: str, seed: int
+) -> None:
+    enhanced = getattr(enhanced_study, modality)
+    reading = _without_tabs(random_assessment(seed, frames_of=enhanced))
+    path = _saved(reading, enhanced_study.images, tmp_path)
+    _check_valid(path)
+
+
+def test_dcmtk_reads_the_frames_that_were_marked(
+    enhanced_study: EnhancedStudy, tmp_path: Path
+) -> None:
+    sources = tuple(source_name(enhanced_study.ct, n) for n in (3, 1, 12))
+    line = msgspec.structs.replace(caliper_finding().regions[0], source_instances=sources)
+    finding = msgspec.structs.replace(caliper_finding(), regions=(line,), measurements=())
+    path = _saved(assessment(finding), enhanced_study.images, tmp_path)
+    _check_valid(path)
+    _, _, tree = _output("dsrdump", "+Pl", path)
+    # As marked below the region, ascending in the library.
+    assert 'inferred from IMAGE:(,,"Source")=(CTe image,,3,1,12)' in tree
+    assert 'contains IMAGE:(,,"Source")=(CTe image,,1,3,12)' in tree
+
+
+def test_a_report_on_a_real_enhanced_mr_is_valid(
+    real_dicom: Path, tmp_path: Path
+) -> None:
+    (file,) = (real_dicom / "enh_mr_philips" / "anatomical").rglob("*.dcm")
+    image = dcmread(file)
+    # As the scanner sent it: the anonymiser took one away and cut the other short.
+    image.FrameOfReferenceUID, image.PatientName = "2.25.77", "Test^One"
+    image.save_as(tmp_path / "mr.dcm")
+    catalogue = series.scan(tmp_path, index=False)
+    header = catalogue.choose()
+    line = msgspec.structs.replace(
+        caliper_finding().regions[0],
+        frame_of_reference_uid=header.frame_of_reference_uid,
+        source_instances=tuple(i.source for i in header.instances[2:5]),
+    )
+    finding = msgspec.structs.replace(caliper_finding(), regions=(line,), measurements=())
+    reading = msgspec.structs.replace(
+        assessment(finding), study_uid=header.identity.study_uid
+    )
+    path = _saved(reading, catalogue, tmp_path / "records")
+    _check_valid(path)
+    assert sr.read(path) == reading
+
+
 def test_an_amendment_is_valid(catalogue: Catalogue, tmp_path: Path) -> None:
     plain = assessment(caliper_finding())
     _saved(plain, catalogue, tmp_path)
     amendment = msgspec.structs.replace(
         plain, assessment_uid="2.25.2002", predecessor_uid=ASSESSMENT_UID
     )
-    path = _saved(amendment, catalogue, tmp_path)
-    for arguments in (("dciodvfy", "-new"), ("dsrdump",)):
-        code, said, _ = _output(*arguments, path)
-        assert _concerns(said) == []
-        assert code == 0
+    _check_valid(_saved(amendment, catalogue, tmp_path))
 
 
 def test_dcmtk_reads_the_value_and_its_uncertainty(
@@ -146,8 +204,6 @@ def test_a_damaged_report_is_noticed_by_a_validator(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
     # The validators run for real: a report without its flag is an error to both.
-    from pydicom import dcmread
-
     path = _saved(assessment(caliper_finding()), catalogue, tmp_path)
     document = dcmread(path)
     del document.CompletionFlag

@@ -7,6 +7,7 @@ with the frames that were marked; what it says of a frame stands in functional g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,8 @@ _TYPE_2_KEYWORDS: Final = (
     "ReferringPhysicianName",
 )
 _SEXES: Final = frozenset({"M", "F", "O"})
+# PS3.5 6.2, VR AS; scanners and anonymisers write other ages, which no report may repeat.
+_AGE: Final = re.compile(r"[0-9]{3}[DWMY]")
 # Where an enhanced object says of a frame what other images say at their top level
 # (PS3.3 C.7.6.16.2).
 _FUNCTIONAL_GROUPS: Final = {
@@ -174,6 +177,8 @@ def _header(file: Path) -> Dataset:
             setattr(header, keyword, "")
     if header.PatientSex not in _SEXES:
         header.PatientSex = ""
+    if "PatientAge" in header and not _AGE.fullmatch(str(header.PatientAge)):
+        del header.PatientAge
     return header
 
 
