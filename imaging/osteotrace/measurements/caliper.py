@@ -242,7 +242,10 @@ def _raw_length(volume: Volume, drawn: Polyline) -> Measurement:
         uncertainty_reason="the points are as drawn, not fitted to the image",
         region=AS_DRAWN,
         definition="distance between the two points as drawn",
-        flags=volume.notes,
+        flags=(
+            *doubts.gap_doubts(volume.grid, np.array(drawn.points)),
+            *volume.notes,
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from osteotrace.volume import HOUNSFIELD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from osteotrace.geometry import Array, Grid
     from osteotrace.measurements.edge_pairs import EdgePair
     from osteotrace.volume import Volume
 
@@ -33,6 +34,9 @@ MODEL_DISAGREEMENT_MM: Final = 0.3
 SOFT_TISSUE_CEILING_HU: Final = 200.0
 # The slice thickness along the line may take this share of the length.
 BLUR_SHARE: Final = 1.0 / 3.0
+# A gap between slices is wide beyond this many times the usual one: what lies in it was
+# hardly seen, and what is interpolated across it is a guess.
+WIDE_GAP_FACTOR: Final = 1.5
 # An oblique wall turns a point moved across the line into another length: flagged where
 # points 1 mm (SD) beside the line would spread the length by more than this, mm.
 OBLIQUE_SPREAD_MM: Final = 0.5
@@ -98,10 +102,47 @@ def image_doubts(volume: Volume, fit: EdgePair, walls: Walls) -> Iterator[str]:
             "the line meets a wall obliquely: 1 mm beside it reads "
             f"{oblique:.1f} mm different"
         )
-    grid = volume.grid
-    blur = abs(fit.line.direction @ grid.normal) * grid.spacing[0]
+    grid, seen = volume.grid, fit.sampled_corners
+    blur = abs(fit.line.direction @ grid.normal) * slice_gap_around(grid, seen)
     if blur > BLUR_SHARE * fit.length:
         yield "the slice thickness blurs over a third of the length"
+    yield from gap_doubts(grid, seen)
+
+
+def gap_doubts(grid: Grid, points: Array) -> Iterator[str]:
+    """Yield what a wide gap between slices says against what lies across it.
+
+    Parameters
+    ----------
+    grid : Grid
+    points : (n, 3) array
+        LPS mm; what they span is what was looked at.
+    """
+    crossed = gaps_crossed(grid, points)
+    if len(crossed) and crossed.max() > WIDE_GAP_FACTOR * grid.spacing[0]:
+        yield (
+            f"the line crosses a gap of {crossed.max():.1f} mm between slices "
+            f"({grid.spacing[0]:.1f} mm is usual)"
+        )
+
+
+def gaps_crossed(grid: Grid, points: Array) -> Array:
+    """Return the gaps between neighbouring slices, mm, that LPS mm points reach into."""
+    heights = points @ grid.normal
+    below, above = grid.slice_positions[:-1], grid.slice_positions[1:]
+    crossed = (below < heights.max()) & (above > heights.min())
+    return np.asarray(grid.slice_gaps[crossed])
+
+
+def slice_gap_around(grid: Grid, points: Array) -> float:
+    """Return the gap between slices that holds around LPS mm points, mm.
+
+    The widest that they reach into on an uneven grid.
+    """
+    if grid.is_even:
+        return float(grid.spacing[0])
+    crossed = gaps_crossed(grid, points)
+    return float(crossed.max() if len(crossed) else grid.spacing[0])
 
 
 def redraw_doubts(length: float, lengths: list[float], count: int) -> list[str]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
+
 from osteotrace import geometry
 from osteotrace.measurements import edges
 from osteotrace.measurements.profiles import Line, Sampler, line_between
@@ -85,6 +87,20 @@ class EdgePair:
     def ends(self) -> tuple[Array, Array]:
         """The two edge points, LPS mm."""
         return self.line.point(self.first.t), self.line.point(self.second.t)
+
+    @property
+    def sampled_corners(self) -> Array:
+        """The (8, 3) LPS mm corners of the image that both fits used."""
+        reach = self.first.window[0], self.second.window[1]
+        half = max(edge.half_width for edge in self.edges)
+        return np.array(
+            [
+                self.line.point(t) + half * (i * self.line.u + j * self.line.v)
+                for t in reach
+                for i in (-1, 1)
+                for j in (-1, 1)
+            ]
+        )
 
     @property
     def normals(self) -> tuple[Array, Array]:

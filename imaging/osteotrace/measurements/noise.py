@@ -147,8 +147,10 @@ def _mean_and_sd(
     block = volume.rescaled((box[0], box[1], box[2]))
     rest = block - block.mean()
     variance = float(np.mean(rest * rest))
-    for axis, others in ((0, (1, 2)), (1, (0, 2)), (2, (0, 1))):
-        line = np.arange(block.shape[axis]) - (block.shape[axis] - 1) / 2
+    heights = volume.grid.slice_positions[box[0]]
+    places = (heights, np.arange(block.shape[1]), np.arange(block.shape[2]))
+    for place, others in zip(places, ((1, 2), (0, 2), (0, 1)), strict=True):
+        line = place - place.mean()
         length = float(line @ line)
         if length > 0:
             slope = float(rest.mean(axis=others) @ line) / length

@@ -1,7 +1,8 @@
 """Grey-value profiles along bundles of parallel lines through a volume.
 
-SimpleITK interpolates linearly on an oriented grid laid over the voxels; what comes
-back is a plain array. Nothing here looks for edges.
+SimpleITK interpolates linearly on an oriented grid laid over the voxels, sheared where
+the stack is tilted; unevenly spaced slices are interpolated between their true places.
+What comes back is a plain array. Nothing here looks for edges.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from osteotrace.geometry import orthogonal_pair, unit_vector
+from osteotrace.volume.resampling import interpolated
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-    from osteotrace.geometry import Array
+    from osteotrace.geometry import Array, Grid
     from osteotrace.volume import Volume
 
 # Voxels kept around a window so that linear interpolation has its neighbours.
@@ -89,7 +91,7 @@ class Sampler:
     Parameters
     ----------
     volume : Volume
-        Its grid must be even (`Grid.affine`).
+        On a grid of any kind: regular, tilted, uneven.
     points : (n, 3) array
         LPS mm; the window holds all of them.
     margin : float
@@ -97,24 +99,14 @@ class Sampler:
     """
 
     def __init__(self, volume: Volume, points: ArrayLike, margin: float) -> None:
-        import SimpleITK as sitk
-
-        grid = volume.grid
-        reach = margin / grid.spacing + PADDING_VOXELS
-        index = grid.to_index(points).reshape(-1, 3)
-        last = np.array(grid.shape) - 1
-        low = np.clip(np.floor(index.min(axis=0) - reach), 0, last).astype(int)
-        high = np.clip(np.ceil(index.max(axis=0) + reach), 0, last).astype(int)
-        box = (
-            slice(low[0], high[0] + 1),
-            slice(low[1], high[1] + 1),
-            slice(low[2], high[2] + 1),
+        box = _window(volume.grid, np.asarray(points, dtype=np.float64), margin)
+        corner = np.array([side.start for side in box])
+        values = volume.rescaled(box)
+        self._field: _Even | _Uneven = (
+            _Even(volume.grid, values, corner)
+            if volume.grid.is_even
+            else _Uneven(volume.grid, values, corner)
         )
-        self._image: Any = sitk.GetImageFromArray(volume.rescaled(box))
-        to_index = np.linalg.inv(grid.affine())
-        # SimpleITK counts (column, row, slice): rows of the matrix are reversed.
-        self._rotation = to_index[2::-1, :3]
-        self._offset = to_index[2::-1, 3] - low[::-1]
 
     def bundle(
         self,
@@ -145,24 +137,12 @@ class Sampler:
             Without the samples that lie outside the volume; empty where a line leaves
             it in between.
         """
-        import SimpleITK as sitk
-
         count = round((t[1] - t[0]) / step) + 1
         across = 2 * half_width / (lines - 1)
         corner = line.point(t[0]) - half_width * (line.u + line.v)
         axes = np.stack([line.direction * step, line.u * across, line.v * across], axis=1)
-        transform = sitk.AffineTransform(3)
-        transform.SetMatrix((self._rotation @ axes).ravel().tolist())
-        transform.SetTranslation((self._rotation @ corner + self._offset).tolist())
-        resample = sitk.ResampleImageFilter()
-        resample.SetSize([count, lines, lines])
-        resample.SetTransform(transform)
-        resample.SetInterpolator(sitk.sitkLinear)
-        resample.SetDefaultPixelValue(float("nan"))
-        # A bundle is some thousand samples: starting threads costs more than it saves.
-        resample.SetNumberOfThreads(1)
-        sampled = resample.Execute(self._image)
-        values = sitk.GetArrayFromImage(sampled).reshape(lines * lines, count)
+        sampled = self._field.lattice(corner, axes, (count, lines, lines))
+        values = sampled.reshape(lines * lines, count)
         offsets = np.linspace(-half_width, half_width, lines)
         v, u = np.meshgrid(offsets, offsets, indexing="ij")
         along: Array = t[0] + step * np.arange(count, dtype=np.float64)
@@ -170,3 +150,85 @@ class Sampler:
         if len(inside) == 0 or np.ptp(inside) != len(inside) - 1:
             inside = inside[:0]
         return Bundle(values=values[:, inside], t=along[inside], u=u.ravel(), v=v.ravel())
+
+
+def _window(grid: Grid, points: Array, margin: float) -> tuple[slice, slice, slice]:
+    """Return the voxels that points with a margin can touch, (slice, row, column)."""
+    points = points.reshape(-1, 3)
+    aside = margin * grid.normal
+    ends = grid.to_index(np.concatenate([points - aside, points + aside]))[:, 0]
+    slices = _clipped(ends.min(), ends.max(), len(grid.origins))
+    # Each slice has its own origin, and a tilted stack moves it along.
+    within = points - grid.origins[slices][:, None]
+    sides = []
+    for direction, spacing, count in (
+        (grid.column_direction, grid.pixel_spacing[0], grid.rows),
+        (grid.row_direction, grid.pixel_spacing[1], grid.columns),
+    ):
+        index = within @ direction / spacing
+        reach = margin / spacing
+        sides.append(_clipped(index.min() - reach, index.max() + reach, count))
+    return slices, sides[0], sides[1]
+
+
+def _clipped(low: float, high: float, count: int) -> slice:
+    first, last = np.clip(
+        [np.floor(low - PADDING_VOXELS), np.ceil(high + PADDING_VOXELS)], 0, count - 1
+    ).astype(int)
+    return slice(int(first), int(last) + 1)
+
+
+class _Even:
+    """A window of an even stack: one matrix turns mm into indices.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the whole volume.
+    values : (slices, rows, columns) float64
+    corner : (3,) int
+        Index of the window's first voxel in the volume.
+    """
+
+    def __init__(self, grid: Grid, values: Array, corner: NDArray[np.intp]) -> None:
+        import SimpleITK as sitk
+
+        self._image: Any = sitk.GetImageFromArray(values)
+        to_index = np.linalg.inv(grid.affine())
+        # SimpleITK counts (column, row, slice): rows of the matrix are reversed.
+        self._rotation = to_index[2::-1, :3]
+        self._offset = to_index[2::-1, 3] - corner[::-1]
+
+    def lattice(self, corner: Array, axes: Array, size: tuple[int, int, int]) -> Array:
+        """Return the values at ``corner + axes @ (i, j, k)``, indexed k, j, i.
+
+        NaN outside the window.
+        """
+        import SimpleITK as sitk
+
+        transform = sitk.AffineTransform(3)
+        transform.SetMatrix((self._rotation @ axes).ravel().tolist())
+        transform.SetTranslation((self._rotation @ corner + self._offset).tolist())
+        resample = sitk.ResampleImageFilter()
+        resample.SetSize(size)
+        resample.SetTransform(transform)
+        resample.SetInterpolator(sitk.sitkLinear)
+        resample.SetDefaultPixelValue(float("nan"))
+        # A bundle is some thousand samples: starting threads costs more than it saves.
+        resample.SetNumberOfThreads(1)
+        return np.asarray(sitk.GetArrayFromImage(resample.Execute(self._image)))
+
+
+class _Uneven:
+    """A window of an unevenly spaced stack: each slice at its true place.
+
+    Parameters and method as in `_Even`.
+    """
+
+    def __init__(self, grid: Grid, values: Array, corner: NDArray[np.intp]) -> None:
+        self._grid, self._values, self._corner = grid, values, corner
+
+    def lattice(self, corner: Array, axes: Array, size: tuple[int, int, int]) -> Array:
+        steps = np.moveaxis(np.indices(size[::-1]), 0, -1)[..., ::-1]
+        index = self._grid.to_index(corner + steps @ axes.T) - self._corner
+        return interpolated(self._values, index)

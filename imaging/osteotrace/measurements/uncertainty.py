@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.measurements import noise
-from osteotrace.measurements.doubts import robust_spread
+from osteotrace.measurements.doubts import robust_spread, slice_gap_around
 from osteotrace.measurements.edge_pairs import CannotFit, fit_gap
 from osteotrace.measurements.measurement import Detail
 from osteotrace.measurements.profiles import Sampler, line_between
 
 if TYPE_CHECKING:
-    from osteotrace.geometry import Array
+    from osteotrace.geometry import Array, Grid
     from osteotrace.measurements.edge_pairs import EdgePair, GapFit
     from osteotrace.regions import Polyline
     from osteotrace.volume import Volume
@@ -110,11 +110,11 @@ def _noise_uncertainty(blocks: noise.NoiseField, fit: EdgePair, seed: int) -> fl
     return float(np.hypot(parts[0], parts[1]))
 
 
-def _voxel_extent(volume: Volume, direction: Array) -> float:
-    grid = volume.grid
+def _voxel_extent(grid: Grid, pair: EdgePair) -> float:
     frame = np.stack([grid.normal, grid.column_direction, grid.row_direction])
-    share: Array = frame @ direction
-    return float(np.linalg.norm(share * grid.spacing))
+    share: Array = frame @ pair.line.direction
+    gap = slice_gap_around(grid, pair.sampled_corners)
+    return float(np.linalg.norm(share * [gap, *grid.pixel_spacing]))
 
 
 def budget(
@@ -145,7 +145,7 @@ def budget(
         # Redrawn lines see other noise too: what noise does not explain is the reader.
         "u reader": float(np.sqrt(max(0.0, spread**2 - u_noise**2))),
         "u definition": THIN_WALL_UNCERTAINTY_MM if _thin_walls(pair) else 0.0,
-        "u voxel": VOXEL_SHARE * _voxel_extent(volume, pair.line.direction),
+        "u voxel": VOXEL_SHARE * _voxel_extent(volume.grid, pair),
         "u scale": SCALE_SHARE * pair.length,
     }
     known = float(np.sqrt(sum(value**2 for value in terms.values())))

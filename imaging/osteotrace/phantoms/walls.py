@@ -87,7 +87,9 @@ class Walls:
         return (offset - half) * unit, (offset + half) * unit
 
 
-def photograph(walls: Walls, *, offset: float = 0.0, seed: int = 0) -> Volume:
+def photograph(
+    walls: Walls, *, offset: float = 0.0, seed: int = 0, grid: Grid | None = None
+) -> Volume:
     """Return the walls as a volume around the origin of patient space.
 
     Parameters
@@ -97,8 +99,10 @@ def photograph(walls: Walls, *, offset: float = 0.0, seed: int = 0) -> Volume:
         The gap's centre along the normal, mm: moves it against the voxel grid.
     seed : int
         Of the noise.
+    grid : Grid, optional
+        Where the voxels lie; as a rule an even stack along x, y and z (`straight_grid`).
     """
-    grid = _grid(walls)
+    grid = grid or straight_grid(walls)
     values = walls.inside + (walls.wall - walls.inside) * _share(walls, grid, offset)
     values += correlated_noise(
         grid.shape,
@@ -110,7 +114,8 @@ def photograph(walls: Walls, *, offset: float = 0.0, seed: int = 0) -> Volume:
     return _volume(np.round(values).astype(np.int16), grid, walls.modality)
 
 
-def _grid(walls: Walls) -> Grid:
+def straight_grid(walls: Walls) -> Grid:
+    """Return the even grid that holds the walls and the image around them."""
     spacing = np.array(walls.spacing)
     length = walls.gap_mm + 2 * (walls.depth_mm + BEYOND_MM)
     extent = np.array([ACROSS_MM, length, ACROSS_MM])
@@ -132,7 +137,9 @@ def _share(walls: Walls, grid: Grid, offset: float) -> Array:
     from scipy.special import ndtr
 
     points = grid.to_patient(np.moveaxis(np.indices(grid.shape), 0, -1))
-    to_patient = grid.affine()[:3, :3]
+    # A slice is as thick as the usual gap, across its own plane, however it is stacked.
+    axes = np.stack([grid.normal, grid.column_direction, grid.row_direction], axis=1)
+    to_patient = axes * grid.spacing
     share = np.zeros(grid.shape)
     places = (-0.25, 0.25)
     shifts = np.stack(np.meshgrid(places, places, places), axis=-1).reshape(-1, 3)
