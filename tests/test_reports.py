@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,15 @@ import msgspec
 import numpy as np
 import pytest
 from tests.fixtures.small_protocol import TEXT
-from tests.fixtures.synthetic import wall_gap_options
+from tests.fixtures.synthetic import GAP_MM, wall_gap_options
 
 import osteotrace as ot
 from osteotrace import findings, protocol, reading
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.errors import OsteotraceError
+from osteotrace.records import sr
 from osteotrace.reports import figures, markups, results, tables, text
+from osteotrace.volume.resampling import rectified
 
 if TYPE_CHECKING:
     from tests.fixtures.synthetic import WriteSeries
@@ -362,3 +365,116 @@ def test_a_hostile_label_stays_inside_its_folder(
     *_, picture = fill(tmp_path / "out", made, small_study)
     assert picture.name == "caliper_1_-x.png"
     assert picture.parent.parent == tmp_path / "out"
+
+
+# What images do not say, and what was done to them
+
+
+@pytest.fixture
+def without_frame(write_series: WriteSeries) -> Path:
+    """A series without FrameOfReferenceUID, as some anonymisers leave one."""
+    return write_series(frame_uid="", **wall_gap_options())
+
+
+def measured(volume: ot.Volume, **options: Any) -> Assessment:
+    line = ot.caliper(volume, (4.9, 0.9, 6.8), (15.8, -0.3, 5.6), **options)
+    finding = reading.caliper_finding(line, tracking_uid="2.25.1", label="CAL-1")
+    return reading.assess([volume], [finding])
+
+
+def test_a_reading_without_a_frame_of_reference_is_kept_as_it_is(
+    without_frame: Path,
+) -> None:
+    volume = ot.load(without_frame)
+    made = measured(volume)
+    (finding,) = made.findings
+    assert finding.regions[0].frame_of_reference_uid == ""
+    assert findings.from_json(findings.to_json(made), findings.Assessment) == made
+    row = cells(tables.to_csv(tables.rows(made)))[0]
+    assert row["frame_of_reference_uid"] == ""
+    assert row["series_uid"] == volume.identity.series_uid
+    assert float(row["value"]) == pytest.approx(GAP_MM, abs=0.05)
+    assert f"Distance: {text.value(finding.measurements[0])}" in text.report(made)
+    assert figures.caliper_picture(volume, finding).startswith(b"\x89PNG")
+
+
+def test_a_reading_of_no_dicom_file_is_kept_as_it_is(without_frame: Path) -> None:
+    volume = replace(ot.load(without_frame), instances=())
+    made = measured(volume)
+    (finding,) = made.findings
+    assert finding.source_instances == ()
+    assert findings.from_json(findings.to_json(made), findings.Assessment) == made
+    row = cells(tables.to_csv(tables.rows(made)))[0]
+    assert (row["n_sources"], row["status"]) == ("0", "accepted")
+    assert figures.caliper_picture(volume, finding).startswith(b"\x89PNG")
+
+
+def test_a_frame_of_reference_and_none_are_not_one_frame(
+    without_frame: Path, assessment: Assessment
+) -> None:
+    finding = measured(ot.load(without_frame)).findings[0]
+    line = assessment.findings[0].regions[0]
+    both = msgspec.structs.replace(finding, regions=(*finding.regions, line))
+    made = msgspec.structs.replace(assessment, findings=(both,))
+    row = tables.rows(made)[0]
+    assert row["frame_of_reference_uid"] == line.frame_of_reference_uid
+
+
+def test_the_result_folder_says_why_it_has_no_report(
+    tmp_path: Path, without_frame: Path
+) -> None:
+    volume = ot.load(without_frame)
+    made = measured(volume)
+    with results.result_folder(tmp_path / "out") as folder:
+        files = folder.add(made, [volume], ot.scan(without_frame, index=False))
+    names = [file.name for file in files]
+    assert names == ["assessment.json", results.NO_SR, "caliper_1_CAL-1.png"]
+    assert "without a FrameOfReferenceUID (0020,0052)" in files[1].read_text()
+    assert results.NO_SR in (tmp_path / "out" / "README.txt").read_text()
+    assert len(cells((tmp_path / "out" / "measurements.csv").read_text())) == 4
+
+
+def test_a_picture_without_a_frame_of_reference_is_of_its_own_images_only(
+    without_frame: Path, write_series: WriteSeries
+) -> None:
+    options = wall_gap_options() | {"series_uid": "2.25.83", "frame_uid": ""}
+    other = ot.load(write_series(folder="other", **options))
+    finding = measured(ot.load(without_frame)).findings[0]
+    with pytest.raises(OsteotraceError, match="frame of reference"):
+        figures.caliper_picture(other, finding)
+
+
+NOTE = "2 slices missing, nothing filled in"
+
+
+@pytest.mark.parametrize("snap", [True, False], ids=["fitted", "as drawn"])
+def test_no_number_leaves_the_notes_of_its_volume_behind(
+    wall_gap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snap: bool
+) -> None:
+    volume = replace(ot.load(wall_gap), notes=(NOTE,))
+    made = measured(volume, snap=snap)
+    (finding,) = made.findings
+    numbers = [m for m in finding.measurements if isinstance(m, ot.Measurement)]
+    assert len(numbers) == (4 if snap else 2)
+    assert all(number.flags == (NOTE,) for number in numbers)
+    assert findings.from_json(findings.to_json(made), findings.Assessment) == made
+    assert sr.read(sr.write(made, ot.scan(wall_gap, index=False), tmp_path)) == made
+    for row in cells(tables.to_csv(tables.rows(made))):
+        assert (row["status"], row["flags"]) == ("flagged", NOTE)
+    assert text.report(made).count(NOTE) == len(numbers)
+    written = words_of(monkeypatch)
+    figures.caliper_picture(volume, finding)
+    assert any(NOTE in words for words in written)
+
+
+def test_a_number_of_a_resampled_volume_says_so_and_names_the_images(
+    wall_gap: Path, tmp_path: Path
+) -> None:
+    volume = ot.load(wall_gap)
+    made = measured(rectified(volume, 0.4))
+    value = made.findings[0].measurements[0]
+    assert isinstance(value, ot.Measurement)
+    assert value.value == pytest.approx(GAP_MM, abs=0.1)
+    assert any(flag.startswith("resampled linearly") for flag in value.flags)
+    assert value.sources == measured(volume).findings[0].measurements[0].sources
+    assert sr.read(sr.write(made, ot.scan(wall_gap, index=False), tmp_path)) == made

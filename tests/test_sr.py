@@ -27,7 +27,7 @@ from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID, QUANTITIES
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
 from osteotrace.measurements.measurement import Detail, Measurement
-from osteotrace.records import sr, sr_reading
+from osteotrace.records import assessments, sr, sr_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -422,14 +422,41 @@ def test_what_dicom_cannot_hold_is_refused_and_nothing_is_left(
     assert not folder.exists()
 
 
-def test_a_region_without_a_frame_of_reference_is_refused(
-    catalogue: Catalogue, tmp_path: Path
+def _line(**changes: object) -> Finding:
+    """Return the finding with its first line alone, changed."""
+    line = msgspec.structs.replace(caliper_finding().regions[0], **changes)
+    return msgspec.structs.replace(caliper_finding(), regions=(line,))
+
+
+NO_FRAME = r"finding\(s\) without a FrameOfReferenceUID \(0020,0052\), first 'PAL-1'"
+NO_IMAGE = r"finding\(s\) marked on no DICOM image, first 'PAL-1'"
+
+
+@pytest.mark.parametrize(
+    ("findings", "message"),
+    [
+        ([_line(frame_of_reference_uid="")], f"1 {NO_FRAME}"),
+        ([_line(source_instances=())], f"1 {NO_IMAGE}"),
+        (
+            [_line(frame_of_reference_uid="", source_instances=())],
+            f"1 {NO_FRAME}; 1 {NO_IMAGE}",
+        ),
+        ([caliper_finding(), _line(frame_of_reference_uid="")], f"1 {NO_FRAME}"),
+        (2 * [_line(frame_of_reference_uid="")], f"2 {NO_FRAME}"),
+    ],
+    ids=["no frame", "no images", "neither", "one of two", "two"],
+)
+def test_a_finding_that_says_not_where_it_lies_lives_in_json_alone(
+    catalogue: Catalogue, tmp_path: Path, findings: list[Finding], message: str
 ) -> None:
-    line = msgspec.structs.replace(
-        caliper_finding().regions[0], frame_of_reference_uid=""
-    )
-    with pytest.raises(OsteotraceError, match="frame of reference"):
-        sr.write(_with_finding(regions=(line,)), catalogue, tmp_path)
+    reading = assessment(*findings)
+    for images in (catalogue, None):
+        with pytest.raises(OsteotraceError, match=message) as caught:
+            assessments.save(reading, tmp_path / "records", images=images)
+        assert caught.value.advice.startswith("keep this reading as JSON and tables")
+    assert list(tmp_path.iterdir()) == []
+    file = assessments.save(reading, tmp_path / "reading.json")
+    assert assessments.read(file) == reading
 
 
 def test_a_missing_image_is_named(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -490,6 +517,7 @@ def test_a_patient_name_survives_the_change_of_character_set(
     assert dcmread(path).PatientName == changes["PatientName"]
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR AS")
 def test_a_header_with_gaps_still_serves(catalogue: Catalogue, tmp_path: Path) -> None:
     image = _changed_image(
         catalogue,
