@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from osteotrace.geometry import Array, Grid
@@ -84,3 +86,9 @@ class Volume:
         last = len(self.instances) - 1
         low, high = np.clip([at.min(), at.max()], 0, last).astype(int)
         return self.instances[low : high + 1]
+
+    def rectified(self, spacing: float | Sequence[float] | None = None) -> Volume:
+        """Return the volume on a rectilinear grid (`resampling.rectified`)."""
+        from osteotrace.volume.resampling import rectified
+
+        return rectified(self, spacing)

@@ -117,8 +117,8 @@ def interpolated(values: NDArray[Any], index: ArrayLike) -> NDArray[Any]:
     at = np.asarray(index, dtype=np.float64)
     last = np.array(values.shape) - 1
     inside = ((at >= -HALF_VOXEL) & (at <= last + HALF_VOXEL)).all(axis=-1)
-    places = np.moveaxis(at, -1, 0)
-    sampled = map_coordinates(values, places, order=1, mode="nearest")
+    sampled = map_coordinates(values, at.reshape(-1, 3).T, order=1, mode="nearest")
+    sampled = sampled.reshape(inside.shape)
     return np.where(inside, sampled, np.asarray(np.nan, dtype=sampled.dtype))
 
 
