@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import partial
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -42,10 +42,14 @@ MR_WINDOW_PERCENTILES: Final = (1.0, 99.5)
 FIELD_TO_LENGTH: Final = 3.5
 FIELD_BOUNDS_MM: Final = (40.0, 160.0)
 PIXELS: Final = 640
-# The picture is square; words have a strip above and below it, inches.
+# The picture is square; words have a strip above and below it, inches. The one above
+# grows with the lines of doubts, which begin below its upper border.
 PICTURE_INCHES: Final = 7.0
 HEAD_INCHES: Final = 1.0
 FOOT_INCHES: Final = 0.4
+DOUBTS_AT_INCHES: Final = 0.56
+DOUBT_LINE_INCHES: Final = 0.15
+DOUBT_LETTERS: Final = 62
 DOTS_PER_INCH: Final = 130
 
 # Where the volume ends; air is black.
@@ -225,7 +229,9 @@ def _draw(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height = HEAD_INCHES + PICTURE_INCHES + FOOT_INCHES
+    doubts = _doubts(finding)
+    lowest = DOUBTS_AT_INCHES + DOUBT_LINE_INCHES * (len(doubts) + 0.5)
+    height = max(HEAD_INCHES, lowest) + PICTURE_INCHES + FOOT_INCHES
     figure = Figure((PICTURE_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, FOOT_INCHES / height, 1, PICTURE_INCHES / height))
@@ -246,7 +252,7 @@ def _draw(
         _draw_fitted(axes, marks.fitted)
     _letters(axes, plane)
     _scale_bar(axes, half)
-    _head(figure, plane, finding)
+    _head(figure, plane, finding, doubts)
     _foot(figure, axes)
     out = io.BytesIO()
     # Without the writer's name the same picture is the same file.
@@ -321,7 +327,14 @@ def _scale_bar(axes: Axes, half: float) -> None:
     )
 
 
-def _head(figure: Figure, plane: Plane, finding: Finding) -> None:
+def _doubts(finding: Finding) -> list[str]:
+    """Return the lines that say what speaks against the value."""
+    primary = finding.measurements[0]
+    flags = primary.flags if isinstance(primary, Measurement) else ()
+    return [line for flag in flags for line in wrap(f"doubt: {flag}", DOUBT_LETTERS)]
+
+
+def _head(figure: Figure, plane: Plane, finding: Finding, doubts: list[str]) -> None:
     primary = finding.measurements[0]
     put = partial(_put, figure)
     put(0.03, 0.10, text.heading(finding), fontsize=12)
@@ -332,8 +345,8 @@ def _head(figure: Figure, plane: Plane, finding: Finding) -> None:
         put(0.03, 0.56, text.value(primary), color=colour, fontsize=18)
         limits = text.interval(primary)
         put(0.97, 0.34, f"95 % interval {limits} mm" if limits else "", ha="right")
-        doubts = "\n".join(fill(f"doubt: {flag}", 62) for flag in primary.flags)
-        put(0.97, 0.56, doubts, color=DOUBT_COLOUR, fontsize=9, ha="right")
+        style = {"color": DOUBT_COLOUR, "fontsize": 9, "ha": "right"}
+        put(0.97, DOUBTS_AT_INCHES, "\n".join(doubts), **style)
     else:
         put(0.03, 0.60, fill(text.value(primary), 80), color=DOUBT_COLOUR, fontsize=11)
 
