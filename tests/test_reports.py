@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from tests.fixtures.small_protocol import TEXT
-from tests.fixtures.synthetic import GAP_MM, wall_gap_options
+from tests.fixtures.synthetic import GAP_MM, SeriesSpec, wall_gap_options
 
 import osteotrace as ot
 from osteotrace import findings, protocol, reading
@@ -273,6 +273,45 @@ def test_the_picture_shows_the_gap_where_the_caliper_says(small_study: Path) -> 
     inner = np.diff(bright).max() * step
     assert inner == pytest.approx(12.0, abs=0.3)
     assert np.isnan(values[0, 0])
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        {},
+        {"shear": 0.3},
+        {"heights": (0.0, 1.0, 1.4, 3.0, 4.5, 5.0, 6.8, 8.0)},
+        {"shear": -0.3, "heights": (0.0, 1.0, 1.4, 3.0, 4.5, 5.0, 6.8, 8.0)},
+    ],
+    ids=["regular", "tilted", "uneven", "tilted and uneven"],
+)
+def test_the_picture_shows_every_voxel_in_its_true_place(
+    write_series: WriteSeries, stack: dict[str, Any]
+) -> None:
+    # A value that is linear in patient space is met exactly, or something was moved.
+    slope, field = 0.01, np.array([3.0, -4.0, 5.0])
+    spec = SeriesSpec(voxels=np.zeros((8, 40, 50)), spacing=(1.0, 0.9, 0.8), **stack)
+    r, c = np.indices(spec.voxels.shape[1:])[..., None]
+    across = r * 0.9 * np.array(spec.column) + c * 0.8 * np.array(spec.row)
+    places = np.stack([spec.place(k) + across for k in range(8)])
+    stored = np.round((places @ field + 400) / slope)
+    folder = write_series(
+        stored, spacing=(1.0, 0.9, 0.8), slope=slope, intercept=-400, **stack
+    )
+    volume = ot.load(folder)
+    middle = places[3:5, 15:25, 20:30].reshape(-1, 3).mean(axis=0)
+    half = np.array([0.3, 5.0, 1.5])
+    plane = figures.caliper_plane(middle - half, middle + half)
+    values = figures.reslice(volume, plane)
+    along = (np.arange(figures.PIXELS) + 0.5) / figures.PIXELS - 0.5
+    rows, columns = along[:, None, None] * plane.down, along[:, None] * plane.right
+    points = plane.centre + plane.width * (rows + columns)
+    index = volume.grid.to_index(points)
+    between = ((index >= 0) & (index <= np.array([7, 39, 49]))).all(axis=-1)
+    assert between.sum() > 10_000
+    off = values[between] - points[between] @ field
+    assert np.abs(off).max() < slope
+    assert (np.isfinite(values) == volume.grid.contains(points)).all()
 
 
 def test_the_picture_is_a_png_and_the_same_each_time(
