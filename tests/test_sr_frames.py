@@ -22,6 +22,9 @@ import osteotrace as ot
 from osteotrace import reading
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import marked_volume, to_json
+from osteotrace.phantoms.dicom_series import SeriesLabel, write_ct_series
+from osteotrace.phantoms.enhanced_ct import write_enhanced_ct
+from osteotrace.phantoms.walls import Walls, photograph
 from osteotrace.records import sr
 from osteotrace.uids import source_name
 
@@ -227,3 +230,33 @@ def test_a_caliper_on_a_time_point_names_its_frames_and_comes_back(
         assert made.study_uid == STUDY_UID
         assert made.series[0].frame_of_reference_uid == ENHANCED_FRAME_UID
         assert sr.read(sr.write(made, catalogue, tmp_path)) == made
+
+
+def test_the_number_is_the_same_whether_slices_are_files_or_frames(
+    tmp_path: Path,
+) -> None:
+    walls = Walls(spacing=(1.0, 0.5, 0.6), gap_mm=9.4)
+    made = photograph(walls, seed=4)
+    label, count = SeriesLabel(study="walls", name="walls"), made.grid.shape[0]
+    write_ct_series(tmp_path / "slices", made.rescaled(), made.grid, label)
+    write_enhanced_ct(
+        tmp_path / "enhanced" / "ct.dcm",
+        made.rescaled(),
+        made.grid,
+        label,
+        order=list(reversed(range(count))),
+        intercepts=[-1024.0 - k for k in range(count)],
+    )
+    files, frames = (
+        ot.caliper(ot.load(tmp_path / name), (0.3, -5.0, 0.4), (-0.2, 4.2, -0.6))
+        for name in ("slices", "enhanced")
+    )
+    assert isinstance(files.value, ot.Measurement)
+    assert isinstance(frames.value, ot.Measurement)
+    assert frames.value.value == files.value.value
+    assert frames.value.uncertainty == files.value.uncertainty
+    assert frames.fitted is not None
+    assert files.fitted is not None
+    assert frames.fitted.points == files.fitted.points
+    assert len(frames.value.sources) == len(files.value.sources)
+    assert all("/frames/" in source for source in frames.value.sources)
