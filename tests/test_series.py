@@ -13,6 +13,9 @@ from tests.fixtures.synthetic import FRAME_UID, OBLIQUE_COLUMN, OBLIQUE_ROW, SER
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.series import Catalogue, VolumeHeader, scan
+from osteotrace.series.catalogue import MEASURABLE
+from osteotrace.series.wording import VERDICTS, verdict_in_words
+from osteotrace.volume.loading import ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -389,3 +392,28 @@ def test_real_traps_have_their_verdicts(
 ) -> None:
     (series,) = scan(real_dicom / folder)
     assert [volume.verdicts for volume in series.volumes] == verdicts
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "regular"),
+        ({"shear": 0.25}, "tilted by 14.0°"),
+        ({"shear": -0.25}, "tilted by -14.0°"),
+        ({"heights": (0.0, 0.6, 1.8, 2.4, 3.0)}, "1 slice missing"),
+        ({"heights": (0.0, 0.6, 1.3, 2.4, 3.1)}, "uneven gaps of 0.6 to 1.1 mm"),
+        ({"heights": (0.0, 0.6, 0.6, 1.2, 1.8)}, "several images at one position"),
+        (
+            {"heights": (0.0, 0.6, 1.8, 2.4, 3.0), "shear": 0.25},
+            "1 slice missing, tilted by 14.0°",
+        ),
+    ],
+)
+def test_a_verdict_is_said_in_words_with_its_figures(
+    write_series: WriteSeries, ramp: NDArray[Any], options: dict[str, Any], words: str
+) -> None:
+    assert verdict_in_words(only_volume(scan(write_series(ramp, **options)))) == words
+
+
+def test_every_verdict_that_forbids_loading_has_words_and_advice() -> None:
+    assert set(VERDICTS) == set(ADVICE) | MEASURABLE

@@ -198,7 +198,7 @@ def test_missing_slices_that_are_allowed_leave_every_slice_in_its_place(
     assert places == pytest.approx(heights, abs=1e-6)
     assert np.array_equal(volume.voxels, ramp)
     (note,) = volume.notes
-    assert note.startswith("1 slices missing, gaps up to 1.2 mm where 0.6 mm is usual")
+    assert note.startswith("1 slice missing, gaps up to 1.2 mm where 0.6 mm is usual")
 
 
 def test_duplicates_that_are_allowed_leave_the_lowest_number_of_each_place(

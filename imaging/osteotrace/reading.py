@@ -10,6 +10,7 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from osteotrace.measurements.edge_pairs import Between
     from osteotrace.protocol import CaliperEntry, Protocol
 
+# Files that SimpleITK reads instead of DICOM.
+IMAGE_SUFFIXES: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 INTERACTIVE: Final = "interactive"
 SOFTWARE: Final = f"{SOFTWARE_NAME} {VERSION}"
 # Namespace of the name-based tracking UIDs, fixed for ever (RFC 9562, version 5).
@@ -61,17 +64,27 @@ def load(
     *,
     series_uid: str | None = None,
     volume: int | None = None,
+    allow_gaps: bool = False,
+    unit: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Volume:
     """Read one volume.
 
     Parameters
     ----------
     source : path, Series or VolumeHeader
-        A folder or file, or what `osteotrace.scan` found in one.
+        A folder or file, or what `osteotrace.scan` found in one; a NIfTI or NRRD file.
     series_uid : str, optional
         SeriesInstanceUID, where the path holds more than one.
     volume : int, optional
         Number of the volume inside its series, where there is more than one.
+    allow_gaps : bool
+        Whether missing and duplicate slices will do; `Volume.notes` then say so.
+    unit : str, optional
+        UCUM unit of the values of a NIfTI or NRRD file, which does not say;
+        ``"[hnsf'U]"`` for CT.
+    progress : callable, optional
+        Called with the slices read and the number of all.
 
     Returns
     -------
@@ -83,13 +96,23 @@ def load(
         If nothing or more than one volume fits, or it cannot be measured.
     """
     if isinstance(source, VolumeHeader):
-        return load_volume(source)
+        return load_volume(source, allow_gaps=allow_gaps, progress=progress)
     if isinstance(source, Series):
         root = source.volumes[0].instances[0].path.parent
         catalogue = Catalogue(root=root, series=(source,), skipped=())
+    elif is_image_file(source):
+        from osteotrace.volume.image_files import open_image
+
+        return open_image(Path(source), unit=unit)
     else:
         catalogue = scan(source)
-    return load_volume(catalogue.choose(series_uid, volume))
+    header = catalogue.choose(series_uid, volume, allow_gaps=allow_gaps)
+    return load_volume(header, allow_gaps=allow_gaps, progress=progress)
+
+
+def is_image_file(source: str | os.PathLike[str]) -> bool:
+    """Tell whether a path names a NIfTI or NRRD file rather than DICOM."""
+    return Path(source).is_file() and str(source).lower().endswith(IMAGE_SUFFIXES)
 
 
 def caliper(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.measurements.measurement import NotMeasured, shown
+from osteotrace.series.wording import verdict_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,19 +14,8 @@ if TYPE_CHECKING:
     from osteotrace.measurements.measurement import Measurement, Reading
     from osteotrace.series import SeriesIdentity, VolumeHeader
 
-_VERDICTS: Final = {
-    "regular": "regular, can be measured",
-    "tilted": "tilted gantry: not measured yet",
-    "uneven": "uneven slice gaps: not measured yet",
-    "missing_slices": "slices are missing",
-    "duplicate_positions": "several images at one place",
-    "single_slice": "a single slice",
-    "localizer": "a localizer",
-    "projection": "a radiograph: no patient space",
-    "not_an_image": "no CT or MR image",
-    "no_spacing": "no pixel spacing: no mm",
-    "unreadable": "cannot be read",
-}
+# The views show stacks whose slices lie straight above one another.
+_NOT_SHOWN: Final = "measured by library and command line, not shown here yet"
 
 ACCEPTED: Final = "accepted"
 FLAGGED: Final = "flagged"
@@ -46,8 +36,11 @@ def can_load(header: VolumeHeader) -> bool:
 
 
 def verdict(header: VolumeHeader) -> str:
-    """Return what the geometry verdict means."""
-    return "; ".join(_VERDICTS.get(v, v) for v in header.verdicts)
+    """Return what the geometry verdict means, and whether the window can use it."""
+    words = verdict_in_words(header)
+    if can_load(header):
+        return f"{words}, can be measured"
+    return f"{words}; {_NOT_SHOWN}" if header.measurable else words
 
 
 def state(finding: Finding) -> str:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from osteotrace.cli import options, output
-from osteotrace.cli.options import DicomPath, Json, SeriesUid, VolumeNumber
+from osteotrace.cli.options import (
+    AllowGaps,
+    DicomPath,
+    Json,
+    SeriesUid,
+    Unit,
+    VolumeNumber,
+)
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
@@ -58,13 +65,15 @@ def caliper(
     ] = EdgeWalls.ANY,
     series: SeriesUid = None,
     volume: VolumeNumber = None,
+    allow_gaps: AllowGaps = False,
+    unit: Unit = None,
     json: Json = False,
 ) -> int:
     """Measure one distance in mm, with its uncertainty, between two edges."""
     from osteotrace import findings, reading
 
     a, b = options.point(start, "--from"), options.point(end, "--to")
-    loaded = options.load(path, series, volume)
+    loaded = options.load(path, series, volume, allow_gaps=allow_gaps, unit=unit)
     result = reading.caliper(
         loaded, a, b, snap=snap, between=between.value, walls=walls.value
     )

@@ -1,6 +1,8 @@
 """Arguments and options that several verbs share."""
 
 import math
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,9 @@ from osteotrace.about import SOFTWARE_NAME
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from osteotrace.series import Catalogue
     from osteotrace.volume import Volume
 
 DicomPath = Annotated[
@@ -27,7 +32,58 @@ VolumeNumber = Annotated[
 ]
 
 
-def load(path: Path, series_uid: str | None, volume: int | None) -> "Volume":
+AllowGaps = Annotated[
+    bool,
+    typer.Option(
+        "--allow-gaps", help="Accept missing or duplicate slices; the result says so."
+    ),
+]
+
+
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        "--unit", metavar="UCUM", help="Unit of a NIfTI or NRRD file's values, or HU."
+    ),
+]
+
+
+def scan(path: Path, *, index: bool = True) -> "Catalogue":
+    """Scan a path, with a progress bar where somebody is watching."""
+    from osteotrace import series
+
+    with progress("reading headers") as tell:
+        return series.scan(path, index=index, progress=tell)
+
+
+@contextmanager
+def progress(what: str) -> "Iterator[Callable[[int, int], None] | None]":
+    """Show a progress bar on standard error if it is a terminal.
+
+    Yields
+    ------
+    callable or None
+        To be called with what is done and what there is in all.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def load(
+    path: Path,
+    series_uid: str | None,
+    volume: int | None,
+    *,
+    allow_gaps: bool = False,
+    unit: str | None = None,
+) -> "Volume":
     """Load the volume meant; where none was named among several, say which it is.
 
     Raises
@@ -35,10 +91,12 @@ def load(path: Path, series_uid: str | None, volume: int | None) -> "Volume":
     OsteotraceError
         As `osteotrace.load`.
     """
-    from osteotrace import reading, series
+    from osteotrace import reading
 
-    catalogue = series.scan(path)
-    header = catalogue.choose(series_uid, volume)
+    if reading.is_image_file(path):
+        return reading.load(path, unit=unit)
+    catalogue = scan(path)
+    header = catalogue.choose(series_uid, volume, allow_gaps=allow_gaps)
     others = catalogue.passed_over(header)
     if series_uid is None and others:
         who = header.identity
@@ -47,7 +105,8 @@ def load(path: Path, series_uid: str | None, volume: int | None) -> "Volume":
             f"of {len(others) + 1} that can be measured (--series chooses)",
             err=True,
         )
-    return reading.load(header)
+    with progress("reading slices") as tell:
+        return reading.load(header, allow_gaps=allow_gaps, progress=tell)
 
 
 def point(words: str, option: str) -> tuple[float, float, float]:

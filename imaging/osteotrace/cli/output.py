@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
 
 
+def print_line(text: str) -> None:
+    """Print a line of text from a header, control characters taken out."""
+    typer.echo("".join(c if c.isprintable() else " " for c in text))
+
+
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

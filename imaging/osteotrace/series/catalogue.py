@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Every slice lies where its header says; nothing is missing, nothing there twice.
 MEASURABLE: Final = frozenset({"regular", "tilted", "uneven"})
+# What a caller may accept; the volume's notes then say what was done.
+ALLOWABLE: Final = frozenset({"missing_slices", "duplicate_positions"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,11 @@ class Catalogue:
         return {name: head_to_feet(stations) for name, stations in found.items()}
 
     def choose(
-        self, series_uid: str | None = None, volume: int | None = None
+        self,
+        series_uid: str | None = None,
+        volume: int | None = None,
+        *,
+        allow_gaps: bool = False,
     ) -> VolumeHeader:
         """Return the one volume meant.
 
@@ -181,6 +187,8 @@ class Catalogue:
             SeriesInstanceUID; not needed where one CT or MR volume is there.
         volume : int, optional
             Number of the volume inside the series.
+        allow_gaps : bool
+            Whether missing and duplicate slices will do.
 
         Raises
         ------
@@ -195,6 +203,12 @@ class Catalogue:
             and volume in (None, header.k)
         ]
         measurable = [header for header in fitting if header.measurable]
+        if allow_gaps and not measurable:
+            measurable = [
+                header
+                for header in fitting
+                if not set(header.verdicts) - MEASURABLE - ALLOWABLE
+            ]
         if series_uid is None and measurable:
             fitting = measurable
         if len(fitting) == 1:

@@ -15,7 +15,7 @@ import numpy as np
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.series import without_duplicates
-from osteotrace.series.catalogue import MEASURABLE
+from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE
 from osteotrace.series.kinds import is_cone_beam
 from osteotrace.volume.carrier import ARBITRARY, HOUNSFIELD, Volume
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 # No detector gives a larger slice; a damaged header may claim one.
 MAX_SLICE_PIXELS: Final = 8192 * 8192
-# Two verdicts that a caller may accept, and what is then done.
-ALLOWABLE_GAPS: Final = frozenset({"missing_slices", "duplicate_positions"})
-
 ADVICE: Final = {
     "missing_slices": "fetch the missing slices from the archive, or allow gaps: each "
     "slice then keeps its true position",
@@ -49,7 +46,7 @@ def load(
     header: VolumeHeader,
     *,
     allow_gaps: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Volume:
     """Read the pixels of a volume.
 
@@ -61,7 +58,7 @@ def load(
         Whether a volume with missing or duplicate slices is read as well: each slice at
         its true position, one a position. `Volume.notes` say what was done.
     progress : callable, optional
-        Called with the number of slices read so far.
+        Called with the number of slices read so far and the number of all.
 
     Returns
     -------
@@ -77,7 +74,10 @@ def load(
     assert header.grid is not None  # a verdict that is allowed comes with one
     for instance in header.instances:
         _check_pixels(instance)
-    voxels = _read(header.instances, progress)
+    count = len(header.instances)
+    voxels = _read(
+        header.instances, None if progress is None else lambda n: progress(n, count)
+    )
     return Volume(
         voxels=voxels,
         grid=header.grid,
@@ -96,15 +96,16 @@ def _allowed(header: VolumeHeader, *, allow_gaps: bool) -> VolumeHeader:
     if allow_gaps and "duplicate_positions" in header.verdicts:
         header = without_duplicates(header)
     forbidden = set(header.verdicts) - MEASURABLE
-    if header.grid is None or forbidden - (ALLOWABLE_GAPS if allow_gaps else set()):
+    if header.grid is None or forbidden - (ALLOWABLE if allow_gaps else set()):
         raise _refused(header)
     if not forbidden:
         return header
     gaps = header.grid.slice_gaps
     usual, widest = gaps.min(), gaps.max()
     missing = round(float((gaps / usual - 1).sum()))
+    slices = "slice" if missing == 1 else "slices"
     note = (
-        f"{missing} slices missing, gaps up to {widest:.4g} mm where {usual:.4g} mm is "
+        f"{missing} {slices} missing, gaps up to {widest:.4g} mm where {usual:.4g} mm is "
         "usual; every slice kept at its true position, nothing filled in"
     )
     from dataclasses import replace

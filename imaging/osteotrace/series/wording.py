@@ -1,0 +1,48 @@
+"""A volume's verdict in words, for tables and windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from osteotrace.series.catalogue import VolumeHeader
+
+VERDICTS: Final = {
+    "regular": "regular",
+    "tilted": "tilted",
+    "uneven": "uneven gaps",
+    "missing_slices": "slices missing",
+    "duplicate_positions": "several images at one position",
+    "single_slice": "a single slice",
+    "localizer": "a localizer",
+    "projection": "a radiograph: no patient space",
+    "not_an_image": "no CT or MR image",
+    "no_spacing": "no pixel spacing: no mm",
+    "unreadable": "geometry that cannot be read",
+}
+
+
+def verdict_in_words(header: VolumeHeader) -> str:
+    """Return what the geometry verdict means, with its figures.
+
+    Examples
+    --------
+    ``"regular"``, ``"tilted by -14.0°"``, ``"2 slices missing"``,
+    ``"uneven gaps of 1.1 to 7 mm"``
+    """
+    return ", ".join(_words(header, verdict) for verdict in header.verdicts)
+
+
+def _words(header: VolumeHeader, verdict: str) -> str:
+    grid = header.grid
+    if grid is None:
+        return VERDICTS[verdict]
+    gaps = grid.slice_gaps
+    if verdict == "tilted" and abs(grid.tilt_deg) >= 0.05:
+        return f"tilted by {grid.tilt_deg:.1f}°"
+    if verdict == "uneven" and not grid.has_even_gaps:
+        return f"uneven gaps of {gaps.min():.4g} to {gaps.max():.4g} mm"
+    if verdict == "missing_slices":
+        count = round(float((gaps / gaps.min() - 1).sum()))
+        return f"{count} slice{'s' if count > 1 else ''} missing"
+    return VERDICTS[verdict]
