@@ -1,0 +1,174 @@
+"""A process that decodes one image at a time for `osteotrace.volume.decoding`.
+
+The codecs are native code that a damaged file can crash or hang: here they take nothing
+down but this process, which is bounded in memory and time. It reads requests from its
+standard input and answers on its standard output; both are taken away from whatever the
+codecs read or print. It ends when its input does, so that none is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from typing import IO, Any, BinaryIO, Final, TypeVar
+
+import msgspec
+import numpy as np
+
+from osteotrace.series.instances import Instance
+from osteotrace.volume.image_decoding import decode
+
+# Address space, bytes. The largest slice (8192²) of JPEG 2000 takes half of it.
+MEMORY_BYTES: Final = 3 << 30
+# Seconds for one image; the largest takes some 10.
+FRAME_SECONDS: Final = 30
+# Seconds after which the process ends itself, should nobody be left to end it.
+_LAST_SECONDS: Final = FRAME_SECONDS + 5
+# What the codecs may print before they are cut off, bytes.
+_PRINTED_BYTES: Final = 1 << 16
+# libjpeg's words for a damaged stream that it has decoded to something all the same.
+_DAMAGE: Final = ("Corrupt JPEG data", "Premature end of JPEG")
+
+_Message = TypeVar("_Message", bound=msgspec.Struct)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One image to decode.
+
+    Parameters
+    ----------
+    path : bytes
+        Its file: a name need not be text.
+    image : Instance
+        With an empty name of its file.
+    dtype : str
+        Type of the values to answer with, as NumPy writes it (``<i2``).
+    """
+
+    path: bytes
+    image: Instance
+    dtype: str
+
+    @classmethod
+    def of(cls, instance: Instance, dtype: np.dtype[Any]) -> Request:
+        """Ask for an image in a type that holds its values."""
+        nameless = msgspec.structs.replace(instance, file="")
+        return cls(os.fsencode(instance.file), nameless, dtype.str)
+
+    @property
+    def instance(self) -> Instance:
+        """The image."""
+        return msgspec.structs.replace(self.image, file=os.fsdecode(self.path))
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a request; the values follow it where there is no problem.
+
+    Parameters
+    ----------
+    problem : str
+        Why the image cannot be decoded, empty where it can.
+    """
+
+    problem: str = ""
+
+
+def send(stream: IO[bytes], message: msgspec.Struct) -> None:
+    """Write a message: its length in four bytes, big endian, and its msgpack."""
+    packed = msgspec.msgpack.encode(message)
+    stream.write(len(packed).to_bytes(4, "big") + packed)
+    stream.flush()
+
+
+def receive(stream: IO[bytes], kind: type[_Message]) -> _Message | None:
+    """Read a message that `send` wrote, None where the other side is gone."""
+    length = int.from_bytes(stream.read(4), "big")
+    packed = stream.read(length)
+    if not length or len(packed) < length:
+        return None
+    return msgspec.msgpack.decode(packed, type=kind)
+
+
+def serve() -> None:
+    """Answer requests until there are no more, then end the process."""
+    requests, answers, printed = _own_streams()
+    _bound_resources()
+    while (request := receive(requests, Request)) is not None:
+        _alarm(_LAST_SECONDS)
+        try:
+            pixels = decode(request.instance, np.dtype(request.dtype))
+            said = _said(printed)
+            problem = said if said.startswith(_DAMAGE) else ""
+        # A damaged image raises whatever its decoder raises: one boundary.
+        except Exception as raised:
+            problem = _reason(raised, _said(printed))
+        _alarm(0)
+        send(answers, Answer(problem))
+        if not problem:
+            answers.write(pixels.data)
+            answers.flush()
+    # Native libraries may crash when they are unloaded: do not let them.
+    os._exit(0)
+
+
+def _own_streams() -> tuple[BinaryIO, BinaryIO, IO[bytes]]:
+    """Take standard input and output from the codecs; keep what they print apart."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    printed = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(printed.fileno(), 1)
+    os.dup2(printed.fileno(), 2)
+    return requests, answers, printed
+
+
+def _bound_resources() -> None:
+    import logging
+
+    logging.disable(logging.CRITICAL)
+    if sys.platform == "win32":
+        return
+    import resource
+
+    # Ctrl-C reaches every process of a terminal: the one that asked ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for kind, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_FSIZE, _PRINTED_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, hard))
+
+
+def _alarm(seconds: int) -> None:
+    """End the process in so many seconds, even inside native code; 0 for never."""
+    if sys.platform != "win32":
+        signal.alarm(seconds)
+
+
+def _said(printed: IO[bytes]) -> str:
+    """Return the last line that the codecs printed since they were last asked."""
+    # The codecs write through the same file position.
+    printed.seek(0)
+    text = printed.read(_PRINTED_BYTES).decode("utf-8", "replace")
+    printed.seek(0)
+    printed.truncate()
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _reason(raised: Exception, said: str) -> str:
+    if isinstance(raised, OSError) and raised.strerror:
+        return raised.strerror
+    lines = str(raised).strip().splitlines() or [""]
+    reason = lines[-1].strip()
+    # This is how GDCM's refusal looks from Python.
+    if "'NoneType' object has no attribute 'encode'" in reason:
+        return said or "its codec gave up"
+    return (
+        reason if isinstance(raised, ValueError) else f"{type(raised).__name__}: {reason}"
+    )
