@@ -292,15 +292,6 @@ def test_a_simpleitk_image_has_each_value_at_its_place(
     check_image_agrees(volume, image, (1, 2, 6))
 
 
-def test_a_part_of_a_simpleitk_image_lies_where_the_whole_has_it(
-    write_series: WriteSeries, ramp: NDArray[Any]
-) -> None:
-    volume = load(write_series(ramp))
-    part = to_image(volume, (slice(2, 5), slice(1, 4), slice(3, 7)))
-    assert part.GetSize() == (4, 3, 3)
-    check_image_agrees(volume, part, (3, 2, 5))
-
-
 def test_a_simpleitk_image_keeps_fractions(
     write_series: WriteSeries, ramp: NDArray[Any]
 ) -> None:
