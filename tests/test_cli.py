@@ -76,7 +76,7 @@ def test_scan_json_is_a_list_of_series_with_their_volumes(
     ct = next(series for series in listed if series["series_uid"] == CT_SERIES_UID)
     assert set(ct) == {
         "study_uid", "series_uid", "modality", "description", "date", "n_instances",
-        "patient", "notes", "volumes",
+        "patient", "notes", "refers_to", "exam", "volumes",
     }  # fmt: skip
     (volume,) = ct["volumes"]
     assert volume == {
@@ -91,15 +91,61 @@ def test_scan_json_is_a_list_of_series_with_their_volumes(
         "tilt_deg": 0,
         "kind": "axial, AXIAL",
         "verdicts": ["regular"],
+        "notes": [],
     }
 
 
 def test_scan_shows_series_verdicts_and_uids(osteotrace: Run, small_study: Path) -> None:
     outcome = osteotrace("scan", small_study)
     assert outcome.code == 0
-    assert "20 × 96 × 70, 0.5 × 0.6 mm pixels, gaps 19 × 0.8 mm" in outcome.out
+    lines = outcome.out.splitlines()
+    assert (
+        "    regular                   volume 0  20 × 96 × 70  0.8 × 0.5 × 0.6 mm  "
+        "axial, AXIAL" in lines
+    )
+    assert lines[-1] == "3 series with 3 volumes, 2 can be measured"
     assert "localizer" in outcome.out
     assert MR_SERIES_UID in outcome.out
+
+
+@pytest.fixture
+def tilted_and_gapped(write_series: WriteSeries, ramp: NDArray[Any]) -> Path:
+    """A tilted series and one with a missing slice, in one folder."""
+    heights = (0.0, 0.6, 1.8, 2.4, 3.0)
+    write_series(ramp, folder="study/gap", series_uid="2.25.9", heights=heights)
+    return write_series(ramp, folder="study/tilted", shear=0.25).parent
+
+
+def test_convert_straightens_a_tilted_stack_and_says_so(
+    osteotrace: Run, tilted_and_gapped: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tilted.nrrd"
+    done = osteotrace("convert", tilted_and_gapped, "--out", out, "--json")
+    assert json.loads(done.out)["resampled"] is True
+    told = osteotrace("convert", tilted_and_gapped, "--out", tmp_path / "again.nrrd")
+    assert "resampled" in told.out
+    assert "not resampled" not in told.out
+
+
+def test_a_gap_is_refused_until_it_is_allowed_and_then_said(
+    osteotrace: Run, tilted_and_gapped: Path, tmp_path: Path
+) -> None:
+    asked = ("convert", tilted_and_gapped, "--series", "2.25.9", "--out")
+    refused = osteotrace(*asked, tmp_path / "no.nrrd")
+    assert refused.code == 1
+    assert "missing_slices" in refused.err
+    assert "allow gaps" in refused.err
+    allowed = osteotrace(*asked, tmp_path / "yes.nrrd", "--allow-gaps")
+    assert allowed.code == 0
+    assert "1 slice missing, gaps up to 1.2 mm where 0.6 mm is usual" in allowed.out
+
+
+def test_a_second_scan_from_the_index_says_the_same(
+    osteotrace: Run, small_study: Path
+) -> None:
+    first = osteotrace("scan", small_study, "--json").out
+    assert osteotrace("scan", small_study, "--json").out == first
+    assert osteotrace("scan", small_study, "--json", "--no-index").out == first
 
 
 def test_scan_shows_no_identity_unless_asked(osteotrace: Run, small_study: Path) -> None:
@@ -205,7 +251,8 @@ def test_a_series_that_was_not_named_is_said_where_others_were_passed_over(
     write_series(folder="study/bone", **options)
     one = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap")
     assert one.err == ""
-    write_series(folder="study/tilted", series_uid="2.25.9", shear=0.25, **options)
+    heights = tuple(0.8 * n + 0.8 * (n > 5) for n in range(22))
+    write_series(folder="study/gap", series_uid="2.25.9", heights=heights, **options)
     two = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap")
     assert (two.code, two.out) == (0, one.out)
     assert two.err.count("\n") == 1

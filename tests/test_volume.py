@@ -145,7 +145,10 @@ def too_large(data: Dataset, _: int) -> None:
     ("edit", "found"),
     [
         (drop("PixelData"), "without pixel data"),
-        (cut_off, "missing_slices (series 2.25.5502; 1 damaged file(s) left out"),
+        (
+            cut_off,
+            "missing_slices (series 2.25.5502, volume 0; damaged and left out: image",
+        ),
         (colour, "PALETTE COLOR"),
         (two_frames, "2 frames"),
         (too_large, "84 bytes of pixels instead of 8589672450"),

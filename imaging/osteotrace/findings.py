@@ -21,6 +21,7 @@ from osteotrace.regions import Points, Polyline
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from osteotrace.regions import Region
     from osteotrace.series import Instance
 
 SCHEMA_VERSION: Final = 1
@@ -202,6 +203,26 @@ def marked_volume(finding: Finding, volumes: Iterable[Marked]) -> Marked | None:
         if any(instance.source in marked for instance in volume.instances):
             return volume
     return None
+
+
+class _HasSpace(_HasInstances, Protocol):
+    @property
+    def frame_of_reference_uid(self) -> str: ...
+
+
+def shares_space(finding: Finding, region: Region, volume: _HasSpace) -> bool:
+    """Tell whether a region of a finding has its place in a volume.
+
+    It has where both name one frame of reference. Volumes without one may lie anywhere:
+    then only the images that were marked tell.
+    """
+    if region.frame_of_reference_uid != volume.frame_of_reference_uid:
+        return False
+    return bool(
+        region.frame_of_reference_uid
+        or not finding.source_instances
+        or marked_volume(finding, [volume]) is not None
+    )
 
 
 def to_json(record: Record) -> bytes:

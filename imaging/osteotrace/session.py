@@ -380,7 +380,9 @@ class Session:
     def _take_up(self, header: VolumeHeader) -> None:
         """Replay the study's draft, or start one; the draft before it is let go."""
         study = header.identity
-        journal = Journal(study.study_uid, folder=self._drafts)
+        # Where the study was not named, its patient and series keep drafts apart.
+        nameless = f"{study.patient_id}/{study.series_uid or header.instances[0].source}"
+        journal = Journal(study.study_uid or nameless, folder=self._drafts)
         self.close()
         self._journal = journal
         for line in journal.lines:

@@ -18,7 +18,7 @@ import numpy as np
 from osteotrace import geometry
 from osteotrace.about import RESEARCH_USE_SHORT
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import marked_volume
+from osteotrace.findings import shares_space
 from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.reports import text
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Finding
     from osteotrace.geometry import Array
-    from osteotrace.regions import Region
     from osteotrace.volume import Volume
 
 # Bone window, HU: centre 500, width 2500 keeps cortex and enamel apart.
@@ -160,7 +159,7 @@ def caliper_picture(volume: Volume, finding: Finding) -> bytes:
     role = primary.region if isinstance(primary, Measurement) else AS_DRAWN
     lines = {region.role: region for region in finding.regions}
     shown = lines.get(role)
-    if shown is None or not _belongs(finding, shown, volume):
+    if shown is None or not shares_space(finding, shown, volume):
         raise OsteotraceError(
             f"no line of {finding.label} in this volume's frame of reference",
             expected="a caliper measured on this volume",
@@ -172,17 +171,6 @@ def caliper_picture(volume: Volume, finding: Finding) -> bytes:
     fitted = None if role == AS_DRAWN else plane.to_picture(shown.points)
     marks = _Marks(drawn=drawn, fitted=fitted)
     return _draw(values, plane, finding, marks, _window(values, volume.unit))
-
-
-def _belongs(finding: Finding, line: Region, volume: Volume) -> bool:
-    if line.frame_of_reference_uid != volume.frame_of_reference_uid:
-        return False
-    # Volumes without a frame of reference may lie anywhere: only the images tell.
-    return bool(
-        line.frame_of_reference_uid
-        or not finding.source_instances
-        or marked_volume(finding, [volume]) is not None
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

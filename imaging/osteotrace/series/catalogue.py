@@ -44,6 +44,8 @@ class VolumeHeader:
         ``regular``, ``tilted`` and ``uneven`` volumes can be loaded and measured.
     notes : tuple of str
         What a reader should know of it.
+    damaged : tuple of str
+        Names of files that say they belong to its series and cannot be used.
     """
 
     k: int
@@ -53,6 +55,7 @@ class VolumeHeader:
     kind: str
     verdicts: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def measurable(self) -> bool:

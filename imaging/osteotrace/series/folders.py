@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
+from itertools import chain
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from osteotrace.catalogue_index import CatalogueIndex, default_path
-from osteotrace.series.headers import UNREADABLE, FileHeader, HeaderReader
+from osteotrace.series.header_process import Headers, Stretch
+from osteotrace.series.headers import UNREADABLE, FileHeader
 from osteotrace.series.instances import ImageAttributes, SeriesIdentity
+from osteotrace.series.many_headers import STRETCH_FILES, joined, read_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 _TICK_NS: Final = 50_000_000
 # Some file systems count in steps of two seconds.
 _COARSE_TICK_NS: Final = 2_000_000_000
-_PROGRESS_EVERY: Final = 64
 # Folders written to the index at one go.
 _BATCH: Final = 500
 
@@ -53,6 +56,9 @@ class FolderHeaders(msgspec.Struct, array_like=True):
     headers: list[FileHeader]
     identities: list[SeriesIdentity]
     attributes: list[ImageAttributes]
+
+
+_NOTHING: Final = FolderHeaders([], [], [], [])
 
 
 class Folder(NamedTuple):
@@ -82,35 +88,86 @@ def read_tree(
     Folder, FolderHeaders
         In the order of the folders' names.
     """
-    folders = list(walk(root))
-    total = sum(len(folder.listing) for folder in folders)
-    done = 0
     # The index knows whole folders only.
-    use_index = index and os.path.isdir(root)
-    cache = CatalogueIndex(default_path()) if use_index else None
+    cache = CatalogueIndex(default_path()) if index and os.path.isdir(root) else None
     fresh: dict[str, bytes] = {}
-
-    def tell(n: int) -> None:
-        if progress is not None:
-            progress(done + n, total)
-
     started = time.time_ns()
     try:
-        for folder in folders:
-            known = None if cache is None else _known(cache.entries(folder.path))
-            found = _read_folder(folder, known, tell)
-            if cache is not None and found is not known:
-                fresh[folder.path] = _settled(found, started)
+        plans = [_planned(folder, cache) for folder in walk(root)]
+        total = sum(len(plan.folder.listing) for plan in plans)
+        known = total - sum(len(plan.missing) for plan in plans)
+
+        def tell(read: int) -> None:
+            if progress is not None:
+                progress(known + read, total)
+
+        tell(0)
+        wanted = [plan.stretches() for plan in plans]
+        parts = read_many([*chain.from_iterable(wanted)], tell)
+        for plan, stretches in zip(plans, wanted, strict=True):
+            found = plan.filled([next(parts) for _ in stretches])
+            if cache is not None and (plan.missing or plan.outdated):
+                fresh[plan.folder.path] = _settled(found, started)
                 if len(fresh) >= _BATCH:
                     cache.put(fresh)
                     fresh.clear()
-            done += len(folder.listing)
-            tell(0)
-            yield folder, found
+            yield plan.folder, found
     finally:
         if cache is not None:
             cache.put(fresh)
             cache.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A folder with what is known of it and what has to be read."""
+
+    folder: Folder
+    known: FolderHeaders
+    missing: list[Listed]
+
+    @property
+    def outdated(self) -> bool:
+        """True where files that are known are there no more."""
+        return len(self.known.listing) + len(self.missing) > len(self.folder.listing)
+
+    def stretches(self) -> list[Stretch]:
+        """The missing files in portions."""
+        path = os.fsencode(self.folder.path)
+        return [
+            Stretch(path, [os.fsencode(row[0]) for row in rows], [row[1] for row in rows])
+            for rows in _portions(self.missing)
+        ]
+
+    def filled(self, parts: list[Headers]) -> FolderHeaders:
+        """Return the whole folder, given what was missing."""
+        known = self.known
+        if not parts and known.listing == self.folder.listing:
+            return known
+        have = Headers(known.headers, known.identities, known.attributes)
+        whole = joined([have, *parts] if known.listing else parts or [have])
+        rows = [*known.listing, *self.missing]
+        headers = dict(zip(rows, whole.headers, strict=True))
+        return FolderHeaders(
+            self.folder.listing,
+            [headers[row] for row in self.folder.listing],
+            whole.identities,
+            whole.attributes,
+        )
+
+
+def _portions(rows: list[Listed]) -> list[list[Listed]]:
+    starts = range(0, len(rows), STRETCH_FILES)
+    return [rows[start : start + STRETCH_FILES] for start in starts]
+
+
+def _planned(folder: Folder, cache: CatalogueIndex | None) -> _Plan:
+    entries = None if cache is None else cache.entries(folder.path)
+    known = _NOTHING if entries is None else _decoded(entries)
+    if known.listing == folder.listing:
+        return _Plan(folder, known, [])
+    there = set(known.listing)
+    return _Plan(folder, known, [row for row in folder.listing if row not in there])
 
 
 def walk(root: str) -> Iterator[Folder]:
@@ -168,34 +225,11 @@ def _why(problem: OSError) -> str:
     return problem.strerror or type(problem).__name__
 
 
-def _known(entries: bytes | None) -> FolderHeaders | None:
-    if entries is None:
-        return None
+def _decoded(entries: bytes) -> FolderHeaders:
     try:
         return msgspec.msgpack.decode(entries, type=FolderHeaders)
     except (msgspec.MsgspecError, ValueError):
-        return None
-
-
-def _read_folder(
-    folder: Folder, known: FolderHeaders | None, tell: Callable[[int], None]
-) -> FolderHeaders:
-    """Return the headers of a folder, reading those that are not known."""
-    if known is not None and known.listing == folder.listing:
-        return known
-    reader, cached = HeaderReader(), {}
-    if known is not None:
-        reader = HeaderReader(known.identities, known.attributes)
-        cached = dict(zip(known.listing, known.headers, strict=True))
-    headers = []
-    for n, row in enumerate(folder.listing):
-        header = cached.get(row)
-        if header is None:
-            header = reader.read(os.path.join(folder.path, row[0]), row[1])
-        headers.append(header)
-        if n % _PROGRESS_EVERY == 0:
-            tell(n)
-    return FolderHeaders(folder.listing, headers, reader.identities, reader.attributes)
+        return _NOTHING
 
 
 def _settled(found: FolderHeaders, started: int) -> bytes:

@@ -68,9 +68,12 @@ def series_of(
         notes.append("its images name different studies; the first one's is used")
     volumes = _volumes(identity, instances)
     if damaged:
-        left_out = f"{len(damaged)} damaged file(s) left out: {', '.join(damaged[:5])}"
-        notes.append(left_out)
-        volumes = tuple(replace(v, notes=(*v.notes, left_out)) for v in volumes)
+        notes.append(f"damaged and left out: {', '.join(damaged)}")
+        # Records carry a volume's notes: no names of files, which may name a patient.
+        left_out = f"{len(damaged)} damaged file{'s' * (len(damaged) > 1)} left out"
+        volumes = tuple(
+            replace(v, notes=(*v.notes, left_out), damaged=damaged) for v in volumes
+        )
     if any(i.sop_class_uid in ENHANCED_SOP_CLASSES and not i.frame for i in instances):
         notes.append("an enhanced image without functional groups: it has no geometry")
     if any(v.grid is not None and not v.frame_of_reference_uid for v in volumes):
@@ -105,7 +108,7 @@ def _volumes(
     identity: SeriesIdentity, instances: list[Instance]
 ) -> tuple[VolumeHeader, ...]:
     found: list[VolumeHeader] = []
-    for group in _by_attributes(instances):
+    for group in sorted(_by_attributes(instances), key=_first_number):
         refused = no_stack(identity, group)
         parts: list[Part] = [(group, "", ())] if refused else list(_parts(group))
         for part, label, notes in parts:
@@ -124,8 +127,11 @@ def _volumes(
                     notes=notes,
                 )
             )
-    found.sort(key=lambda v: min(i.number for i in v.instances))
     return tuple(replace(volume, k=k) for k, volume in enumerate(found))
+
+
+def _first_number(group: Group) -> int:
+    return min(instance.number for instance in group)
 
 
 def _by_attributes(instances: list[Instance]) -> list[Group]:
@@ -202,7 +208,7 @@ def _by_frame(group: Group) -> list[tuple[Group, tuple[str, ...]]]:
         ):
             note = f"its slices name {len(frames)} frames of reference and make one stack"
             return [(group, (note,))]
-    return [(members, ()) for members in frames.values()]
+    return [(members, ()) for members in sorted(frames.values(), key=_first_number)]
 
 
 def _by_station(group: Group) -> list[Group]:
@@ -221,7 +227,7 @@ def _by_station(group: Group) -> list[Group]:
                 break
         else:
             stations.append((place, [instance]))
-    return [members for _, members in stations]
+    return sorted((members for _, members in stations), key=_first_number)
 
 
 def _by_time(group: Group) -> tuple[list[Group], tuple[str, ...]]:

@@ -115,9 +115,11 @@ def _allowed(header: VolumeHeader, *, allow_gaps: bool) -> VolumeHeader:
 
 def _refused(header: VolumeHeader) -> OsteotraceError:
     bad = [verdict for verdict in header.verdicts if verdict not in MEASURABLE]
+    words = [f"series {header.identity.series_uid}, volume {header.k}"]
+    if header.damaged:
+        words.append(f"damaged and left out: {', '.join(header.damaged)}")
     return OsteotraceError(
-        f"a volume that is {' and '.join(bad)} "
-        f"({'; '.join([f'series {header.identity.series_uid}', *header.notes])})",
+        f"a volume that is {' and '.join(bad)} ({'; '.join(words)})",
         expected="parallel slices of one CT or MR acquisition, none missing or twice",
         advice="; ".join(ADVICE[verdict] for verdict in bad),
         where=os.path.dirname(header.instances[0].file),

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from superqt.utils import qthrottled
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings import shares_space
 from osteotrace.session import Session
 from osteotrace_napari import keys, layers, loading, wording
 from osteotrace_napari.caliper_layer import CaliperLayer
@@ -171,9 +172,8 @@ class ReadingPanel(ReadingDock):
             after()
 
     def _header_of(self, volume: Volume) -> VolumeHeader | None:
-        uid = volume.instances[0].sop_instance_uid
         for header in self.study.headers():
-            if header.instances[0].sop_instance_uid == uid:
+            if header.instances == volume.instances:
                 return header
         return None
 
@@ -277,12 +277,11 @@ class ReadingPanel(ReadingDock):
         volume, chosen = self.view.volume, self.findings.current
         if volume is None:
             return
-        frame = volume.frame_of_reference_uid
         self.calipers.show(
             [
                 finding_mark(finding, strong=finding.tracking_uid == chosen)
                 for finding in self.session.findings
-                if finding.regions and finding.regions[0].frame_of_reference_uid == frame
+                if finding.regions and shares_space(finding, finding.regions[0], volume)
             ]
         )
 

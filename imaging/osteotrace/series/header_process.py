@@ -1,0 +1,75 @@
+"""A process that reads headers beside its parent, a stretch of a folder at a time.
+
+It takes requests on its standard input and answers on its standard output, until its
+input ends. `osteotrace.series.many_headers` starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Final
+
+import msgspec
+
+from osteotrace.series.headers import FileHeader, HeaderReader
+from osteotrace.series.instances import ImageAttributes, SeriesIdentity
+
+_LENGTH_BYTES: Final = 4
+
+
+class Stretch(msgspec.Struct, frozen=True, array_like=True):
+    """Files of one folder whose headers are wanted.
+
+    Parameters
+    ----------
+    folder : bytes
+        Path; a name need not be text.
+    names : list of bytes
+        Of the files.
+    sizes : list of int
+        Their lengths in bytes.
+    """
+
+    folder: bytes
+    names: list[bytes]
+    sizes: list[int]
+
+
+class Headers(msgspec.Struct, frozen=True, array_like=True):
+    """The headers of some files of one folder, with the tables they point into."""
+
+    headers: list[FileHeader]
+    identities: list[SeriesIdentity]
+    attributes: list[ImageAttributes]
+
+
+def read_stretch(stretch: Stretch) -> Headers:
+    """Read the headers of some files of one folder."""
+    reader, folder = HeaderReader(), os.fsdecode(stretch.folder)
+    headers = [
+        reader.read(os.path.join(folder, os.fsdecode(name)), size)
+        for name, size in zip(stretch.names, stretch.sizes, strict=True)
+    ]
+    return Headers(headers, reader.identities, reader.attributes)
+
+
+def send(stream: IO[bytes], message: msgspec.Struct) -> None:
+    """Write a message: its length in four bytes, big endian, and its msgpack."""
+    packed = msgspec.msgpack.encode(message)
+    stream.write(len(packed).to_bytes(_LENGTH_BYTES, "big") + packed)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> bytes | None:
+    """Read the msgpack of a message, None where the other side is gone."""
+    length = int.from_bytes(stream.read(_LENGTH_BYTES), "big")
+    packed = stream.read(length) if length else b""
+    return packed if packed and len(packed) == length else None
+
+
+def serve() -> None:
+    """Answer requests until there are no more."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    while (request := receive(requests)) is not None:
+        send(answers, read_stretch(msgspec.msgpack.decode(request, type=Stretch)))
