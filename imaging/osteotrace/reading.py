@@ -17,14 +17,15 @@ import msgspec
 
 from osteotrace import protocol as protocols
 from osteotrace.about import SOFTWARE_NAME, UID_PREFIX, VERSION
-from osteotrace.codes import KINDS, QUANTITIES, SITES, look_up
+from osteotrace.codes import KINDS, QUANTITIES, SITES, UNITS, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference, marked_volume
 from osteotrace.measurements import caliper as calipers
 from osteotrace.series import Catalogue, Series, VolumeHeader, scan
 from osteotrace.uids import new_uid
-from osteotrace.volume import Volume
+from osteotrace.volume import Volume, open_image
 from osteotrace.volume import load as load_volume
+from osteotrace.volume.image_files import READERS
 
 if TYPE_CHECKING:
     import os
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from osteotrace.measurements.edge_pairs import Between
     from osteotrace.protocol import CaliperEntry, Protocol
 
-# Files that SimpleITK reads instead of DICOM.
-IMAGE_SUFFIXES: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 INTERACTIVE: Final = "interactive"
 SOFTWARE: Final = f"{SOFTWARE_NAME} {VERSION}"
 # Namespace of the name-based tracking UIDs, fixed for ever (RFC 9562, version 5).
@@ -101,8 +100,8 @@ def load(
         root = source.volumes[0].instances[0].path.parent
         catalogue = Catalogue(root=root, series=(source,), skipped=())
     elif is_image_file(source):
-        from osteotrace.volume.image_files import open_image
-
+        if unit is not None:
+            look_up(UNITS, unit, "unit")
         return open_image(Path(source), unit=unit)
     else:
         catalogue = scan(source)
@@ -112,7 +111,7 @@ def load(
 
 def is_image_file(source: str | os.PathLike[str]) -> bool:
     """Tell whether a path names a NIfTI or NRRD file rather than DICOM."""
-    return Path(source).is_file() and str(source).lower().endswith(IMAGE_SUFFIXES)
+    return Path(source).is_file() and str(source).lower().endswith(tuple(READERS))
 
 
 def caliper(

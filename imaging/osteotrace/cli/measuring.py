@@ -96,7 +96,7 @@ def _scan(identity: "SeriesIdentity") -> str:
     """Return which scan was measured, in words and without the patient's name."""
     series = repr(identity.description) if identity.description else "series"
     date = identity.date or "no date"
-    return f"{identity.modality} {series} of {identity.patient}, {date}"
+    return f"{identity.modality or 'image'} {series} of {identity.patient}, {date}"
 
 
 def _print_caliper(finding: "Finding", identity: "SeriesIdentity") -> None:

@@ -92,9 +92,10 @@ def load(
         As `osteotrace.load`.
     """
     from osteotrace import reading
+    from osteotrace.volume import HOUNSFIELD
 
     if reading.is_image_file(path):
-        return reading.load(path, unit=unit)
+        return reading.load(path, unit=HOUNSFIELD if unit == "HU" else unit)
     catalogue = scan(path)
     header = catalogue.choose(series_uid, volume, allow_gaps=allow_gaps)
     others = catalogue.passed_over(header)

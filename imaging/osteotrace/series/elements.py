@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from osteotrace.series.instances import DEFLATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 Value = bytes | list[dict[int, "Value"]]
 
@@ -401,16 +401,3 @@ def _inflated(deflated: bytes) -> tuple[bytes, int]:
     except zlib.error as problem:
         raise DamagedHeader(f"its deflated header is broken ({problem})") from None
     return inflated, len(inflated) + (not stream.eof)
-
-
-def read_unsigned(raw: Value | None, *, little_endian: bool) -> int:
-    """Return an unsigned number of two or four bytes, 0 where there is none."""
-    if not isinstance(raw, bytes) or len(raw) not in (2, 4):
-        return 0
-    return int.from_bytes(raw, "little" if little_endian else "big")
-
-
-def first_item(values: Mapping[int, Value], tag: int) -> dict[int, Value]:
-    """Return the first item of a sequence, empty where there is none."""
-    items = values.get(tag)
-    return items[0] if isinstance(items, list) and items else {}

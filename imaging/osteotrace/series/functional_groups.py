@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.series import headers
-from osteotrace.series.elements import DamagedHeader, first_item, read_unsigned
-from osteotrace.series.headers import Image, number, numbers, read_double, words
+from osteotrace.series.elements import DamagedHeader
+from osteotrace.series.headers import Image
+from osteotrace.series.values import (
+    first_item,
+    number,
+    numbers,
+    read_double,
+    read_unsigned,
+    words,
+)
 
 if TYPE_CHECKING:
     from osteotrace.series.elements import Elements, Value

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from osteotrace.pseudonym import pseudonym
-from osteotrace.series.elements import (
-    DamagedHeader,
-    ElementReader,
-    Elements,
-    Value,
-    read_unsigned,
-)
+from osteotrace.series.elements import DamagedHeader, ElementReader, Elements, Value
 from osteotrace.series.instances import ImageAttributes, PixelFormat, SeriesIdentity
+from osteotrace.series.values import (
+    items,
+    number,
+    numbers,
+    read_double,
+    read_unsigned,
+    text,
+    whole,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -163,7 +166,7 @@ class HeaderReader:
         values = found.values
         if values.get(_MEDIA_CLASS, b"").rstrip(b"\0 ") == DICOMDIR:  # type: ignore[union-attr]
             return FileHeader(reason="a DICOMDIR")
-        uid = _text(values, _SOP_INSTANCE) or _text(values, _MEDIA_INSTANCE)
+        uid = text(values, _SOP_INSTANCE) or text(values, _MEDIA_INSTANCE)
         if not uid or _IDENTITY["series_uid"] not in values:
             if _MEDIA_CLASS not in values and not uid:
                 return NOT_DICOM  # Without preamble, and nothing else speaks for it.
@@ -192,7 +195,7 @@ class HeaderReader:
             uid,
             place,
             0,
-            _whole(_text(values, _NUMBER)),
+            whole(text(values, _NUMBER)),
             numbers(values, _POSITION, 3),
             number(values, _SLOPE),
             number(values, _INTERCEPT),
@@ -262,74 +265,31 @@ def _shortage(
     return ""
 
 
-def _text(values: dict[int, Value], tag: int) -> str:
-    raw = values.get(tag, b"")
-    return raw.decode("ascii").strip("\0 ") if isinstance(raw, bytes) else ""
-
-
 def _moment(values: dict[int, Value]) -> str:
     """Return what the header says of the time, the values of `MOMENTS` in one text."""
     raw = [values.get(tag, b"") for tag in MOMENTS]
     return b"\0".join([v.rstrip(b"\0 ") for v in raw]).decode("ascii")  # type: ignore[union-attr]
 
 
-def _whole(text: str) -> int:
-    """Return an integer string, 0 where it is none: it names, it does not measure."""
-    try:
-        return int(text)
-    except ValueError:
-        return 0
-
-
-def numbers(values: dict[int, Value], tag: int, count: int) -> tuple[float, ...] | None:
-    """Return the finite numbers of a decimal string, None where they are not there."""
-    raw = values.get(tag)
-    if not isinstance(raw, bytes):
-        return None
-    try:
-        found = tuple(map(float, raw.rstrip(b"\0").split(b"\\")))
-    except ValueError:
-        return None
-    return found if len(found) == count and all(map(math.isfinite, found)) else None
-
-
-def number(values: dict[int, Value], tag: int) -> float | None:
-    """Return a decimal string as a number, None where it is absent or empty.
-
-    Raises
-    ------
-    DamagedHeader
-        If it is no single number: a rescale that cannot be read must not become none.
-    """
-    raw = values.get(tag, b"")
-    if not isinstance(raw, bytes) or not raw.strip(b"\0 "):
-        return None
-    try:
-        return float(raw.rstrip(b"\0"))
-    except ValueError:
-        place = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-        raise DamagedHeader(f"{place} reads {raw[:16]!r}, which is no number") from None
-
-
 def _identity(raw: dict[str, Any]) -> SeriesIdentity:
     said = _decoder((raw["character_set"] or b"").decode("ascii", "replace"))
-    text = {name: said(value or b"") for name, value in raw.items()}
-    dates = (text["study_date"], text["series_date"], text["acquisition_date"])
+    stated = {name: said(value or b"") for name, value in raw.items()}
+    dates = (stated["study_date"], stated["series_date"], stated["acquisition_date"])
     date = next((d for d in dates if d), "")
     plain = len(date) == 8 and date.isdigit()
     return SeriesIdentity(
-        study_uid=text["study_uid"],
-        series_uid=text["series_uid"],
-        modality=text["modality"],
-        description=text["description"],
+        study_uid=stated["study_uid"],
+        series_uid=stated["series_uid"],
+        modality=stated["modality"],
+        description=stated["description"],
         date=f"{date[:4]}-{date[4:6]}-{date[6:]}" if plain else date,
-        patient=pseudonym(text["patient_id"], text["issuer"]),
-        patient_id=text["patient_id"],
-        number=_whole(text["number"]) if text["number"] else None,
-        study_description=text["study_description"],
-        protocol_name=text["protocol"],
-        body_part=text["body_part"],
-        device=" ".join(t for t in (text["manufacturer"], text["model"]) if t),
+        patient=pseudonym(stated["patient_id"], stated["issuer"]),
+        patient_id=stated["patient_id"],
+        number=whole(stated["number"]) if stated["number"] else None,
+        study_description=stated["study_description"],
+        protocol_name=stated["protocol"],
+        body_part=stated["body_part"],
+        device=" ".join(t for t in (stated["manufacturer"], stated["model"]) if t),
     )
 
 
@@ -355,13 +315,13 @@ def _attributes(found: Elements) -> ImageAttributes:
     def unsigned(name: str) -> int:
         return read_unsigned(values.get(tag[name]), little_endian=found.little_endian)
 
-    sop_class = _text(values, tag["sop_class"]) or _text(values, _MEDIA_CLASS)
+    sop_class = text(values, tag["sop_class"]) or text(values, _MEDIA_CLASS)
     b_value = values.get(tag["b_value"])
     return ImageAttributes(
         sop_class_uid=sop_class,
         rows=unsigned("rows"),
         columns=unsigned("columns"),
-        frame_of_reference_uid=_text(values, tag["frame_of_reference"]),
+        frame_of_reference_uid=text(values, tag["frame_of_reference"]),
         image_type=words(values, tag["image_type"]),
         orientation=numbers(values, tag["orientation"], 6),
         pixel_spacing=numbers(values, tag["pixel_spacing"], 2),
@@ -371,50 +331,29 @@ def _attributes(found: Elements) -> ImageAttributes:
             bits_stored=unsigned("bits_stored") or unsigned("bits_allocated"),
             signed=unsigned("signed") == 1,
             samples=unsigned("samples") or 1,
-            photometric=_text(values, tag["photometric"]),
-            frames=max(_whole(_text(values, tag["frames"])), 1),
+            photometric=text(values, tag["photometric"]),
+            frames=max(whole(text(values, tag["frames"])), 1),
             rescale_type=(
-                _text(values, tag["rescale_type"])
+                text(values, tag["rescale_type"])
                 if tag["rescale_type"] in values
                 else None
             ),
         ),
         echo_time=number(values, tag["echo_time"]),
         b_value=read_double(b_value, little_endian=found.little_endian),
-        stack=_text(values, tag["stack"]),
+        stack=text(values, tag["stack"]),
     )
-
-
-def words(values: dict[int, Value], tag: int) -> tuple[str, ...]:
-    """Return the values of a code string."""
-    text = _text(values, tag)
-    return tuple([word.strip() for word in text.split("\\")]) if text else ()
-
-
-def read_double(raw: Value | None, *, little_endian: bool) -> float | None:
-    """Return a binary number of eight bytes (VR FD), None where there is none."""
-    import struct
-
-    if not isinstance(raw, bytes) or len(raw) != 8:
-        return None
-    (value,) = struct.unpack("<d" if little_endian else ">d", raw)
-    return float(value) if math.isfinite(value) else None
 
 
 def _references(values: dict[int, Value]) -> tuple[str, ...]:
     """Return the series that an object names, else the instances."""
     found: dict[int, dict[str, None]] = {_REFERENCED_SERIES: {}, _REFERENCED_INSTANCE: {}}
-    pending = [item for tag in _REFERENCES for item in _items(values, tag)]
+    pending = [item for tag in _REFERENCES for item in items(values, tag)]
     while pending:
         item = pending.pop()
         for tag, value in item.items():
-            if tag in found and (uid := _text(item, tag)):
+            if tag in found and (uid := text(item, tag)):
                 found[tag][uid] = None
             elif isinstance(value, list):
                 pending.extend(value)
     return tuple(sorted(found[_REFERENCED_SERIES] or found[_REFERENCED_INSTANCE]))
-
-
-def _items(values: dict[int, Value], tag: int) -> list[dict[int, Value]]:
-    items = values.get(tag)
-    return items if isinstance(items, list) else []

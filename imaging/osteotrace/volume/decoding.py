@@ -145,7 +145,7 @@ def _processes(first: Instance, count: int) -> Iterator[list[_Worker]]:
         yield workers
     finally:
         for worker in workers:
-            pass
+            worker.process.kill()
         for worker in workers:
             if worker.thread is not None:
                 worker.thread.join()
