@@ -95,19 +95,17 @@ class Finished(NamedTuple):
 
 def run(arguments: list[str]) -> Finished:
     """Run a process to its end."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stdout.close()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(arguments)}: failed ({process.returncode})")
-    return Finished(seconds, usage.ru_maxrss * KIB / 1e6, printed)
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(arguments, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (output, errors):
+            stream.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(arguments)} failed:\n{errors.read()[-2000:]}")
+        return Finished(seconds, usage.ru_maxrss * KIB / 1e6, output.read())
 
 
 class Spent(NamedTuple):
