@@ -332,15 +332,17 @@ def test_bits_above_bits_stored_are_not_part_of_the_value(
 
 @pytest.mark.parametrize("table", [False, True])
 def test_a_frame_may_lie_in_several_fragments(tmp_path: Path, table: bool) -> None:
+    # RLE has no marker that would tell where a stream ends.
+    syntax = RLE if table else JPEG_LS
     values = np.stack([picture(k=k) for k in range(3)])
-    streams = [encoded(v, 12, JPEG_LS, tmp_path) for v in values]
+    streams = [encoded(v, 12, syntax, tmp_path) for v in values]
     instances, expected = [], []
     for frames, parts in [(1, 1), (1, 3), (3, 1), (3, 3)]:
         fragments = [in_parts(stream, parts) for stream in streams[:frames]]
         value = encapsulated(fragments, table=table)
         path = tmp_path / f"{frames}_{parts}.dcm"
         # Last frame first: each is found for itself.
-        instances += write(path, value, values, 12, JPEG_LS, frames=frames)[::-1]
+        instances += write(path, value, values, 12, syntax, frames=frames)[::-1]
         expected += [*values[:frames][::-1]]
     np.testing.assert_array_equal(decoded(instances), expected)
 
@@ -589,6 +591,24 @@ def test_a_decoder_that_hangs_is_ended(
     assert all(process.poll() is not None for process in processes)
 
 
+def test_a_decoder_that_hangs_ends_itself_when_nobody_is_left_to_end_it(
+    small: list[Instance], decoder_that: Callable[[str], None]
+) -> None:
+    # `alarm` returns the seconds that were left, and the end is brought forward.
+    decoder_that(
+        "import signal; left = signal.alarm(1); "
+        "assert 30 < left <= 35, left; time.sleep(100)"
+    )
+    assert refusal(small).found.endswith("signal 14)")
+
+
+def test_ctrl_c_reaches_the_caller_and_not_the_decoder(
+    small: list[Instance], decoder_that: Callable[[str], None]
+) -> None:
+    decoder_that("os.kill(os.getpid(), 2); return np.full((48, 40), 7, dtype)")
+    assert np.unique(decoded(small)).tolist() == [7]
+
+
 def test_a_decoder_gets_no_more_memory_than_its_bound(
     small: list[Instance], decoder_that: Callable[[str], None]
 ) -> None:
@@ -610,9 +630,9 @@ def test_what_a_codec_prints_or_reads_does_not_reach_the_answers(
 def test_the_first_bad_image_is_the_one_that_is_named(
     small: list[Instance], decoder_that: Callable[[str], None]
 ) -> None:
-    # The later the frame, the sooner its problem.
+    # Its problem shows last.
     decoder_that(
-        "time.sleep(0.05 * (24 - instance.frame)) if instance.frame > 12 else None; "
+        "time.sleep(2) if instance.frame == 13 else None; "
         "assert instance.frame < 13, 'bad'; return np.zeros((48, 40), dtype)"
     )
     assert "(frame 13: AssertionError: bad)" in refusal(small).found
@@ -622,14 +642,20 @@ def test_the_first_bad_image_is_the_one_that_is_named(
 def test_no_process_is_left_when_the_caller_stops(
     small: list[Instance],
     processes: list[subprocess.Popen[bytes]],
+    decoder_that: Callable[[str], None],
     stop: type[BaseException],
 ) -> None:
+    decoder_that(
+        "time.sleep(20) if instance.frame > 1 else None; return np.zeros((48, 40), dtype)"
+    )
+
     def interrupt(done: int) -> None:
         raise stop
 
-    before = threading.active_count()
+    before, start = threading.active_count(), time.monotonic()
     with pytest.raises(stop):
         decoded(small, progress=interrupt)
+    assert time.monotonic() - start < 10
     assert processes
     assert all(process.poll() is not None for process in processes)
     assert threading.active_count() == before

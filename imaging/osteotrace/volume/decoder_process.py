@@ -20,9 +20,9 @@ import numpy as np
 from osteotrace.series.instances import Instance
 from osteotrace.volume.image_decoding import decode
 
-# Address space, bytes. The largest slice (8192²) of JPEG 2000 takes half of it.
+# Address space, bytes: enough for the largest slice (8192²) of every format.
 MEMORY_BYTES: Final = 3 << 30
-# Seconds for one image; the largest takes some 10.
+# Seconds for one image; the largest takes 16 on two busy cores (JPEG 2000).
 FRAME_SECONDS: Final = 30
 # Seconds after which the process ends itself, should nobody be left to end it.
 _LAST_SECONDS: Final = FRAME_SECONDS + 5
@@ -99,8 +99,8 @@ def serve() -> None:
         _alarm(_LAST_SECONDS)
         try:
             pixels = decode(request.instance, np.dtype(request.dtype))
-            said = _said(printed)
-            problem = said if said.startswith(_DAMAGE) else ""
+            damage = [line for line in _said(printed) if line.startswith(_DAMAGE)]
+            problem = damage[0] if damage else ""
         # A damaged image raises whatever its decoder raises: one boundary.
         except Exception as raised:
             problem = _reason(raised, _said(printed))
@@ -150,25 +150,24 @@ def _alarm(seconds: int) -> None:
         signal.alarm(seconds)
 
 
-def _said(printed: IO[bytes]) -> str:
-    """Return the last line that the codecs printed since they were last asked."""
+def _said(printed: IO[bytes]) -> list[str]:
+    """Return the lines that the codecs printed since the last time."""
     # The codecs write through the same file position.
     printed.seek(0)
     text = printed.read(_PRINTED_BYTES).decode("utf-8", "replace")
     printed.seek(0)
     printed.truncate()
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
+    return text.strip().splitlines()
 
 
-def _reason(raised: Exception, said: str) -> str:
+def _reason(raised: Exception, said: list[str]) -> str:
     if isinstance(raised, OSError) and raised.strerror:
         return raised.strerror
     lines = str(raised).strip().splitlines() or [""]
     reason = lines[-1].strip()
     # This is how GDCM's refusal looks from Python.
     if "'NoneType' object has no attribute 'encode'" in reason:
-        return said or "its codec gave up"
+        return said[-1] if said else "its codec gave up"
     return (
         reason if isinstance(raised, ValueError) else f"{type(raised).__name__}: {reason}"
     )
