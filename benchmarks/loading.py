@@ -4,9 +4,9 @@ Every run is a process of its own, files cached by the system, readers in turn w
 round, so that a busy machine slows them alike. Before anything is timed, what the readers
 give is compared with what osteotrace gives. Printed are medians: seconds of a whole
 process; seconds of the work alone, in a process that has read a small folder before; the
-memory at its peak and what the work adds to it. ``×`` is osteotrace's time over the
-other's, the median of the ratios within each round. Data and the index of headers lie in
-a temporary folder.
+memory of its largest process at the peak and what the work adds to it. ``×`` is
+osteotrace's time over the other's, the median of the ratios within each round. Data and
+the index of headers lie in a temporary folder.
 
     python benchmarks/loading.py                  # some fifteen minutes, 2 GB of disk
     python benchmarks/loading.py --only catalogue --only load
