@@ -9,7 +9,7 @@ from typing import Any, Final
 
 
 def ct_header(rows: int, bits: int) -> Any:
-    """Return a CT header as a scanner writes it, some ninety elements, no pixels."""
+    """Return a CT header as a scanner writes it, 113 elements, no pixels."""
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
@@ -67,6 +67,15 @@ def ct_header(rows: int, bits: int) -> Any:
     return data
 
 
+# What is left of a header that was written by a converter or stripped of identities.
+BARE: Final = [
+    "SOPClassUID", "SOPInstanceUID", "StudyDate", "StudyTime", "Modality", "PatientName",
+    "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "ImageType",
+    "SeriesDescription", "SliceThickness", "InstanceNumber", "ImagePositionPatient",
+    "ImageOrientationPatient", "FrameOfReferenceUID", "SamplesPerPixel", "Rows", "Columns",
+    "PhotometricInterpretation", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
+]  # fmt: skip
 _SERIES: Final = "2.25.71{:05d}"
 _SOP: Final = "2.25.72{:05d}{:05d}"
 _NUMBER: Final = "{:06d}"
@@ -76,10 +85,14 @@ _HEIGHT: Final = "{:+09.3f}"
 class Template:
     """The bytes of a file in which the few values that differ are put."""
 
-    def __init__(self, rows: int, bits: int) -> None:
+    def __init__(self, rows: int, bits: int, *, bare: bool = False) -> None:
         from io import BytesIO
 
         data = ct_header(rows, bits)
+        if bare:
+            kept = {data.data_element(keyword).tag for keyword in BARE}
+            for tag in set(data.keys()) - kept:
+                del data[tag]
         data.PixelData = bytes(2 * rows * rows)
         stream = BytesIO()
         data.save_as(stream, enforce_file_format=True)
@@ -100,9 +113,11 @@ class Template:
         return head.replace(_HEIGHT.format(9999.999).encode(), height) + pixels
 
 
-def write_many(folder: str, series: int, slices: int, rows: int) -> None:
+def write_many(
+    folder: str, series: int, slices: int, rows: int, *, bare: bool = False
+) -> None:
     """Write small series, each in a folder of its own, two levels down."""
-    template, pixels = Template(rows, 12), os.urandom(rows * rows)
+    template, pixels = Template(rows, 12, bare=bare), os.urandom(rows * rows)
     pixels = b"".join(bytes([b, b & 7]) for b in pixels)
     for s in range(series):
         place = Path(folder, f"study{s // 10}", f"series{s}")
@@ -156,11 +171,11 @@ def _compress(file: Path, syntax: str) -> None:
 
 
 def main() -> None:
-    """Write ``many SERIES SLICES ROWS`` or ``volume SLICES ROWS BITS SYNTAX``."""
+    """Write ``many|bare SERIES SLICES ROWS`` or ``volume SLICES ROWS BITS SYNTAX``."""
     folder, kind, *rest = sys.argv[1:]
-    if kind == "many":
+    if kind in ("many", "bare"):
         series, slices, rows = map(int, rest)
-        write_many(folder, series, slices, rows)
+        write_many(folder, series, slices, rows, bare=kind == "bare")
     else:
         slices, rows, bits = map(int, rest[:3])
         write_volume(folder, slices, rows, bits, rest[3] if len(rest) > 3 else "")

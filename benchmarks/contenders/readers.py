@@ -31,6 +31,11 @@ KEYWORDS: Final = [
     "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime",
     "AcquisitionDateTime", "AcquisitionTime", "ContentTime",
 ]  # fmt: skip
+# The least that sorts slices.
+FEW: Final = [
+    "SOPInstanceUID", "SeriesInstanceUID", "InstanceNumber", "ImagePositionPatient",
+    "ImageOrientationPatient",
+]  # fmt: skip
 
 
 def files_below(folder: str) -> list[str]:
@@ -72,14 +77,14 @@ def stat_walk(folder: str) -> Callable[[], Any]:
     return work
 
 
-def gdcm_scanner(folder: str) -> Callable[[], Any]:
-    """Let GDCM's scanner read the same elements."""
+def gdcm_scanner(folder: str, keywords: list[str] | None = None) -> Callable[[], Any]:
+    """Let GDCM's scanner read the same elements, or others."""
     import gdcm
     from pydicom.datadict import tag_for_keyword
 
     def work() -> list[int]:
         listing, scanner = gdcm.Directory(), gdcm.Scanner()
-        for keyword in KEYWORDS:
+        for keyword in keywords or KEYWORDS:
             tag = tag_for_keyword(keyword) or 0
             scanner.AddTag(gdcm.Tag(tag >> 16, tag & 0xFFFF))
         listing.Load(folder, True)
@@ -89,6 +94,11 @@ def gdcm_scanner(folder: str) -> Callable[[], Any]:
         return _counts(scanner.GetValue(name, uid) for name in names)
 
     return work
+
+
+def gdcm_few(folder: str) -> Callable[[], Any]:
+    """Let GDCM's scanner read no more than sorts slices into series."""
+    return gdcm_scanner(folder, FEW)
 
 
 def pydicom_headers(folder: str) -> Callable[[], Any]:
@@ -234,6 +244,7 @@ READERS: Final[dict[str, Callable[[str], Callable[[], Any]]]] = {
     "osteotrace, index": scan_indexed,
     "stat walk": stat_walk,
     "GDCM scanner": gdcm_scanner,
+    "GDCM scanner, 5 elements": gdcm_few,
     "pydicom headers": pydicom_headers,
     "SimpleITK series": simpleitk_series,
     "osteotrace scan + load": load_cold,

@@ -173,6 +173,9 @@ def _close(
 def _parts(group: Group) -> Iterable[Part]:
     """Split images of one kind by frame of reference, station and time point."""
     for in_frame, notes in _by_frame(group):
+        if not _repeated(in_frame, heights_of(in_frame)):
+            yield in_frame, "", notes
+            continue
         stations = _by_station(in_frame)
         for s, station in enumerate(stations):
             times, how = _by_time(station)
