@@ -72,9 +72,9 @@ BARE: Final = [
     "SOPClassUID", "SOPInstanceUID", "StudyDate", "StudyTime", "Modality", "PatientName",
     "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "ImageType",
     "SeriesDescription", "SliceThickness", "InstanceNumber", "ImagePositionPatient",
-    "ImageOrientationPatient", "FrameOfReferenceUID", "SamplesPerPixel", "Rows", "Columns",
-    "PhotometricInterpretation", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
+    "ImageOrientationPatient", "FrameOfReferenceUID", "SamplesPerPixel", "Rows",
+    "Columns", "PhotometricInterpretation", "PixelSpacing", "BitsAllocated", "BitsStored",
+    "HighBit", "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
 ]  # fmt: skip
 _SERIES: Final = "2.25.71{:05d}"
 _SOP: Final = "2.25.72{:05d}{:05d}"
