@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fixtures.small_study import CT_SERIES_UID
-from tests.fixtures.synthetic import wall_gap_options
+from tests.fixtures.synthetic import SERIES_UID, wall_gap_options
 
 from osteotrace import series
 
@@ -118,8 +118,12 @@ def test_a_truncated_image_among_whole_ones(
     out = tmp_path / "out.nrrd"
     for verb in (("caliper", folder, *FROM_TO), ("convert", folder, "--out", out)):
         outcome = osteotrace(*verb)
-        check_one_clear_line(outcome, 1, str(file), "damaged or cut off")
+        missing = f"missing_slices (series {SERIES_UID}, volume 0"
+        check_one_clear_line(outcome, 1, missing, f"damaged and left out: {file.name}")
     assert not out.exists()
+    scanned = osteotrace("scan", folder)
+    assert (scanned.code, scanned.err.count("\n")) == (1, 1)
+    assert f"{file}: found an image cut off" in scanned.err
 
 
 def no_spacing(data: Dataset, _: int) -> None:
@@ -134,11 +138,12 @@ def test_a_series_without_pixel_spacing(
     check_one_clear_line(outcome, 1, "no_spacing", "without PixelSpacing (0028,0030)")
 
 
-def test_a_tilted_series(
+def test_a_series_with_a_repeated_slice(
     osteotrace: Run, write_series: WriteSeries, ramp: NDArray[Any]
 ) -> None:
-    outcome = osteotrace("caliper", write_series(ramp, shear=0.2), *FROM_TO)
-    check_one_clear_line(outcome, 1, "tilted")
+    folder = write_series(ramp, heights=(0.0, 0.6, 0.6, 1.2, 1.8))
+    outcome = osteotrace("caliper", folder, *FROM_TO)
+    check_one_clear_line(outcome, 1, "duplicate_positions", "allow gaps")
 
 
 @pytest.mark.parametrize(
@@ -420,7 +425,7 @@ def test_what_no_layer_foresaw_is_one_line_too(
     problem: Exception,
     words: str,
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise problem
 
     monkeypatch.setattr(series, "scan", fail)

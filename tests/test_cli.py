@@ -256,7 +256,7 @@ def test_a_series_that_was_not_named_is_said_where_others_were_passed_over(
     two = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap")
     assert (two.code, two.out) == (0, one.out)
     assert two.err.count("\n") == 1
-    assert f"used CT series {SERIES_UID}, the only one of 2" in two.err
+    assert f"used CT series {SERIES_UID}, volume 0, the only one of 2" in two.err
     named = osteotrace("caliper", tmp_path, *FROM_TO, "--no-snap", "--series", SERIES_UID)
     assert (named.out, named.err) == (one.out, "")
 

@@ -179,13 +179,14 @@ def test_a_damaged_file_has_its_reason_and_the_rest_loads(
     assert peak < 100_000_000
 
 
-def test_a_series_names_the_end_slice_that_is_damaged(tmp_path: Path) -> None:
+def test_a_series_says_that_its_end_slice_is_damaged(tmp_path: Path) -> None:
     # Without its last slice a stack looks whole.
     bad = good_and_bad(tmp_path).with_name("image0001.dcm")
     bad.write_bytes(bad.read_bytes()[:-2000])
     series = {s.identity.series_uid: s for s in scan(tmp_path)}
-    (note,) = series[BAD_UID].notes
-    assert bad.name in note
+    assert series[BAD_UID].notes == ("1 damaged file left out",)
+    (volume,) = series[BAD_UID].volumes
+    assert volume.damaged == (bad.name,)
     assert series[SERIES_UID].notes == ()
 
 

@@ -99,11 +99,14 @@ def load(
     catalogue = scan(path)
     header = catalogue.choose(series_uid, volume, allow_gaps=allow_gaps)
     others = catalogue.passed_over(header)
-    if series_uid is None and others:
+    if series_uid is not None:
+        others = tuple(o for o in others if o.identity.series_uid == series_uid)
+    if volume is None and others:
         who = header.identity
         typer.echo(
-            f"{SOFTWARE_NAME}: used {who.modality} series {who.series_uid}, the only one "
-            f"of {len(others) + 1} that can be measured (--series chooses)",
+            f"{SOFTWARE_NAME}: used {who.modality} series {who.series_uid}, volume "
+            f"{header.k}, the only one of {len(others) + 1} volumes that can be measured "
+            "(--series and --volume choose)",
             err=True,
         )
     with progress("reading slices") as tell:

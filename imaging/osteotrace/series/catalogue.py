@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MEASURABLE: Final = frozenset({"regular", "tilted", "uneven"})
 # What a caller may accept; the volume's notes then say what was done.
 ALLOWABLE: Final = frozenset({"missing_slices", "duplicate_positions"})
+# Nobody looks for a volume there.
+NO_VOLUME: Final = frozenset({"localizer", "projection", "not_an_image", "no_spacing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,13 +220,13 @@ class Catalogue:
             return fitting[0]
         raise self._no_choice(fitting)
 
-    def passed_over(self, chosen: VolumeHeader) -> tuple[Series, ...]:
-        """Return the other CT and MR series, localizers and the like left out."""
+    def passed_over(self, chosen: VolumeHeader) -> tuple[VolumeHeader, ...]:
+        """Return the other CT and MR volumes; localizers and the like are none."""
         return tuple(
-            series
+            volume
             for series in self.series
-            if series.identity.series_uid != chosen.identity.series_uid
-            and any(volume.grid is not None for volume in series.volumes)
+            for volume in series.volumes
+            if volume is not chosen and not NO_VOLUME.issuperset(volume.verdicts)
         )
 
     def _no_choice(self, fitting: list[VolumeHeader]) -> OsteotraceError:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from osteotrace.series import headers
 from osteotrace.series.elements import DamagedHeader
 from osteotrace.series.headers import Image
 from osteotrace.series.values import (
@@ -19,6 +18,7 @@ from osteotrace.series.values import (
     numbers,
     read_double,
     read_unsigned,
+    text,
     words,
 )
 
@@ -41,6 +41,10 @@ _FRAME_NUMBER_IN_TIME, _FRAME_TIME, _REFERENCE_TIME = 0x00209156, 0x00189074, 0x
 _ECHO, _ECHO_TIME = 0x00189114, 0x00189082
 _DIFFUSION, _B_VALUE = 0x00189117, 0x00189087
 _TEMPORAL_POSITION, _TIME_OFFSET = 0x00209310, 0x0020930D
+_CARDIAC, _TRIGGER_DELAY = 0x00189118, 0x00209153
+_CT_RECONSTRUCTION, _KERNEL = 0x00189314, 0x00181210
+_CT_X_RAY, _KVP = 0x00189325, 0x00180060
+_COMPONENT: Final = 0x00089208
 # Frame type of MR, CT and X-ray 3D frames.
 _FRAME_TYPES: Final = (0x00189226, 0x00189329, 0x00189504)
 _FRAME_TYPE: Final = 0x00089007
@@ -99,7 +103,7 @@ class _Groups:
     def attributes(self, whole: ImageAttributes) -> ImageAttributes:
         frame_type = next(filter(None, map(self._group, _FRAME_TYPES)), {})
         rescale = self._group(_PIXEL_VALUE)
-        kind = "\\".join(words(rescale, _RESCALE_TYPE)) if rescale else None
+        kind = text(rescale, _RESCALE_TYPE) if rescale else None
         form = msgspec.structs.replace(whole.format, rescale_type=kind)
         return msgspec.structs.replace(
             whole,
@@ -109,7 +113,10 @@ class _Groups:
             format=form,
             echo_time=self._double(_ECHO, _ECHO_TIME),
             b_value=self._double(_DIFFUSION, _B_VALUE),
-            stack="\\".join(words(self._group(_FRAME_CONTENT), _STACK)),
+            stack=text(self._group(_FRAME_CONTENT), _STACK),
+            component=text(frame_type, _COMPONENT) or whole.component,
+            kernel=text(self._group(_CT_RECONSTRUCTION), _KERNEL) or whole.kernel,
+            kvp=self._double(_CT_X_RAY, _KVP) or whole.kvp,
         )
 
     def image(
@@ -120,15 +127,18 @@ class _Groups:
         acquisition = read_unsigned(
             content.get(_FRAME_NUMBER_IN_TIME), little_endian=self._little
         )
-        offset = self._double(_TEMPORAL_POSITION, _TIME_OFFSET)
-        times = ["\\".join(words(content, tag)) for tag in (_FRAME_TIME, _REFERENCE_TIME)]
-        moment = {
-            0x00200100: str(index or ""),
-            0x00200012: str(acquisition or ""),
-            0x00181060: "" if offset is None else repr(offset),
-            0x0008002A: times[0],
-            0x00080033: times[1],
-        }
+        delay = self._double(_CARDIAC, _TRIGGER_DELAY)
+        if delay is None:
+            delay = self._double(_TEMPORAL_POSITION, _TIME_OFFSET)
+        # In the order of `MOMENTS`; inversion time and flip angle have no such group.
+        moment = [
+            str(index or ""),
+            str(acquisition or ""),
+            "" if delay is None else repr(delay),
+            "",
+            "",
+            *(text(content, tag) for tag in (_FRAME_TIME, _REFERENCE_TIME)),
+        ]
         return Image(
             uid,
             attributes,
@@ -137,7 +147,7 @@ class _Groups:
             numbers(self._group(_PLANE_POSITION), _POSITION, 3),
             number(rescale, _SLOPE),
             number(rescale, _INTERCEPT),
-            "\0".join([moment.get(tag, "") for tag in headers.MOMENTS]),
+            "\0".join(moment),
             start,
             stored,
         )

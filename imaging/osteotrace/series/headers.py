@@ -41,6 +41,8 @@ _ATTRIBUTES: Final = {
     "b_value": 0x00189087, "stack": 0x00209056, "bits_allocated": 0x00280100,
     "bits_stored": 0x00280101, "signed": 0x00280103, "samples": 0x00280002,
     "photometric": 0x00280004, "frames": 0x00280008, "rescale_type": 0x00281054,
+    "high_bit": 0x00280102, "modality": 0x00080060, "kernel": 0x00181210,
+    "kvp": 0x00180060, "component": 0x00089208,
 }  # fmt: skip
 _IDENTITY_TAGS: Final = tuple(_IDENTITY.values())
 _ATTRIBUTE_TAGS: Final = tuple(_ATTRIBUTES.values())
@@ -49,24 +51,28 @@ _MEDIA_CLASS, _MEDIA_INSTANCE = 0x00020002, 0x00020003
 _NUMBER, _POSITION = 0x00200013, 0x00200032
 _SLOPE, _INTERCEPT = 0x00281053, 0x00281052
 _SHARED_GROUPS, _FRAME_GROUPS = 0x52009229, 0x52009230
-# What may tell apart images that lie at one place, most telling first: temporal
-# position, acquisition number, trigger time, inversion time, flip angle, acquisition
-# date and time, acquisition time, content time.
-MOMENTS: Final = (
-    0x00200100, 0x00200012, 0x00181060, 0x00180082, 0x00181314, 0x0008002A, 0x00080032,
-    0x00080033,
+_TEMPORAL_POSITION, _ACQUISITION, _TRIGGER = 0x00200100, 0x00200012, 0x00181060
+_INVERSION, _FLIP = 0x00180082, 0x00181314
+# Date and time in one, else the date, else the time: of acquisition, of content.
+_ACQUIRED: Final = (0x0008002A, 0x00080022, 0x00080032)
+_CONTENT_DATE, _CONTENT_TIME = 0x00080023, 0x00080033
+_MOMENTS: Final = (
+    _TEMPORAL_POSITION, _ACQUISITION, _TRIGGER, _INVERSION, _FLIP, *_ACQUIRED,
+    _CONTENT_DATE, _CONTENT_TIME,
 )  # fmt: skip
+_MODALITY_LUT: Final = 0x00283000
 # Where an object names what it was made from or speaks of: evidence, series, studies,
 # the frames of reference of contours.
 _REFERENCES: Final = (0x0040A375, 0x0040A385, 0x00081115, 0x00081200, 0x30060010)
 _REFERENCED_SERIES, _REFERENCED_INSTANCE = 0x0020000E, 0x00081155
 
 _SEQUENCES: Final = (
-    _SHARED_GROUPS, _FRAME_GROUPS, *_REFERENCES,
+    _SHARED_GROUPS, _FRAME_GROUPS, _MODALITY_LUT, *_REFERENCES,
     # Functional groups: plane position, orientation, pixel measures, rescale, content,
-    # echo, diffusion, frame types (MR, CT, X-ray 3D), temporal position.
+    # echo, diffusion, frame types (MR, CT, X-ray 3D), temporal position, cardiac
+    # synchronisation, CT reconstruction, CT X-ray details.
     0x00209113, 0x00209116, 0x00289110, 0x00289145, 0x00209111, 0x00189114, 0x00189117,
-    0x00189226, 0x00189329, 0x00189504, 0x00209310,
+    0x00189226, 0x00189329, 0x00189504, 0x00209310, 0x00189118, 0x00189314, 0x00189325,
     # References: series, instances, studies, frame of reference to series of contours.
     0x00081199, 0x0008114A, 0x30060012, 0x30060014, 0x30060016,
 )  # fmt: skip
@@ -120,9 +126,9 @@ NOT_DICOM: Final = FileHeader(reason="a file that is not DICOM")
 
 _ELEMENTS: Final = ElementReader(
     (
-        *_IDENTITY.values(), *_ATTRIBUTES.values(), *MOMENTS, *_REFERENCES,
+        *_IDENTITY.values(), *_ATTRIBUTES.values(), *_MOMENTS, *_REFERENCES,
         _SOP_INSTANCE, _MEDIA_CLASS, _MEDIA_INSTANCE, _NUMBER, _POSITION, _SLOPE,
-        _INTERCEPT, _SHARED_GROUPS, _FRAME_GROUPS,
+        _INTERCEPT, _SHARED_GROUPS, _FRAME_GROUPS, _MODALITY_LUT,
     ),
     _SEQUENCES,
 )  # fmt: skip
@@ -158,6 +164,8 @@ class HeaderReader:
             return _left_out(f"{UNREADABLE} ({problem.strerror})")
         except DamagedHeader as problem:
             return _left_out(f"a damaged DICOM file: {problem}")
+        except MemoryError:
+            return _left_out(f"{UNREADABLE} (no memory left)")
         # A value that is no number, no UID or no text of its kind: one boundary.
         except Exception as problem:
             return _left_out(f"a damaged DICOM header ({type(problem).__name__})")
@@ -216,7 +224,14 @@ class HeaderReader:
     def _attributes_of(self, found: Elements) -> int:
         values = found.values
         raw = tuple(map(values.get, _ATTRIBUTE_TAGS))
-        key = (*raw, found.transfer_syntax, values.get(_MEDIA_CLASS))
+        lut = _MODALITY_LUT in values
+        key = (
+            *raw,
+            found.transfer_syntax,
+            values.get(_MEDIA_CLASS),
+            lut,
+            getattr(found, "floating", False),
+        )
         place = self._attribute_places.get(key)
         if place is None:
             place = _put(self.attributes, _attributes(found))
@@ -249,7 +264,7 @@ def _shortage(
         return ""
     if found.pixels is None:
         return "an image without pixel data"
-    if not attributes.format.native:
+    if not attributes.format.native or attributes.format.floating:
         return ""
     offset, length = found.pixels
     form = attributes.format
@@ -259,16 +274,22 @@ def _shortage(
     promised = -(-bits * form.frames // 8)
     if length < promised:
         return f"an image with {max(length, 0)} bytes of pixels instead of {promised}"
-    if offset + promised > size:
+    if offset + length > size:
         left = max(size - offset, 0)
-        return f"an image cut off: {left} of {promised} bytes of pixels are there"
+        return f"an image cut off: {left} of {length} bytes of pixels are there"
     return ""
 
 
 def _moment(values: dict[int, Value]) -> str:
     """Return what the header says of the time, the values of `MOMENTS` in one text."""
-    raw = [values.get(tag, b"") for tag in MOMENTS]
-    return b"\0".join([v.rstrip(b"\0 ") for v in raw]).decode("ascii")  # type: ignore[union-attr]
+    get = values.get
+    position, acquisition, trigger, inversion, flip, moment, date, time, day, hour = [
+        get(tag, b"").strip(b"\0 ")  # type: ignore[union-attr]
+        for tag in _MOMENTS
+    ]
+    acquired = moment or date + time
+    said = (position, acquisition, trigger, inversion, flip, acquired, day + hour)
+    return b"\0".join(said).decode("latin-1")
 
 
 def _identity(raw: dict[str, Any]) -> SeriesIdentity:
@@ -285,6 +306,7 @@ def _identity(raw: dict[str, Any]) -> SeriesIdentity:
         date=f"{date[:4]}-{date[4:6]}-{date[6:]}" if plain else date,
         patient=pseudonym(stated["patient_id"], stated["issuer"]),
         patient_id=stated["patient_id"],
+        issuer=stated["issuer"],
         number=whole(stated["number"]) if stated["number"] else None,
         study_description=stated["study_description"],
         protocol_name=stated["protocol"],
@@ -317,6 +339,7 @@ def _attributes(found: Elements) -> ImageAttributes:
 
     sop_class = text(values, tag["sop_class"]) or text(values, _MEDIA_CLASS)
     b_value = values.get(tag["b_value"])
+    stored = unsigned("bits_stored") or unsigned("bits_allocated")
     return ImageAttributes(
         sop_class_uid=sop_class,
         rows=unsigned("rows"),
@@ -328,7 +351,7 @@ def _attributes(found: Elements) -> ImageAttributes:
         format=PixelFormat(
             transfer_syntax=found.transfer_syntax,
             bits_allocated=unsigned("bits_allocated"),
-            bits_stored=unsigned("bits_stored") or unsigned("bits_allocated"),
+            bits_stored=stored,
             signed=unsigned("signed") == 1,
             samples=unsigned("samples") or 1,
             photometric=text(values, tag["photometric"]),
@@ -338,10 +361,17 @@ def _attributes(found: Elements) -> ImageAttributes:
                 if tag["rescale_type"] in values
                 else None
             ),
+            high_bit=unsigned("high_bit") if tag["high_bit"] in values else stored - 1,
+            floating=getattr(found, "floating", False),
+            modality_lut=_MODALITY_LUT in values,
         ),
         echo_time=number(values, tag["echo_time"]),
         b_value=read_double(b_value, little_endian=found.little_endian),
         stack=text(values, tag["stack"]),
+        modality=text(values, tag["modality"]),
+        kernel=text(values, tag["kernel"]),
+        kvp=number(values, tag["kvp"]),
+        component=text(values, tag["component"]),
     )
 
 

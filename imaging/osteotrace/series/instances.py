@@ -16,6 +16,13 @@ BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 NATIVE: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN})
 
 
+# What may tell apart images that lie at one place, in the order of `Instance.moment`.
+MOMENTS: Final = (
+    "temporal position", "acquisition number", "trigger time", "inversion time",
+    "flip angle", "acquisition time", "content time",
+)  # fmt: skip
+
+
 class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which series this is, with the patient as a pseudonym.
 
@@ -23,8 +30,9 @@ class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ----------
     date : str
         Of the study, else the series or the acquisition, ISO 8601; may be empty.
-    patient, patient_id : str
-        The pseudonym; the PatientID (0010,0020), which no representation shows.
+    patient, patient_id, issuer : str
+        The pseudonym; PatientID (0010,0020) and IssuerOfPatientID (0010,0021), which no
+        representation shows.
     number : int or None
         SeriesNumber (0020,0011).
     device : str
@@ -38,6 +46,7 @@ class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     date: str
     patient: str
     patient_id: str
+    issuer: str = ""
     number: int | None = None
     study_description: str = ""
     protocol_name: str = ""
@@ -60,6 +69,12 @@ class PixelFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         NumberOfFrames (0028,0008) of the file; 1 where it states none.
     rescale_type : str or None
         RescaleType (0028,1054), None where it is absent.
+    high_bit : int
+        HighBit (0028,0102).
+    floating : bool
+        True for Float and Double Float Pixel Data, which are no stored integers.
+    modality_lut : bool
+        True where a Modality LUT (0028,3000) takes the place of slope and intercept.
     """
 
     transfer_syntax: str
@@ -70,6 +85,9 @@ class PixelFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     photometric: str
     frames: int = 1
     rescale_type: str | None = None
+    high_bit: int = 15
+    floating: bool = False
+    modality_lut: bool = False
 
     @property
     def native(self) -> bool:
@@ -99,6 +117,14 @@ class ImageAttributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         StackID (0020,9056).
     b_value : float or None
         DiffusionBValue (0018,9087), s/mm².
+    modality : str
+        Modality (0008,0060).
+    kernel : str
+        ConvolutionKernel (0018,1210).
+    kvp : float or None
+        KVP (0018,0060).
+    component : str
+        ComplexImageComponent (0008,9208): magnitude, phase, real or imaginary.
     """
 
     sop_class_uid: str
@@ -112,6 +138,10 @@ class ImageAttributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     echo_time: float | None = None
     b_value: float | None = None
     stack: str = ""
+    modality: str = ""
+    kernel: str = ""
+    kvp: float | None = None
+    component: str = ""
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -121,8 +151,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ----------
     file : str
         Its path.
-    stamp : (int, int)
-        Size in bytes and time of the last change in ns when its header was read.
+    stamp : (int, int, int)
+        Size in bytes, times of the last change of content and of status, ns, when its
+        header was read.
     sop_instance_uid : str
         SOPInstanceUID (0008,0018).
     frame : int
@@ -136,7 +167,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     slope, intercept : float or None
         RescaleSlope (0028,1053), RescaleIntercept (0028,1052); None where absent.
     moment : str
-        What may tell time points apart: the values of `headers.MOMENTS`, NUL between.
+        What may tell time points apart: the values of `MOMENTS`, NUL between.
     pixel_offset, pixel_bytes : int
         Where the frame's native pixels lie in the file. For encapsulated and deflated
         files: where the value of PixelData begins, and -1.
@@ -145,7 +176,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
 
     file: str
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
     sop_instance_uid: str
     frame: int
     number: int

@@ -41,15 +41,20 @@ _CONE_BEAM_DEVICES: Final = re.compile(
 )
 
 
-def no_stack(identity: SeriesIdentity, group: Sequence[Instance]) -> str:
+def no_stack(group: Sequence[Instance]) -> str:
     """Return the verdict that rules a stack out, or an empty string."""
     first = group[0]
+    modality, form = first.attributes.modality, first.attributes.format
     volumetric = first.sop_class_uid in XRAY_3D_SOP_CLASSES
-    if identity.modality in PROJECTION_MODALITIES and not volumetric:
+    if modality in PROJECTION_MODALITIES and not volumetric:
         return "projection"
     image = first.rows and first.columns
-    if not image or not (volumetric or identity.modality in MEASURED_MODALITIES):
+    if not image or not (volumetric or modality in MEASURED_MODALITIES):
         return "not_an_image"
+    if form.floating:
+        return "not_an_image"  # A map of a quantity, not of stored grey values.
+    if "MOSAIC" in first.attributes.image_type:
+        return "unreadable"  # Slices side by side in one image: one place for many.
     if first.sop_class_uid in ENHANCED_SOP_CLASSES and not first.frame:
         return "unreadable"
     if "LOCALIZER" in first.attributes.image_type:
@@ -63,12 +68,16 @@ def no_stack(identity: SeriesIdentity, group: Sequence[Instance]) -> str:
 def apart(attributes: ImageAttributes) -> tuple[object, ...]:
     """Return what separates images of one series, besides spacing and orientation."""
     return (
+        attributes.modality,
         attributes.rows,
         attributes.columns,
-        attributes.image_type[2:],
+        attributes.image_type,
         attributes.echo_time,
         attributes.b_value,
         attributes.stack,
+        attributes.kernel,
+        attributes.kvp,
+        attributes.component,
         attributes.format.samples,
     )
 
@@ -87,6 +96,9 @@ def kind_words(identity: SeriesIdentity, attributes: ImageAttributes) -> list[st
     if attributes.stack:
         words.append(f"stack {attributes.stack}")
     words.extend(attributes.image_type[2:3])
+    words += filter(None, [attributes.kernel, attributes.component.lower()])
+    if attributes.image_type[:1] == ("DERIVED",):
+        words.append("derived")
     if attributes.sop_class_uid.startswith(SECONDARY_CAPTURE):
         words.append("secondary capture")
     if is_cone_beam(identity, attributes):
@@ -98,7 +110,7 @@ def is_cone_beam(identity: SeriesIdentity, attributes: ImageAttributes) -> bool:
     """Tell whether an image says that a cone beam scanner made it."""
     if attributes.sop_class_uid in XRAY_3D_SOP_CLASSES:
         return True
-    if identity.modality != "CT":
+    if attributes.modality != "CT":
         return False
     said = (
         *attributes.image_type, identity.description, identity.protocol_name,

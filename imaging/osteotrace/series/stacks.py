@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 # Two slices share an orientation when no cosine differs by more than this: DS strings
 # carry about six digits, and 1e-3 is 0.06 degrees.
 COSINE_TOLERANCE: Final = 1e-3
-# Slices nearer than this share of the in-plane spacing lie at one position.
-DUPLICATE_TOLERANCE: Final = 0.01
+# Slices nearer than this share of the in-plane spacing lie at one position: no slice is
+# that thin, and a place repeated by a scanner may differ by rounding or motion.
+DUPLICATE_TOLERANCE: Final = 0.05
+# A gap is a whole multiple of the smallest to within `GAP_TOLERANCE` of itself, but
+# never by more than this share of the smallest: else every large multiple is whole.
+WHOLE_TOLERANCE: Final = 0.1
 # A stack leans when its origins leave the normal by this angle (degrees): 0.1 degrees
 # moves the last of 200 slices of 1 mm by 0.35 mm.
 TILT_TOLERANCE_DEG: Final = 0.1
@@ -111,9 +115,8 @@ def _verdicts(grid: Grid) -> tuple[str, ...]:
     verdicts = []
     if not grid.is_even:
         multiples = gaps / gaps.min()
-        whole = np.abs(multiples - np.round(multiples)).max() <= GAP_TOLERANCE * (
-            multiples.max()
-        )
+        allowed = np.minimum(GAP_TOLERANCE * multiples, WHOLE_TOLERANCE)
+        whole = bool((np.abs(multiples - np.round(multiples)) <= allowed).all())
         missing = whole and not grid.has_even_gaps
         verdicts.append("missing_slices" if missing else "uneven")
     along = grid.origins[-1] - grid.origins[0]

@@ -15,15 +15,9 @@ if TYPE_CHECKING:
 
 
 def text(values: dict[int, Value], tag: int) -> str:
-    """Return a value of plain characters, empty where there is none.
-
-    Raises
-    ------
-    UnicodeDecodeError
-        If it holds characters that no UID, code or number has.
-    """
+    """Return a value of plain characters, empty where there is none."""
     raw = values.get(tag, b"")
-    return raw.decode("ascii").strip("\0 ") if isinstance(raw, bytes) else ""
+    return raw.decode("latin-1").strip("\0 ") if isinstance(raw, bytes) else ""
 
 
 def whole(written: str) -> int:

@@ -16,7 +16,7 @@ VERDICTS: Final = {
     "single_slice": "a single slice",
     "localizer": "a localizer",
     "projection": "a radiograph: no patient space",
-    "not_an_image": "no CT or MR image",
+    "not_an_image": "no CT or MR slice with a place in the patient",
     "no_spacing": "no pixel spacing: no mm",
     "unreadable": "geometry that cannot be read",
 }

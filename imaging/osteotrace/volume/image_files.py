@@ -250,21 +250,28 @@ def _as_pixels(volume: Volume) -> NDArray[Any]:
     """Return the rescaled values in the smallest type that holds them all."""
     slope, intercept, voxels = volume.slope, volume.intercept, volume.voxels
     whole = (slope % 1 == 0).all() and (intercept % 1 == 0).all()
-    if voxels.dtype.kind == "f" or not whole:
+    kind = _integer_for(volume) if whole and voxels.dtype.kind != "f" else None
+    if kind is None:
         pixels = np.empty(voxels.shape, dtype=np.float32)
         for k in range(len(pixels)):
             pixels[k] = volume.rescaled((slice(k, k + 1), slice(None), slice(None)))[0]
         return pixels
-    ends = np.stack([voxels.min(axis=(1, 2)), voxels.max(axis=(1, 2))])
-    reached = ends * slope + intercept
-    low, high = reached.min(), reached.max()
-    for kind in (np.int16, np.int32, np.int64):
-        limits = np.iinfo(kind)
-        if limits.min <= low and high <= limits.max:
-            break
     # Steps beyond the type wrap round and come back: only the results must fit.
     result: NDArray[Any] = voxels.astype(kind)
     steps: NDArray[Any] = np.stack([slope, intercept]).astype(np.int64).astype(kind)
     result *= steps[0, :, None, None]
     result += steps[1, :, None, None]
     return result
+
+
+def _integer_for(volume: Volume) -> type[np.signedinteger[Any]] | None:
+    """Return the smallest type that holds all rescaled values, None where none does."""
+    voxels = volume.voxels
+    ends = np.stack([voxels.min(axis=(1, 2)), voxels.max(axis=(1, 2))])
+    reached = ends * volume.slope + volume.intercept
+    low, high = reached.min(), reached.max()
+    for kind in (np.int16, np.int32, np.int64):
+        limits = np.iinfo(kind)
+        if limits.min <= low and high < limits.max:
+            return kind
+    return None

@@ -22,7 +22,7 @@ from osteotrace.volume.carrier import ARBITRARY, HOUNSFIELD, Volume
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
     from osteotrace.series import Instance, PixelFormat, VolumeHeader
 
@@ -129,8 +129,9 @@ def _refused(header: VolumeHeader) -> OsteotraceError:
 def _unit(header: VolumeHeader) -> str:
     """Return the unit of the rescaled values (PS3.3 C.8.2.1.1, C.11.1.1.2)."""
     # Without a rescale the numbers are whatever the scanner stored.
-    hounsfield = header.identity.modality == "CT" and all(
-        i.intercept is not None
+    hounsfield = all(
+        i.attributes.modality == "CT"
+        and i.intercept is not None
         and i.attributes.format.rescale_type in (None, "", "HU")
         and not is_cone_beam(header.identity, i.attributes)
         for i in header.instances
@@ -142,6 +143,14 @@ def _rescale(instances: Sequence[Instance], keyword: str) -> NDArray[np.float64]
     """Return slope or intercept of each slice, none meaning that nothing is changed."""
     slope = keyword == "RescaleSlope"
     values = [i.slope if slope else i.intercept for i in instances]
+    if None in values and any(value is not None for value in values):
+        without = instances[values.index(None)]
+        raise OsteotraceError(
+            f"an image without {keyword} among others that have one",
+            expected="a rescale on every image, or on none",
+            advice="use the series as the scanner sent it",
+            where=without.file,
+        )
     for instance, value in zip(instances, values, strict=True):
         if value is not None and (not math.isfinite(value) or (slope and value == 0)):
             tag = "(0028,1053)" if slope else "(0028,1052)"
@@ -170,6 +179,10 @@ def _check_pixels(instance: Instance) -> None:
     ):
         bits = f"{form.bits_stored} of {form.bits_allocated} bits"
         raise undecodable(instance, f"{bits} a pixel")
+    if form.high_bit != form.bits_stored - 1:
+        raise undecodable(instance, f"HighBit {form.high_bit}, {form.bits_stored} bits")
+    if form.modality_lut:
+        raise undecodable(instance, "a Modality LUT (0028,3000), which is not applied")
 
 
 def undecodable(instance: Instance, reason: str) -> OsteotraceError:
@@ -192,10 +205,8 @@ def _read(
     instances: Sequence[Instance], progress: Callable[[int], None] | None
 ) -> NDArray[Any]:
     """Return the stored values of all slices, (slices, rows, columns)."""
-    first = instances[0]
-    types = {stored_type(i.attributes.format) for i in instances}
-    voxels = np.empty((len(instances), first.rows, first.columns), dtype=_common(types))
-    if all(i.attributes.format.native for i in instances):
+    voxels = _room(instances)
+    if all(_lies_as_it_is(i.attributes.format) for i in instances):
         _read_native(voxels, instances, progress)
     else:
         from osteotrace.volume.decoding import decode_into
@@ -205,8 +216,26 @@ def _read(
     return voxels
 
 
-def _common(types: set[np.dtype[Any]]) -> DTypeLike:
-    return np.result_type(*types)
+def _lies_as_it_is(form: PixelFormat) -> bool:
+    # Big endian words swap the bytes of 8-bit pixels in pairs (PS3.5 section 8.1.1).
+    return form.native and (form.little_endian or form.bits_allocated > 8)
+
+
+def _room(instances: Sequence[Instance]) -> NDArray[Any]:
+    """Return an array for all slices, in a type that holds the values of each."""
+    first = instances[0]
+    shape = (len(instances), first.rows, first.columns)
+    common = np.result_type(*{stored_type(i.attributes.format) for i in instances})
+    try:
+        return np.empty(shape, dtype=common)
+    except MemoryError as problem:
+        size = math.prod(shape) * common.itemsize / 2**30
+        raise OsteotraceError(
+            f"a volume of {size:.0f} GiB ({shape[0]} × {shape[1]} × {shape[2]})",
+            expected="one that fits into the memory of this machine",
+            advice="check NumberOfFrames, Rows and Columns, or use a larger machine",
+            where=first.file,
+        ) from problem
 
 
 def _check_unchanged(instances: Sequence[Instance]) -> None:
@@ -219,7 +248,8 @@ def _check_unchanged(instances: Sequence[Instance]) -> None:
 
 
 def _check_stamp(instance: Instance, state: os.stat_result) -> None:
-    if (state.st_size, state.st_mtime_ns) != instance.stamp:
+    stamp = (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if stamp[: len(instance.stamp)] != instance.stamp:
         raise OsteotraceError(
             "a file that changed after its folder was scanned",
             expected="the file as it was",
