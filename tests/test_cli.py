@@ -100,7 +100,7 @@ def test_scan_shows_series_verdicts_and_uids(osteotrace: Run, small_study: Path)
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert (
-        "    regular                   volume 0  20 × 96 × 70  0.8 × 0.5 × 0.6 mm  "
+        f"    {'regular':<30}  volume 0  20 × 96 × 70  0.8 × 0.5 × 0.6 mm  "
         "axial, AXIAL" in lines
     )
     assert lines[-1] == "3 series with 3 volumes, 2 can be measured"

@@ -67,7 +67,7 @@ def _volume_line(volume: "VolumeHeader") -> str:
     from osteotrace.series.wording import verdict_in_words
 
     fields: dict[str, Any] = volume.as_dict()
-    words = [f"{verdict_in_words(volume):<24}", f"volume {volume.k}"]
+    words = [f"{verdict_in_words(volume):<30}", f"volume {volume.k}"]
     if fields["rows"]:
         words.append(f"{fields['n_slices']} × {fields['rows']} × {fields['columns']}")
     if volume.grid is not None:

@@ -21,6 +21,19 @@ VERDICTS: Final = {
     "unreadable": "geometry that cannot be read",
 }
 
+# What objects that are no images are, by Modality (0008,0060).
+OBJECTS: Final = {
+    "SEG": "a segmentation",
+    "SR": "a structured report",
+    "RTSTRUCT": "contours",
+    "RTDOSE": "a dose map",
+    "RTPLAN": "a treatment plan",
+    "PR": "a presentation state",
+    "KO": "a selection of key images",
+    "REG": "a registration",
+    "DOC": "a document",
+}
+
 
 def verdict_in_words(header: VolumeHeader) -> str:
     """Return what the geometry verdict means, with its figures.
@@ -35,6 +48,9 @@ def verdict_in_words(header: VolumeHeader) -> str:
 
 def _words(header: VolumeHeader, verdict: str) -> str:
     grid = header.grid
+    modality = header.identity.modality
+    if verdict == "not_an_image" and modality in OBJECTS:
+        return OBJECTS[modality]
     if grid is None:
         return VERDICTS[verdict]
     gaps = grid.slice_gaps
