@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
+import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from osteotrace import catalogue_index
 from osteotrace.catalogue_index import CatalogueIndex, default_path
-from osteotrace.series import Catalogue, headers, scan
+from osteotrace.pseudonym import KEY_VARIABLE
+from osteotrace.series import Catalogue, elements, headers, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,3 +253,120 @@ def test_what_one_process_puts_another_finds(tmp_path: Path) -> None:
     one.close()
     assert one.entries("/a") is None
     other.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name must be text")
+def test_a_name_that_is_no_text_is_kept_as_it_is(
+    folder: Path, headers_read: list[str]
+) -> None:
+    odd = os.fsencode(folder) + b"/image\xff.dcm"
+    os.rename(folder / "image0002.dcm", odd)
+    time.sleep(SETTLED_S)
+    first = scan(folder)
+    assert os.fsdecode(odd) in [i.file for i in first.series[0].volumes[0].instances]
+    headers_read.clear()
+    assert said(scan(folder)) == said(first)
+    assert headers_read == []
+
+
+def test_the_pseudonym_is_that_of_the_present_key(
+    folder: Path, headers_read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    plain = scan(folder).series[0].identity
+    headers_read.clear()
+    monkeypatch.setenv(KEY_VARIABLE, "a key of this hospital")
+    keyed = scan(folder).series[0].identity
+    assert headers_read == []
+    assert keyed.patient != plain.patient
+    assert keyed == scan(folder, index=False).series[0].identity
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), OSError(24, "Too many open files")])
+def test_a_failure_that_passes_is_not_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    read = elements.ElementReader.read
+
+    def fails_once(self: Any, file: str, size: int) -> Any:
+        if file.endswith("image0002.dcm"):
+            raise failure
+        return read(self, file, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(elements.ElementReader, "read", fails_once)
+        assert [file.path.name for file in scan(folder).skipped] == ["image0002.dcm"]
+    assert scan(folder).skipped == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="POSIX alone tells a disc apart")
+@pytest.mark.parametrize(
+    ("flags", "one_time", "read_again"),
+    [("ST_RDONLY", True, True), ("ST_RDONLY", False, False), ("ST_NOSUID", True, False)],
+)
+def test_a_disc_is_read_again_for_another_may_look_the_same(
+    folder: Path,
+    headers_read: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    flags: str,
+    one_time: bool,
+    read_again: bool,
+) -> None:
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes())  # Content and status change at once.
+        if not one_time:
+            os.utime(file, ns=(0, file.stat().st_mtime_ns - 1))
+    time.sleep(SETTLED_S)
+    state = SimpleNamespace(f_flag=getattr(os, flags))
+    monkeypatch.setattr(os, "statvfs", lambda path: state)
+    scan(folder)
+    scan(folder)
+    assert len(headers_read) == (10 if read_again else 5)
+
+
+def test_nothing_is_kept_of_patients_whose_files_are_gone(
+    write_series: WriteSeries, ramp: NDArray[Any], index_of_this_test: Path
+) -> None:
+    folder = write_series(ramp, series_uid="2.25.1", patient_id="STAYS-HERE")
+    other = write_series(
+        ramp, folder="other", series_uid="2.25.2", patient_id="WENT-AWAY"
+    )
+    for file in other.iterdir():
+        shutil.move(file, folder / f"other-{file.name}")
+    time.sleep(SETTLED_S)
+    first = scan(folder)
+    assert b"WENT-AWAY" in kept(index_of_this_test)
+    for file in folder.glob("other-*"):
+        file.unlink()
+    scan(folder)
+    assert b"STAYS-HERE" in kept(index_of_this_test)
+    assert b"WENT-AWAY" not in kept(index_of_this_test)
+    assert said(scan(folder)) == said(scan(folder, index=False))
+    assert len(first) == 2
+
+
+def kept(index: Path) -> bytes:
+    with sqlite3.connect(index) as database:
+        rows = database.execute("SELECT entries FROM folders").fetchall()
+    database.close()
+    return b"".join(entries for (entries,) in rows)
+
+
+def test_a_folder_that_is_still_scanned_is_not_forgotten(tmp_path: Path) -> None:
+    file = tmp_path / "index.sqlite"
+    almost = int(time.time()) - (catalogue_index.KEEP_DAYS - 1) * 86_400
+    index = CatalogueIndex(file)
+    index.put({"/asked for": b"old", "/not asked for": b"old"})
+    index.close()
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE folders SET used = ?", (almost,))
+    database.close()
+    index = CatalogueIndex(file)
+    assert index.entries("/asked for") == b"old"
+    index.put({})
+    index.close()
+    with sqlite3.connect(file) as database:
+        used = dict(database.execute("SELECT path, used FROM folders").fetchall())
+    database.close()
+    assert used[b"/asked for"] > almost + 86_400
+    assert used[b"/not asked for"] == almost

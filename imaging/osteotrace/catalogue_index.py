@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # What is stored changed: an index of another format is emptied.
-FORMAT: Final = 1
-# A folder that was not read again for this long is forgotten (days).
+FORMAT: Final = 2
+# A folder that no scan asked for in so many days is forgotten.
 KEEP_DAYS: Final = 180
 # Another process may be writing; after this time (s) we go on without the index.
 PATIENCE_S: Final = 2.0
@@ -34,7 +34,7 @@ _SECONDS_A_DAY: Final = 86_400
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS folders
-(path BLOB PRIMARY KEY, written INTEGER, checksum INTEGER, entries BLOB) WITHOUT ROWID
+(path BLOB PRIMARY KEY, used INTEGER, checksum INTEGER, entries BLOB) WITHOUT ROWID
 """
 
 
@@ -63,6 +63,7 @@ class CatalogueIndex:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._database: sqlite3.Connection | None = None
+        self._renewed: list[bytes] = []
         with contextlib.suppress(OSError):
             try:
                 self._database = _connect(file)
@@ -77,7 +78,7 @@ class CatalogueIndex:
             return None
         try:
             row = self._database.execute(
-                "SELECT checksum, entries FROM folders WHERE path = ?",
+                "SELECT checksum, entries, used FROM folders WHERE path = ?",
                 (os.fsencode(folder),),
             ).fetchone()
         except sqlite3.OperationalError:
@@ -87,11 +88,16 @@ class CatalogueIndex:
             return None
         if row is None or zlib.crc32(row[1]) != row[0]:
             return None
+        if row[2] < time.time() - _SECONDS_A_DAY:  # Once a day at most.
+            self._renewed.append(os.fsencode(folder))
         return bytes(row[1])
 
     def put(self, folders: Mapping[str, bytes]) -> None:
-        """Keep what was read of some folders; all of it or nothing."""
-        if self._database is None or not folders:
+        """Keep what was read of some folders, and that others were asked for.
+
+        All of it or nothing.
+        """
+        if self._database is None or not (folders or self._renewed):
             return
         now = int(time.time())
         rows = [
@@ -103,10 +109,15 @@ class CatalogueIndex:
                 self._database.executemany(
                     "INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", rows
                 )
+                self._database.executemany(
+                    "UPDATE folders SET used = ? WHERE path = ?",
+                    [(now, path) for path in self._renewed],
+                )
                 self._database.execute(
-                    "DELETE FROM folders WHERE written < ?",
+                    "DELETE FROM folders WHERE used < ?",
                     (now - KEEP_DAYS * _SECONDS_A_DAY,),
                 )
+            self._renewed.clear()
         except sqlite3.OperationalError:
             pass
         except sqlite3.DatabaseError:

@@ -1,17 +1,18 @@
 """The files below a path, folder by folder, with the header of each.
 
 Walks a tree of any depth, reads the headers that the index does not know yet, and gives
-one `FolderHeaders` a folder. Links are followed once; what cannot be opened is a row
-with its reason.
+one `FolderHeaders` a folder. Links are followed once; what cannot be listed, entered or
+opened is a row with its reason, and the walk goes on.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import dataclass
 from itertools import chain
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.series.header_process import Headers, Stretch
 from osteotrace.series.headers import UNREADABLE, FileHeader
 from osteotrace.series.instances import ImageAttributes, SeriesIdentity
-from osteotrace.series.many_headers import STRETCH_FILES, joined, read_many
+from osteotrace.series.many_headers import STRETCH_FILES, joined, pruned, read_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,8 +36,12 @@ _COARSE_TICK_NS: Final = 2_000_000_000
 # Folders written to the index at one go.
 _BATCH: Final = 500
 
-# Name, size in bytes, times of the last change of content and of status, ns.
-Listed = tuple[str, int, int, int]
+# Why a link has no target: it is not there, its path is none, it leads to itself.
+_NOWHERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+# Name, size in bytes, times of the last change of content and of status, ns. A name
+# need not be text: it stays in bytes.
+Listed = tuple[bytes, int, int, int]
 
 
 class FolderHeaders(msgspec.Struct, array_like=True):
@@ -93,7 +98,10 @@ def read_tree(
     fresh: dict[str, bytes] = {}
     started = time.time_ns()
     try:
-        plans = [_planned(folder, cache) for folder in walk(root)]
+        plans = [
+            _planned(folder, None if _on_a_disc(folder) else cache)
+            for folder in walk(root)
+        ]
         total = sum(len(plan.folder.listing) for plan in plans)
         known = total - sum(len(plan.missing) for plan in plans)
 
@@ -106,10 +114,10 @@ def read_tree(
         parts = read_many([*chain.from_iterable(wanted)], tell)
         for plan, stretches in zip(plans, wanted, strict=True):
             found = plan.filled([next(parts) for _ in stretches])
-            if cache is not None and (plan.missing or plan.outdated):
+            if plan.cache is not None and (plan.missing or plan.outdated):
                 fresh[plan.folder.path] = _settled(found, started)
                 if len(fresh) >= _BATCH:
-                    cache.put(fresh)
+                    plan.cache.put(fresh)
                     fresh.clear()
             yield plan.folder, found
     finally:
@@ -125,6 +133,7 @@ class _Plan:
     folder: Folder
     known: FolderHeaders
     missing: list[Listed]
+    cache: CatalogueIndex | None
 
     @property
     def outdated(self) -> bool:
@@ -135,7 +144,7 @@ class _Plan:
         """The missing files in portions."""
         path = os.fsencode(self.folder.path)
         return [
-            Stretch(path, [os.fsencode(row[0]) for row in rows], [row[1] for row in rows])
+            Stretch(path, [row[0] for row in rows], [row[1] for row in rows])
             for rows in _portions(self.missing)
         ]
 
@@ -165,23 +174,41 @@ def _planned(folder: Folder, cache: CatalogueIndex | None) -> _Plan:
     entries = None if cache is None else cache.entries(folder.path)
     known = _NOTHING if entries is None else _decoded(entries)
     if known.listing == folder.listing:
-        return _Plan(folder, known, [])
+        return _Plan(folder, known, [], cache)
     there = set(known.listing)
-    return _Plan(folder, known, [row for row in folder.listing if row not in there])
+    missing = [row for row in folder.listing if row not in there]
+    return _Plan(folder, known, missing, cache)
+
+
+def _on_a_disc(folder: Folder) -> bool:
+    """Return whether another disc at this place could look the same: no index then.
+
+    A disc has one time a file, which its writer chose, instead of one for content and
+    one for status, which the system sets.
+    """
+    if not hasattr(os, "statvfs"):
+        return False
+    try:
+        flags = os.statvfs(folder.path).f_flag
+    except OSError:
+        return True
+    return bool(flags & os.ST_RDONLY) and all(r[2] == r[3] for r in folder.listing)
 
 
 def walk(root: str) -> Iterator[Folder]:
     """List a folder and all below it, links followed once; or one file alone."""
-    if not os.path.isdir(root):
-        state = os.stat(root)
-        name = os.path.basename(root)
-        row = (name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-        yield Folder(os.path.dirname(root), [row], [])
-        return
     pending, seen = [root], set()
     while pending:
         path = pending.pop()
-        state = os.stat(path)
+        try:
+            state = os.stat(path)
+        except OSError as problem:  # Not to be entered, too deep, or gone meanwhile.
+            yield _unread(path, problem)
+            continue
+        if not S_ISDIR(state.st_mode):
+            folder, name = os.path.split(path)
+            yield Folder(folder, [_row(os.fsencode(name), state)], [])
+            continue
         if (state.st_dev, state.st_ino) in seen:
             yield Folder(path, [], [(path, "a link to a folder that was read already")])
             continue
@@ -196,29 +223,40 @@ def _listed(path: str, below: list[str]) -> Folder:
     listing: list[Listed] = []
     problems: list[tuple[str, str]] = []
     try:
-        entries = os.scandir(path)
-    except OSError as problem:
-        return Folder(
-            path, [], [(path, f"a folder that cannot be read ({_why(problem)})")]
-        )
-    with entries:
-        for entry in entries:
-            try:
-                if entry.is_dir():
-                    below.append(entry.path)
+        with os.scandir(os.fsencode(path)) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_dir():
+                        below.append(os.fsdecode(entry.path))
+                        continue
+                    state = entry.stat()
+                except OSError as problem:
+                    problems.append(_unreached(entry, problem))
                     continue
-                state = entry.stat()
-            except OSError as problem:
-                problems.append(
-                    (entry.path, f"a link that leads nowhere ({_why(problem)})")
-                )
-                continue
-            if S_ISREG(state.st_mode):  # Opening a pipe would wait for ever.
-                listing.append(
-                    (entry.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-                )
+                if S_ISREG(state.st_mode):
+                    listing.append(_row(entry.name, state))
+                else:  # Opening a pipe would wait for ever.
+                    problems.append(
+                        (os.fsdecode(entry.path), "neither a file nor a folder")
+                    )
+    except OSError as problem:
+        problems += _unread(path, problem).problems
     listing.sort()
     return Folder(path, listing, problems)
+
+
+def _unreached(entry: os.DirEntry[bytes], problem: OSError) -> tuple[str, str]:
+    nowhere = problem.errno in _NOWHERE and entry.is_symlink()
+    what = "a link that leads nowhere" if nowhere else "a file that cannot be reached"
+    return os.fsdecode(entry.path), f"{what} ({_why(problem)})"
+
+
+def _row(name: bytes, state: os.stat_result) -> Listed:
+    return name, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def _unread(path: str, problem: OSError) -> Folder:
+    return Folder(path, [], [(path, f"a folder that cannot be read ({_why(problem)})")])
 
 
 def _why(problem: OSError) -> str:
@@ -241,6 +279,7 @@ def _settled(found: FolderHeaders, started: int) -> bytes:
         and not header.reason.startswith(UNREADABLE)
     ]
     rows = [row for row, _ in kept]
-    headers = [header for _, header in kept]
-    known = FolderHeaders(rows, headers, found.identities, found.attributes)
+    part = Headers([header for _, header in kept], found.identities, found.attributes)
+    used = pruned(part)  # What removed files alone pointed into is personal data too.
+    known = FolderHeaders(rows, used.headers, used.identities, used.attributes)
     return msgspec.msgpack.encode(known)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from osteotrace.series.headers import FileHeader
 
+# New places in a table by the old ones.
+Places = list[int] | dict[int, int]
+
 # Files that are given out at one go: some 20 ms of work.
 STRETCH_FILES: Final = 200
 # A process takes about as long to start as it takes to read this many headers.
@@ -110,7 +113,22 @@ def joined(parts: Iterable[Headers]) -> Headers:
     return Headers(headers, identities, attributes)
 
 
-def _moved(header: FileHeader, who: list[int], what: list[int]) -> FileHeader:
+def pruned(part: Headers) -> Headers:
+    """Return headers with tables of no more than they point into."""
+    used = sorted({h.identity for h in part.headers if h.identity >= 0})
+    shown = sorted({i.attributes for h in part.headers for i in h.images})
+    if len(used) == len(part.identities) and len(shown) == len(part.attributes):
+        return part
+    who = {old: new for new, old in enumerate(used)}
+    what = {old: new for new, old in enumerate(shown)}
+    return Headers(
+        [_moved(header, who, what) for header in part.headers],
+        [part.identities[place] for place in used],
+        [part.attributes[place] for place in shown],
+    )
+
+
+def _moved(header: FileHeader, who: Places, what: Places) -> FileHeader:
     """Return a header that points into other tables."""
     images = tuple(
         msgspec.structs.replace(image, attributes=what[image.attributes])

@@ -6,9 +6,13 @@ import os
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from osteotrace.errors import OsteotraceError
+from osteotrace.pseudonym import pseudonym
 from osteotrace.series.catalogue import Catalogue, Series, SkippedFile
 from osteotrace.series.exams import named_exams
 from osteotrace.series.folders import read_tree
@@ -55,9 +59,9 @@ def scan(
         If the path does not exist or holds no DICOM file.
     """
     root = Path(path)
-    if not root.exists():
+    if problem := _unusable(root):
         raise OsteotraceError(
-            "no such file or folder",
+            problem,
             expected="a DICOM file or a folder that holds some",
             advice="check the path",
             where=str(root),
@@ -82,6 +86,19 @@ def scan(
     )
 
 
+def _unusable(root: Path) -> str:
+    """Return why there is nothing to scan at a path, or nothing."""
+    try:
+        kind = root.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # A NUL in the name.
+        return "no such file or folder"
+    except OSError as problem:
+        return f"a path that cannot be reached ({problem.strerror})"
+    # Opening a pipe would wait for ever.
+    usable = S_ISREG(kind) or S_ISDIR(kind)
+    return "" if usable else "neither a file nor a folder"
+
+
 class _Found:
     """The images of a tree by series, and the files that are left out."""
 
@@ -90,23 +107,27 @@ class _Found:
         self.damaged: dict[Key, list[str]] = defaultdict(list)
         self.skipped: list[SkippedFile] = []
         self._shared: dict[ImageAttributes, ImageAttributes] = {}
+        self._names: dict[SeriesIdentity, SeriesIdentity] = {}
 
     def add(self, folder: Folder, found: FolderHeaders) -> None:
         """Add the files of one folder."""
         self.skipped += [SkippedFile(Path(p), why, False) for p, why in folder.problems]
         # One copy of what many folders share: groups are then found by identity.
         attributes = [self._shared.setdefault(a, a) for a in found.attributes]
+        identities = [self._named(identity) for identity in found.identities]
         prefix = os.path.join(folder.path, "")
         homes: dict[tuple[int, int], Members] = {}
-        for row, header in zip(found.listing, found.headers, strict=True):
+        # All at once, which is much quicker; no name holds a NUL.
+        names = os.fsdecode(b"\0".join([row[0] for row in found.listing])).split("\0")
+        for row, name, header in zip(found.listing, names, found.headers, strict=False):
             place = header.identity
             if not header.images:
-                self._skip(prefix + row[0], header.reason, header.damaged)
+                self._skip(prefix + name, header.reason, header.damaged)
                 if place >= 0:
-                    who = found.identities[place]
-                    self.damaged[who.patient_id, who.series_uid].append(row[0])
+                    who = identities[place]
+                    self.damaged[who.patient_id, who.series_uid].append(name)
                 continue
-            identity, stamp = found.identities[place], row[1:3]
+            identity, stamp = identities[place], row[1:4]
             shared = header.images[0].attributes
             members = homes.get((place, shared))
             if members is None:
@@ -115,7 +136,7 @@ class _Found:
                 homes[place, shared] = members
             for image in header.images:
                 instance = Instance(
-                    file=prefix + row[0],
+                    file=prefix + name,
                     stamp=stamp,
                     sop_instance_uid=image.sop_instance_uid,
                     frame=image.frame,
@@ -130,6 +151,15 @@ class _Found:
                     refers_to=image.refers_to,
                 )
                 members.append((identity, instance))
+
+    def _named(self, identity: SeriesIdentity) -> SeriesIdentity:
+        """Return an identity with its pseudonym, by the key of this moment."""
+        named = self._names.get(identity)
+        if named is None:
+            name = pseudonym(identity.patient_id, identity.issuer)
+            named = msgspec.structs.replace(identity, patient=name)
+            self._names[identity] = named
+        return named
 
     def _skip(self, file: str, reason: str, damaged: bool) -> None:
         self.skipped.append(SkippedFile(Path(file), reason, damaged))
