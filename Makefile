@@ -48,7 +48,8 @@ pictures: $(READY) ## the pictures and the demo's output in the README, anew
 	$(BIN)/python docs/quote_demo.py build/demo.txt
 	$(XVFB) $(BIN)/python docs/make_pictures.py
 
-bench: $(READY) ## every figure in the README
+bench: $(READY) ## every figure in the README, beside the other readers
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
 	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
 
 samples: $(READY) ## the committed sample cases in sample_dicom, anew
