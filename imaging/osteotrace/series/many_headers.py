@@ -3,7 +3,8 @@
 A stretch of a folder is the unit of work. This process reads from the front; where there
 are enough files, processes of their own (`osteotrace.series.header_process`) read from
 the back. They are plain processes, not those of `multiprocessing`: nothing of the
-caller's program runs again in them. What one of them fails to give is read here.
+caller's program runs again in them. What one of them fails to give, or does not give in
+time, is read here.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from contextlib import contextmanager, suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 
 from osteotrace.series.header_process import (
+    GREETING,
     Headers,
     Stretch,
     read_stretch,
@@ -41,6 +44,14 @@ STRETCH_FILES: Final = 200
 FILES_PER_PROCESS: Final = 1500
 # More processes than this wait for the disk and for each other.
 MAX_PROCESSES: Final = 4
+# Within this time (s) a process has greeted, or it is some other program.
+GREETING_SECONDS: Final = 10.0
+# Within this time (s) a process has read one stretch, even from a slow disc.
+STRETCH_SECONDS: Final = 60.0
+# What may be printed before the greeting, bytes.
+_PRINTED_BYTES: Final = 1 << 16
+# A process that is told to end does so at once; it is waited for no longer than this.
+_END_SECONDS: Final = 2.0
 
 # The caller's own module path comes as arguments: it may differ from the usual one.
 _PROGRAM: Final = (
@@ -63,23 +74,19 @@ def read_many(
     files = sum(len(stretch.names) for stretch in stretches)
     todo = deque(range(len(stretches)))
     done: dict[int, Headers] = {}
-    with _processes(files) as processes:
-        helpers = [
-            threading.Thread(
-                target=_feed, args=(process, stretches, todo, done), daemon=True
-            )
-            for process in processes
-        ]
-        for helper in helpers:
-            helper.start()
+    with _readers(_count(files)) as readers:
+        for reader in readers:
+            reader.feed(stretches, todo, done)
         read = 0
         for n, stretch in enumerate(stretches):
             if _takes_first(todo, n):
                 done[n] = read_stretch(stretch)
             elif n not in done:
                 # The last ones are being read by others, and there is nothing else to do.
-                for helper in helpers:
-                    helper.join()
+                for reader in readers:
+                    reader.wait()
+            for reader in readers:
+                reader.end_if_late()
             found = done.pop(n, None) or read_stretch(stretch)
             read += len(stretch.names)
             tell(read)
@@ -138,51 +145,109 @@ def _moved(header: FileHeader, who: Places, what: Places) -> FileHeader:
     return msgspec.structs.replace(header, identity=place, images=images)
 
 
-@contextmanager
-def _processes(files: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start as many processes as pay; whatever happens, leave none behind."""
+def _count(files: int) -> int:
+    """Return how many processes pay for so many files."""
+    if not sys.executable or getattr(sys, "frozen", False):
+        return 0  # What is there is no interpreter, but the caller's program.
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    count = min(cores - 1, MAX_PROCESSES, files // FILES_PER_PROCESS - 1)
-    processes: list[subprocess.Popen[bytes]] = []
+    return max(min(cores - 1, MAX_PROCESSES, files // FILES_PER_PROCESS - 1), 0)
+
+
+@contextmanager
+def _readers(count: int) -> Iterator[list[_Reader]]:
+    """Start processes; whatever happens, leave none behind."""
+    readers: list[_Reader] = []
     try:
         with suppress(OSError):  # Without them it takes longer, that is all.
             for _ in range(count):
-                processes.append(_started())
-        yield processes
+                readers.append(_Reader())
+        yield readers
     finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            with suppress(BrokenPipeError):
-                process.__exit__(None, None, None)  # Closes the pipes and waits.
+        for reader in readers:
+            reader.process.kill()
+        for reader in readers:
+            reader.close()
 
 
-def _started() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+class _Reader:
+    """A process that reads headers, and the thread that feeds it."""
 
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._thread: threading.Thread | None = None
+        self._until = time.monotonic() + GREETING_SECONDS
+        self._has_greeted = False
 
-def _feed(
-    process: subprocess.Popen[bytes],
-    stretches: Sequence[Stretch],
-    todo: deque[int],
-    done: dict[int, Headers],
-) -> None:
-    """Give a process stretches from the back until none is left or it fails."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with suppress(OSError, IndexError, ValueError, msgspec.MsgspecError):
-        while True:
-            n = todo.pop()
-            send(process.stdin, stretches[n])
-            answer = receive(process.stdout)
-            if answer is None:
+    def feed(
+        self, stretches: Sequence[Stretch], todo: deque[int], done: dict[int, Headers]
+    ) -> None:
+        """Begin to give it stretches from the back, until none is left or it fails."""
+        self._thread = threading.Thread(
+            target=self._feed, args=(stretches, todo, done), daemon=True
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until it has read all that it was given, or is late."""
+        # Who never greeted was given nothing.
+        if self._thread is not None and self._has_greeted:
+            while (
+                self._thread.is_alive() and (left := self._until - time.monotonic()) > 0
+            ):
+                self._thread.join(left)
+
+    def end_if_late(self) -> None:
+        """End it where the time for its greeting or its stretch is over."""
+        if time.monotonic() > self._until:
+            self.process.kill()
+
+    def close(self) -> None:
+        """Clear up after a process that was killed."""
+        if self._thread is not None:
+            self._thread.join(_END_SECONDS)
+            if self._thread.is_alive():
+                # A child of its own holds the pipe: closing would wait for it.
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(_END_SECONDS)
                 return
-            done[n] = msgspec.msgpack.decode(answer, type=Headers)
+        with suppress(BrokenPipeError):
+            self.process.__exit__(None, None, None)  # Closes the pipes and waits.
+
+    def _feed(
+        self, stretches: Sequence[Stretch], todo: deque[int], done: dict[int, Headers]
+    ) -> None:
+        requests, answers = self.process.stdin, self.process.stdout
+        assert requests is not None
+        assert answers is not None
+        with suppress(OSError, IndexError, ValueError, msgspec.MsgspecError):
+            _await_greeting(answers)
+            while True:
+                self._until = time.monotonic() + STRETCH_SECONDS
+                self._has_greeted = True
+                n = todo.pop()
+                send(requests, stretches[n])
+                answer = receive(answers)
+                if answer is None:
+                    return
+                headers = msgspec.msgpack.decode(answer, type=Headers)
+                if len(headers.headers) != len(stretches[n].names):
+                    return
+                done[n] = headers
+
+
+def _await_greeting(stream: IO[bytes]) -> None:
+    """Pass over what was printed before the greeting; ValueError where none comes."""
+    seen = bytearray()
+    while not seen.endswith(GREETING):
+        byte = stream.read(1)
+        if not byte or len(seen) > _PRINTED_BYTES:
+            raise ValueError("no greeting")
+        seen += byte
