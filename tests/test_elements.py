@@ -20,6 +20,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from osteotrace.series import elements
 from osteotrace.series.elements import (
     MAX_DEPTH,
     DamagedHeader,
@@ -207,7 +208,7 @@ def test_nesting_is_bounded(tmp_path: Path, depth: int, fine: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("elements", "reason"),
+    ("text", "reason"),
     [
         (MODALITY_CT[:-1], "cut off"),
         (MODALITY_CT + b"\x08", "cut off"),
@@ -218,12 +219,112 @@ def test_nesting_is_bounded(tmp_path: Path, depth: int, fine: bool) -> None:
     ],
 )
 def test_a_header_that_breaks_the_rules_says_how(
-    tmp_path: Path, elements: bytes, reason: str
+    tmp_path: Path, text: bytes, reason: str
 ) -> None:
     file = tmp_path / "a"
-    file.write_bytes(part_10(elements))
+    file.write_bytes(part_10(text))
     with pytest.raises(DamagedHeader, match=reason):
         read(file)
+
+
+def sequence(tag: int, content: bytes) -> bytes:
+    """Return a sequence of undefined length."""
+    head = struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, b"SQ", 0, 0xFFFFFFFF)
+    return head + content + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+
+def item(content: bytes, *, undefined: bool = False) -> bytes:
+    """Return an item of a sequence."""
+    if undefined:
+        end = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+        return struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) + content + end
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
+
+
+NOT_WANTED = 0x00400275
+SMALL = element(0x00091010, b"LO", b"")
+EMPTY_SEQUENCE = struct.pack("<HH2sHI", 8, 0x1115, b"SQ", 0, 0)
+IMPLICIT_SMALL = struct.pack("<HHI", 9, 0x1010, 0)
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        lambda n: sequence(EVIDENCE, item(b"") * n),
+        lambda n: sequence(NOT_WANTED, item(b"") * n),
+        lambda n: sequence(EVIDENCE, item(b"", undefined=True) * n),
+        lambda n: sequence(EVIDENCE, item(SMALL) * n),
+        lambda n: sequence(EVIDENCE, item(SMALL * n)),
+        lambda n: sequence(EVIDENCE, item(EMPTY_SEQUENCE * n)),
+        lambda n: sequence(NOT_WANTED, b"") * n,
+        lambda n: EMPTY_SEQUENCE * n,
+        lambda n: SMALL * n,
+        lambda n: IMPLICIT_SMALL * n,
+    ],
+    ids=[
+        "items", "items passed over", "items without a length", "items of one element",
+        "elements of an item", "sequences in an item", "sequences passed over",
+        "sequences", "elements", "elements without a representation",
+    ],
+)  # fmt: skip
+def test_what_a_header_may_cost_is_bounded_whatever_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: Any
+) -> None:
+    monkeypatch.setattr(elements, "MAX_COST", 5000)
+    file = tmp_path / "a"
+    file.write_bytes(part_10(many(1000)))
+    assert read(file) is not None
+    file.write_bytes(part_10(many(6000)))
+    with pytest.raises(DamagedHeader, match="more elements than any header has"):
+        read(file)
+
+
+def test_a_header_is_not_paid_for_anew_each_time_more_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, file = 6000, tmp_path / "a"
+    file.write_bytes(part_10(sequence(EVIDENCE, item(SMALL * n))))
+    assert file.stat().st_size > elements.FIRST_READ_BYTES
+    monkeypatch.setattr(elements, "MAX_COST", n + 100)
+    with pytest.raises(DamagedHeader, match="more elements than any header has"):
+        read(file)
+
+
+def test_an_enhanced_object_of_ten_thousand_frames_is_within_bounds(
+    tmp_path: Path,
+) -> None:
+    # Ten functional groups a frame, of five elements each.
+    groups = b"".join(
+        sequence(0x00209100 + n, item(SMALL * 5, undefined=True)) for n in range(10)
+    )
+    file = tmp_path / "a"
+    file.write_bytes(part_10(sequence(EVIDENCE, item(groups, undefined=True) * 10_000)))
+    found = read(file)
+    assert found is not None
+    assert len(found.values[EVIDENCE]) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("keyword", "representation", "floating"),
+    [
+        ("PixelData", "OW", False),
+        ("FloatPixelData", "OF", True),
+        ("DoubleFloatPixelData", "OD", True),
+    ],
+)
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_pixels_that_are_no_integers_are_said_to_be_none(
+    tmp_path: Path, syntax: str, keyword: str, representation: str, floating: bool
+) -> None:
+    data = sample()
+    del data.PixelData
+    setattr(data, keyword, bytes(16))
+    data[keyword].VR = representation
+    found = read(written(tmp_path / "a", data, syntax))
+    assert found is not None
+    assert found.floating is floating
+    assert found.pixels is not None
+    assert found.pixels[1] == 16
 
 
 def test_a_header_longer_than_the_first_read_is_read_whole(tmp_path: Path) -> None:
