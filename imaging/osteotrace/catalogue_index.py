@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # What is stored changed: an index of another format is emptied.
-FORMAT: Final = 2
+FORMAT: Final = 3
 # A folder that no scan asked for in so many days is forgotten.
 KEEP_DAYS: Final = 180
 # Another process may be writing; after this time (s) we go on without the index.

@@ -13,12 +13,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osteotrace.geometry import Array
     from osteotrace.series.catalogue import Series
 
 # Neighbouring stations may leave this share of their extent between them, not more.
@@ -43,50 +40,51 @@ def named_exams(series: Sequence[Series]) -> tuple[Series, ...]:
             alike[key].append(place)
     named = list(series)
     for places in alike.values():
-        stations = _stations([series[place] for place in places])
-        for place in places if stations else ():
-            name = _name([series[p] for p in places])
-            named[place] = replace(series[place], exam=name)
+        if len(places) > 1 and _follow([_extent(series[place]) for place in places]):
+            name = _name([series[place] for place in places])
+            for place in places:
+                named[place] = replace(series[place], exam=name)
     return tuple(named)
 
 
 def head_to_feet(series: Sequence[Series]) -> tuple[Series, ...]:
     """Return stations with the uppermost first."""
-    return tuple(sorted(series, key=lambda one: -_extent(one).max()))
+    return tuple(sorted(series, key=lambda one: -_extent(one)[1]))
 
 
 def _sequence(one: Series) -> tuple[object, ...] | None:
     """Return what the stations of one sequence share; None where there is no volume."""
-    if len(one.volumes) != 1 or (grid := one.volumes[0].grid) is None:
+    if len(one.volumes) != 1 or one.volumes[0].grid is None:
         return None
-    who = one.identity
-    frame = np.concatenate([grid.row_direction, grid.column_direction])
+    who, attributes = one.identity, one.volumes[0].instances[0].attributes
+    frame = (*(attributes.orientation or ()), *(attributes.pixel_spacing or ()))
     return (
         who.patient_id,
         who.study_uid,
         who.modality,
         _STATION.sub("", who.description.lower()),
-        one.volumes[0].frame_of_reference_uid,
-        tuple(np.round(frame, 2)),
-        tuple(np.round(grid.pixel_spacing, 2)),
+        attributes.frame_of_reference_uid,
+        *(round(number, 2) for number in frame),
     )
 
 
-def _extent(one: Series) -> Array:
-    """Return the lowest and highest LPS z of a series, mm, its outer faces included."""
+def _extent(one: Series) -> tuple[float, float]:
+    """Return the lowest and highest LPS z of the voxel centres of a series, mm."""
     grid = one.volumes[0].grid
     assert grid is not None  # `_sequence` keeps no other
-    heights = grid.corners()[:, _SUPERIOR]
-    return np.array([heights.min(), heights.max()])
+    down = (grid.rows - 1) * grid.pixel_spacing[0] * grid.column_direction[_SUPERIOR]
+    right = (grid.columns - 1) * grid.pixel_spacing[1] * grid.row_direction[_SUPERIOR]
+    first, last = grid.origins[[0, -1], _SUPERIOR].tolist()
+    within = (0.0, float(down), float(right), float(down + right))
+    ends = [height + part for height in (first, last) for part in within]
+    return min(ends), max(ends)
 
 
-def _stations(series: list[Series]) -> bool:
-    """Tell whether series follow one another from head to feet."""
-    if len(series) < 2:
-        return False
-    extents = [_extent(one) for one in head_to_feet(series)]
-    for upper, lower in pairwise(extents):
-        shorter = min(np.ptp(upper), np.ptp(lower))
+def _follow(extents: list[tuple[float, float]]) -> bool:
+    """Tell whether stations follow one another from head to feet."""
+    ordered = sorted(extents, key=lambda extent: -extent[1])
+    for upper, lower in pairwise(ordered):
+        shorter = min(upper[1] - upper[0], lower[1] - lower[0])
         gap = upper[0] - lower[1]
         if gap > _GAP_SHARE * shorter or gap < -_OVERLAP_SHARE * shorter:
             return False

@@ -134,14 +134,14 @@ class _Groups:
         moment = [
             str(index or ""),
             str(acquisition or ""),
+            "",
+            "",
             "" if delay is None else repr(delay),
-            "",
-            "",
             *(text(content, tag) for tag in (_FRAME_TIME, _REFERENCE_TIME)),
         ]
         return Image(
-            uid,
             attributes,
+            uid,
             frame,
             frame,
             numbers(self._group(_PLANE_POSITION), _POSITION, 3),

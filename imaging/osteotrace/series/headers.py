@@ -79,13 +79,13 @@ _SEQUENCES: Final = (
 
 
 class Image(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One image of a file; the fields of `Instance` that are its own.
+    """One image of a file: the fields of `Instance` from its third on, in their order.
 
     ``attributes`` is the place of its `ImageAttributes` in the reader's table.
     """
 
-    sop_instance_uid: str
     attributes: int
+    sop_instance_uid: str
     frame: int = 0
     number: int = 0
     position: tuple[float, ...] | None = None
@@ -200,8 +200,8 @@ class HeaderReader:
         values = found.values
         offset, length = found.pixels or (0, 0)
         return Image(
-            uid,
             place,
+            uid,
             0,
             whole(text(values, _NUMBER)),
             numbers(values, _POSITION, 3),
@@ -230,7 +230,7 @@ class HeaderReader:
             found.transfer_syntax,
             values.get(_MEDIA_CLASS),
             lut,
-            getattr(found, "floating", False),
+            found.floating,
         )
         place = self._attribute_places.get(key)
         if place is None:
@@ -288,7 +288,7 @@ def _moment(values: dict[int, Value]) -> str:
         for tag in _MOMENTS
     ]
     acquired = moment or date + time
-    said = (position, acquisition, trigger, inversion, flip, acquired, day + hour)
+    said = (position, acquisition, inversion, flip, trigger, acquired, day + hour)
     return b"\0".join(said).decode("latin-1")
 
 
@@ -362,7 +362,7 @@ def _attributes(found: Elements) -> ImageAttributes:
                 else None
             ),
             high_bit=unsigned("high_bit") if tag["high_bit"] in values else stored - 1,
-            floating=getattr(found, "floating", False),
+            floating=found.floating,
             modality_lut=_MODALITY_LUT in values,
         ),
         echo_time=number(values, tag["echo_time"]),

@@ -16,11 +16,13 @@ BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 NATIVE: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN})
 
 
-# What may tell apart images that lie at one place, in the order of `Instance.moment`.
+# What may tell time points apart, in the order of `Instance.moment`. The last three, the
+# clocks, run on from slice to slice.
 MOMENTS: Final = (
-    "temporal position", "acquisition number", "trigger time", "inversion time",
-    "flip angle", "acquisition time", "content time",
+    "temporal position", "acquisition number", "inversion time", "flip angle",
+    "trigger time", "acquisition time", "content time",
 )  # fmt: skip
+CLOCKS: Final = 3
 
 
 class SeriesIdentity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -144,7 +146,7 @@ class ImageAttributes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     component: str = ""
 
 
-class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Instance(msgspec.Struct, frozen=True, gc=False):
     """One image: a single-frame file, or one frame of a multi-frame file.
 
     Parameters
@@ -154,6 +156,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stamp : (int, int, int)
         Size in bytes, times of the last change of content and of status, ns, when its
         header was read.
+    attributes : ImageAttributes
+        What it shares with its neighbours.
     sop_instance_uid : str
         SOPInstanceUID (0008,0018).
     frame : int
@@ -162,8 +166,6 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         InstanceNumber (0020,0013); 0 where it is absent.
     position : (x, y, z) or None
         ImagePositionPatient (0020,0032), LPS mm.
-    attributes : ImageAttributes
-        What it shares with its neighbours.
     slope, intercept : float or None
         RescaleSlope (0028,1053), RescaleIntercept (0028,1052); None where absent.
     moment : str
@@ -177,11 +179,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     file: str
     stamp: tuple[int, ...]
-    sop_instance_uid: str
-    frame: int
-    number: int
-    position: tuple[float, ...] | None
     attributes: ImageAttributes
+    sop_instance_uid: str
+    frame: int = 0
+    number: int = 0
+    position: tuple[float, ...] | None = None
     slope: float | None = None
     intercept: float | None = None
     moment: str = ""

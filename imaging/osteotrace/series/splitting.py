@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.series.instances import MOMENTS, Instance
+from osteotrace.series.instances import CLOCKS, MOMENTS, Instance
 from osteotrace.series.stacks import heights_of, same_place_mm, stack
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ STATION_MM: Final = 20.0
 SLAB_GAPS: Final = 3.0
 # Time points show the same places: each at least this share of them.
 SHARED_PLACES: Final = 0.5
-# These tags tell acquisitions apart wherever they lie; the clocks and the trigger run on
-# from slice to slice, and tell time points only where images lie at one place.
-_ALWAYS: Final = frozenset(
-    {"temporal position", "acquisition number", "inversion time", "flip angle"}
-)
 
 
 def first_number(group: Group) -> tuple[int, str]:
@@ -53,11 +48,14 @@ def parts(group: Group) -> Iterator[Part]:
         Placed, parallel, of one size and spacing.
     """
     for in_frame, notes in _by_frame(group):
-        stations = _by_station(in_frame)
+        heights = heights_of(in_frame)
+        stations = _by_station(in_frame, heights)
         for s, station in enumerate(stations):
-            times, how = _by_time(station)
+            if station is not in_frame:
+                heights = heights_of(station)
+            times, how = _by_time(station, heights)
             for t, time in enumerate(times):
-                slabs = _by_slab(time)
+                slabs = _by_slab(time, heights if time is station else heights_of(time))
                 for n, slab in enumerate(slabs):
                     places = (
                         ("station", s, stations),
@@ -88,9 +86,8 @@ def _by_frame(group: Group) -> list[tuple[Group, tuple[str, ...]]]:
     return [(members, ()) for members in sorted(frames.values(), key=first_number)]
 
 
-def _by_station(group: Group) -> list[Group]:
+def _by_station(group: Group, heights: Array) -> list[Group]:
     """Split slices that lie side by side at one height, as stations of a body do."""
-    heights = heights_of(group)
     if not _repeated(group, heights):
         return [group]
     orientation = np.array(group[0].orientation)
@@ -109,20 +106,23 @@ def _by_station(group: Group) -> list[Group]:
     return sorted((members for _, members in stations), key=first_number)
 
 
-def _by_time(group: Group) -> tuple[list[Group], tuple[str, ...]]:
-    """Split into time points by the first tag that tells them, else by order."""
+def _by_time(group: Group, heights: Array) -> tuple[list[Group], tuple[str, ...]]:
+    """Split into time points by the first tag that tells them, else by order.
+
+    Clocks run on from slice to slice: they tell only where images lie at one place.
+    """
+    repeated = _repeated(group, heights)
+    if not repeated and len({i.moment.rsplit("\0", CLOCKS)[0] for i in group}) == 1:
+        return [group], ()
     said = [_moments(instance) for instance in group]
-    places: list[Array] = []
-    repeated = _repeated(group, heights_of(group))
-    for n, name in enumerate(MOMENTS):
-        values = {moments[n] for moments in said}
-        if len(values) < 2 or "" in values or not (repeated or name in _ALWAYS):
-            continue
-        places = places or _places(group)
+    places = len(_places(group))
+    for n in range(len(MOMENTS) if repeated else len(MOMENTS) - CLOCKS):
         moments: dict[str, Group] = defaultdict(list)
         for instance, stated in zip(group, said, strict=True):
             moments[stated[n]].append(instance)
-        if _are_time_points(list(moments.values()), len(places)):
+        if len(moments) < 2 or "" in moments:
+            continue
+        if _are_time_points(list(moments.values()), places):
             return [moments[m] for m in sorted(moments, key=_in_order)], ()
     return _by_order(group) if repeated else ([group], ())
 
@@ -151,10 +151,14 @@ def _by_order(group: Group) -> tuple[list[Group], tuple[str, ...]]:
     return [list(part) for part in zip(*ranked, strict=True)], (how,)
 
 
-def _by_slab(group: Group) -> list[Group]:
+def _by_slab(group: Group, heights: Array) -> list[Group]:
     """Part slabs that a wide gap divides: both temporomandibular joints in one series."""
+    gaps = np.diff(np.sort(heights))
+    # No gap is wide beside the median if none is beside the smallest.
+    if len(gaps) < 3 or gaps.max() <= SLAB_GAPS * gaps.min():
+        return [group]
     ordered, grid, verdicts = stack(group)
-    if grid is None or "uneven" not in verdicts or len(group) < 4:
+    if grid is None or "uneven" not in verdicts:
         return [group]
     cuts = np.flatnonzero(grid.slice_gaps > SLAB_GAPS * np.median(grid.slice_gaps)) + 1
     slabs = [list(ordered[a:b]) for a, b in pairwise([0, *cuts, len(ordered)])]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.series.catalogue import Series, VolumeHeader
@@ -25,7 +25,7 @@ from osteotrace.series.splitting import Group, Part, first_number, parts
 from osteotrace.series.stacks import COSINE_TOLERANCE, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from osteotrace.series.instances import ImageAttributes, Instance, SeriesIdentity
 
@@ -36,25 +36,30 @@ _CELL_DECIMALS: Final = 2
 
 
 def series_of(
-    members: Sequence[tuple[SeriesIdentity, Instance]], damaged: tuple[str, ...] = ()
+    members: Mapping[SeriesIdentity, list[Instance]], damaged: tuple[str, ...] = ()
 ) -> Series:
     """Return a series with its volumes, each with its verdict.
 
     Parameters
     ----------
-    members : sequence of (SeriesIdentity, Instance)
-        The images of one series, at least one where nothing is damaged.
+    members : mapping from SeriesIdentity to list of Instance
+        The images of one series, at least one; as a rule all state the same identity.
     damaged : tuple of str
         Names of files that say they belong to it and cannot be used.
     """
-    members = sorted(members, key=lambda member: _order(member[1]))
-    identity = next(
-        (who for who, _ in members if who.modality in MEASURED_MODALITIES), members[0][0]
+    identity = min(
+        members,
+        key=lambda who: (
+            who.modality not in MEASURED_MODALITIES,
+            min(map(_order, members[who])) if len(members) > 1 else None,
+        ),
     )
-    instances, notes = _without_copies([instance for _, instance in members])
+    instances, notes = _without_copies(
+        sorted(chain.from_iterable(members.values()), key=_order)
+    )
     if not identity.series_uid:
         notes.append("no Series Instance UID: no DICOM SR")
-    if len({who.study_uid for who, _ in members}) > 1:
+    if len({who.study_uid for who in members}) > 1:
         notes.append("its images name different studies; the first one's is used")
     volumes = _volumes(identity, instances)
     if damaged:
@@ -85,6 +90,8 @@ def _order(instance: Instance) -> tuple[int, str, int]:
 
 def _without_copies(instances: list[Instance]) -> tuple[list[Instance], list[str]]:
     """Return each image once, and what was noticed on the way."""
+    if len({(i.sop_instance_uid, i.frame) for i in instances}) == len(instances):
+        return instances, []
     seen: dict[tuple[str, int], Instance] = {}
     kept, notes = [], []
     for instance in instances:
@@ -128,9 +135,10 @@ def _volumes(
 def _by_attributes(instances: list[Instance]) -> list[Group]:
     """Group images of one kind and orientation; frames of reference come later."""
     # Attributes that are equal are one object: few to compare, however many images.
-    alike: dict[tuple[int, bool], Group] = defaultdict(list)
+    alike: dict[object, Group] = defaultdict(list)
     for instance in instances:
-        alike[id(instance.attributes), instance.position is None].append(instance)
+        shared, placed = id(instance.attributes), instance.position is not None
+        alike[shared if placed else -shared].append(instance)
     groups: list[Group] = []
     cells: dict[object, list[Group]] = defaultdict(list)
     for members in alike.values():

@@ -139,7 +139,7 @@ def _compressed_frame(instance: Instance) -> tuple[str, bytes]:
 
 
 @lru_cache(maxsize=1)
-def _fragments(path: str, stamp: tuple[int, int], offset: int) -> Fragments:
+def _fragments(path: str, stamp: tuple[int, ...], offset: int) -> Fragments:
     # Kept for the next frame of the same file.
     with open(path, "rb") as file:
         return fragments(file, offset)
@@ -173,7 +173,7 @@ def _whole(frame: bytes, instance: Instance) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _inflated_pixels(path: str, stamp: tuple[int, int]) -> tuple[BytesIO, int, int]:
+def _inflated_pixels(path: str, stamp: tuple[int, ...]) -> tuple[BytesIO, int, int]:
     """Inflate a file (PS3.5 section A.5).
 
     Returns
