@@ -78,7 +78,7 @@ def command(name: str, folder: str) -> list[str]:
     """
     if name not in (LIST, CONVERT):
         return [sys.executable, str(CONTENDERS / "readers.py"), name, folder]
-    from dcm2niix import bin_path  # type: ignore[import-untyped]
+    from dcm2niix import bin_path
 
     out = ["-o", os.environ["OUT"], folder]
     if name == LIST:

@@ -228,7 +228,7 @@ def highdicom_load(folder: str) -> Callable[[], Any]:
 
 def dicom2nifti_load(folder: str) -> Callable[[], Any]:
     """Let dicom2nifti write an uncompressed NIfTI file."""
-    import dicom2nifti  # type: ignore[import-untyped]
+    import dicom2nifti
 
     target = os.path.join(os.environ["OUT"], "d2n.nii")
 
@@ -261,7 +261,7 @@ READERS: Final[dict[str, Callable[[str], Callable[[], Any]]]] = {
 def dcm2niix_image(folder: str) -> Any:
     """Return what dcm2niix writes, as an image."""
     import SimpleITK as sitk
-    from dcm2niix import bin_path  # type: ignore[import-untyped]
+    from dcm2niix import bin_path
 
     out = os.environ["OUT"]
     options = ["-z", "n", "-b", "n", "-w", "1", "-f", "compared", "-o", out, folder]
