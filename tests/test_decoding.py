@@ -243,18 +243,21 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def decoder_that(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def decoder_that(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], None]:
     """Return a function that puts Python source in the place of the decoder."""
 
     def replace(body: str) -> None:
         program = (
-            "import sys; sys.path[:] = sys.argv[1:]\n"
             "import os, time\nimport numpy as np\n"
             "from osteotrace.volume import decoder_process\n"
             f"def decode(instance, dtype):\n    {body}\n"
-            "decoder_process.decode = decode\ndecoder_process.serve()"
+            "decoder_process.decode = decode\nserve = decoder_process.serve\n"
         )
-        monkeypatch.setattr(decoding, "_PROGRAM", program)
+        (tmp_path / "other_decoder.py").write_text(program)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(decoding, "_DECODER", "other_decoder")
 
     return replace
 

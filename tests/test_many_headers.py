@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from osteotrace.processes import receive
 from osteotrace.series import many_headers
 from osteotrace.series.header_process import (
     GREETING,
     Headers,
     Stretch,
     read_stretch,
-    receive,
 )
 from osteotrace.series.many_headers import FILES_PER_PROCESS, read_many
 
@@ -65,8 +65,8 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Have this process read nothing before another has: the event tells."""
     event = threading.Event()
 
-    def noted(stream: Any) -> bytes | None:
-        answer = receive(stream)
+    def noted(stream: Any, kind: type[Headers]) -> Headers | None:
+        answer = receive(stream, kind)
         if answer is not None:
             event.set()
         return answer

@@ -9,18 +9,16 @@ greets first, so that nothing that was printed before is taken for an answer.
 from __future__ import annotations
 
 import os
-from typing import IO, Final
+from typing import Final
 
 import msgspec
 
+from osteotrace.processes import receive, send
 from osteotrace.series.headers import FileHeader, HeaderReader
 from osteotrace.series.instances import ImageAttributes, SeriesIdentity
 
 # What comes before the first answer; no program prints this by chance.
 GREETING: Final = b"\0\xf5osteotrace headers\xf5\0"
-# A longer message (bytes) is none: 200 objects of 5,000 frames take some 150 MB.
-MAX_MESSAGE_BYTES: Final = 1 << 28
-_LENGTH_BYTES: Final = 4
 
 
 class Stretch(msgspec.Struct, frozen=True, array_like=True):
@@ -59,22 +57,6 @@ def read_stretch(stretch: Stretch) -> Headers:
     return Headers(headers, reader.identities, reader.attributes)
 
 
-def send(stream: IO[bytes], message: msgspec.Struct) -> None:
-    """Write a message: its length in four bytes, big endian, and its msgpack."""
-    packed = msgspec.msgpack.encode(message)
-    stream.write(len(packed).to_bytes(_LENGTH_BYTES, "big") + packed)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> bytes | None:
-    """Read the msgpack of a message, None where the other side is gone or mad."""
-    length = int.from_bytes(stream.read(_LENGTH_BYTES), "big")
-    if not 0 < length <= MAX_MESSAGE_BYTES:
-        return None
-    packed = stream.read(length)
-    return packed if len(packed) == length else None
-
-
 def serve() -> None:
     """Greet, then answer requests until there are no more."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -83,5 +65,5 @@ def serve() -> None:
     os.dup2(nothing, 1)
     answers.write(GREETING)
     answers.flush()
-    while (request := receive(requests)) is not None:
-        send(answers, read_stretch(msgspec.msgpack.decode(request, type=Stretch)))
+    while (request := receive(requests, Stretch)) is not None:
+        send(answers, read_stretch(request))

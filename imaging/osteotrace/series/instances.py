@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from osteotrace.uids import source_name
+
 DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 # Implicit and Explicit VR Little Endian, Explicit VR Big Endian (retired).
@@ -199,9 +201,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
     @property
     def source(self) -> str:
         """The image as findings name it: SOPInstanceUID, ``UID/frames/N`` for a frame."""
-        if self.frame:
-            return f"{self.sop_instance_uid}/frames/{self.frame}"
-        return self.sop_instance_uid
+        return source_name(self.sop_instance_uid, self.frame)
 
     @property
     def rows(self) -> int:

@@ -9,7 +9,6 @@ time, is read here.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -21,13 +20,12 @@ from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 
+from osteotrace.processes import cores, receive, send, started
 from osteotrace.series.header_process import (
     GREETING,
     Headers,
     Stretch,
     read_stretch,
-    receive,
-    send,
 )
 
 if TYPE_CHECKING:
@@ -52,12 +50,6 @@ STRETCH_SECONDS: Final = 60.0
 _PRINTED_BYTES: Final = 1 << 16
 # A process that is told to end does so at once; it is waited for no longer than this.
 _END_SECONDS: Final = 2.0
-
-# The caller's own module path comes as arguments: it may differ from the usual one.
-_PROGRAM: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; "
-    "from osteotrace.series.header_process import serve; serve()"
-)
 
 
 def read_many(
@@ -149,11 +141,7 @@ def _count(files: int) -> int:
     """Return how many processes pay for so many files."""
     if not sys.executable or getattr(sys, "frozen", False):
         return 0  # What is there is no interpreter, but the caller's program.
-    if sys.platform == "linux":
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return max(min(cores - 1, MAX_PROCESSES, files // FILES_PER_PROCESS - 1), 0)
+    return max(min(cores() - 1, MAX_PROCESSES, files // FILES_PER_PROCESS - 1), 0)
 
 
 @contextmanager
@@ -176,12 +164,7 @@ class _Reader:
     """A process that reads headers, and the thread that feeds it."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self.process = started("osteotrace.series.header_process")
         self._thread: threading.Thread | None = None
         self._until = time.monotonic() + GREETING_SECONDS
         self._has_greeted = False
@@ -234,11 +217,8 @@ class _Reader:
                 self._has_greeted = True
                 n = todo.pop()
                 send(requests, stretches[n])
-                answer = receive(answers)
-                if answer is None:
-                    return
-                headers = msgspec.msgpack.decode(answer, type=Headers)
-                if len(headers.headers) != len(stretches[n].names):
+                headers = receive(answers, Headers)
+                if headers is None or len(headers.headers) != len(stretches[n].names):
                     return
                 done[n] = headers
 

@@ -12,11 +12,12 @@ import os
 import signal
 import sys
 import tempfile
-from typing import IO, Any, BinaryIO, Final, TypeVar
+from typing import IO, Any, BinaryIO, Final
 
 import msgspec
 import numpy as np
 
+from osteotrace.processes import receive, send
 from osteotrace.series.instances import Instance
 from osteotrace.volume.image_decoding import decode
 
@@ -30,8 +31,6 @@ _LAST_SECONDS: Final = FRAME_SECONDS + 5
 _PRINTED_BYTES: Final = 1 << 16
 # libjpeg's words for a damaged stream that it has decoded to something all the same.
 _DAMAGE: Final = ("Corrupt JPEG data", "Premature end of JPEG")
-
-_Message = TypeVar("_Message", bound=msgspec.Struct)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -73,22 +72,6 @@ class Answer(msgspec.Struct, frozen=True):
     """
 
     problem: str = ""
-
-
-def send(stream: IO[bytes], message: msgspec.Struct) -> None:
-    """Write a message: its length in four bytes, big endian, and its msgpack."""
-    packed = msgspec.msgpack.encode(message)
-    stream.write(len(packed).to_bytes(4, "big") + packed)
-    stream.flush()
-
-
-def receive(stream: IO[bytes], kind: type[_Message]) -> _Message | None:
-    """Read a message that `send` wrote, None where the other side is gone."""
-    length = int.from_bytes(stream.read(4), "big")
-    packed = stream.read(length)
-    if not length or len(packed) < length:
-        return None
-    return msgspec.msgpack.decode(packed, type=kind)
 
 
 def serve() -> None:

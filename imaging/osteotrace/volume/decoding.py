@@ -9,9 +9,7 @@ not those of `multiprocessing`: nothing of the caller's program is run again in 
 from __future__ import annotations
 
 import math
-import os
 import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -21,12 +19,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.processes import cores, receive, send, started
 from osteotrace.volume.decoder_process import (
     FRAME_SECONDS,
     Answer,
     Request,
-    receive,
-    send,
 )
 from osteotrace.volume.loading import MAX_SLICE_PIXELS, undecodable
 
@@ -46,11 +43,7 @@ _WATCH_SECONDS: Final = 0.5
 # A process that is told to end does so at once; it is waited for no longer than this.
 _END_SECONDS: Final = 5.0
 
-# The caller's own module path comes as arguments: it may differ from the usual one.
-_PROGRAM: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; "
-    "from osteotrace.volume.decoder_process import serve; serve()"
-)
+_DECODER: Final = "osteotrace.volume.decoder_process"
 # One image at a time needs no threads, and each would take address space.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
@@ -128,11 +121,7 @@ def _check(instance: Instance, shape: tuple[int, ...]) -> None:
 
 
 def _count(images: int) -> int:
-    if sys.platform == "linux":
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(MAX_WORKERS, cores, math.ceil(images / FRAMES_PER_WORKER))
+    return min(MAX_WORKERS, cores(), math.ceil(images / FRAMES_PER_WORKER))
 
 
 @contextmanager
@@ -156,13 +145,7 @@ def _processes(first: Instance, count: int) -> Iterator[list[_Worker]]:
 
 def _started(first: Instance) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | _ENVIRONMENT,
-        )
+        return started(_DECODER, _ENVIRONMENT)
     except OSError as problem:
         raise OsteotraceError(
             f"no decoder process to be had ({problem.strerror})",
