@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from osteotrace.series import SeriesIdentity, VolumeHeader
 
 # The views show stacks whose slices lie straight above one another.
-_NOT_SHOWN: Final = "measured by library and command line, not shown here yet"
+_NOT_SHOWN: Final = "not shown here yet: use the command line"
 
 ACCEPTED: Final = "accepted"
 FLAGGED: Final = "flagged"
