@@ -22,6 +22,8 @@ TABLES = {
 }
 # SNOMED CT codes outside DICOM PS3.16, each with the public value set it was seen in.
 SEEN_ELSEWHERE = {
+    # A UCUM annotation in braces is free text (UCUM 12).
+    "{grade}": "grade",
     # HL7 Europe eHDSI value sets 8.1.0, eHDSIBodySite.
     "90228003": "Hard palate structure",
 }

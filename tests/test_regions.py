@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+import numpy as np
 import pytest
 
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
-from osteotrace.regions import Points, Polyline
+from osteotrace.phantoms.in_memory import straight_grid
+from osteotrace.regions import ImagePoints, Mask, Points, Polyline, extent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 A = (1.5, -2.25, 0.0)
 B = (0.0, 4.0, 8.5)
@@ -84,3 +91,68 @@ def test_a_replaced_point_is_checked_too() -> None:
 def test_regions_are_equal_when_all_their_fields_are() -> None:
     assert _line(A, B) == _line(A, B)
     assert _line(A, B) != _line(B, A)
+
+
+# Masks ------------------------------------------------------------------------------
+
+GRID = straight_grid((6.0, 5.0, 8.0), (2.0, 0.5, 0.4), centre=(3.0, -20.0, 100.0))
+
+
+def _mask(voxels: NDArray[np.bool_]) -> Mask:
+    return Mask.of(voxels, GRID, role="drawn", frame_of_reference_uid="2.25.1")
+
+
+def _some_voxels() -> NDArray[np.bool_]:
+    voxels = np.zeros(GRID.shape, dtype=bool)
+    voxels[1:3, 4:7, 2:11] = np.random.default_rng(3).random((2, 3, 9)) < 0.5
+    return voxels
+
+
+def test_a_mask_gives_its_voxels_back_where_they_were() -> None:
+    mask = _mask(_some_voxels())
+    assert mask.rows < GRID.rows
+    np.testing.assert_array_equal(mask.on(GRID), _some_voxels())
+    np.testing.assert_array_equal(mask.on(mask.grid), mask.voxels)
+
+
+def test_a_mask_survives_json() -> None:
+    mask = _mask(_some_voxels())
+    assert msgspec.json.decode(msgspec.json.encode(mask), type=Mask) == mask
+
+
+def test_an_empty_mask_is_refused() -> None:
+    with pytest.raises(OsteotraceError, match="empty mask"):
+        _mask(np.zeros(GRID.shape, dtype=bool))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "centre"),
+    [((2.0, 0.5, 0.4), (3.0, -20.0, 140.0)),
+     ((2.0, 0.5, 0.4), (3.1, -20.0, 100.0)),
+     ((2.0, 0.5, 0.5), (3.0, -20.0, 100.0)),
+     ((1.0, 0.5, 0.4), (3.0, -20.0, 100.0))],
+    ids=["off the volume", "a quarter of a voxel aside", "other pixels", "other slices"],
+)  # fmt: skip
+def test_a_mask_of_other_voxels_is_refused(
+    spacing: tuple[float, ...], centre: tuple[float, ...]
+) -> None:
+    other = straight_grid((6.0, 5.0, 8.0), spacing, centre=centre)
+    with pytest.raises(OsteotraceError, match="not those of the image"):
+        _mask(_some_voxels()).on(other)
+
+
+def test_the_extent_of_a_mask_is_its_box() -> None:
+    corners = np.array(extent(_mask(_some_voxels())))
+    expected = GRID.to_patient([[1, 4, 2], [2, 6, 10]])
+    np.testing.assert_allclose([corners.min(axis=0), corners.max(axis=0)], expected)
+
+
+def test_points_on_a_radiograph_have_no_patient_space() -> None:
+    marked = ImagePoints(
+        role="six points",
+        image_points=((10.5, 20.25),),
+        point_roles=("superior anterior",),
+        source_instances=("2.25.9",),
+    )
+    assert marked.frame_of_reference_uid == ""
+    assert extent(marked) == ()

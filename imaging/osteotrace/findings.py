@@ -16,7 +16,7 @@ import msgspec
 from osteotrace.codes import KINDS, QUANTITIES, SITES, UNITS, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.measurement import Measurement, NotMeasured
-from osteotrace.regions import Points, Polyline
+from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     presence: Presence = "present"
     certainty: Certainty = "definite"
     note: str = ""
-    regions: tuple[Polyline | Points, ...] = ()
+    regions: tuple[Polyline | Points | Mask | ImagePoints, ...] = ()
     measurements: tuple[Measurement | NotMeasured, ...] = ()
     series_uid: str = ""
 

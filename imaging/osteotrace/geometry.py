@@ -212,6 +212,39 @@ class Grid:
         picks = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1)
         return self.to_patient(picks.reshape(-1, 3) * last)
 
+    def cropped(self, box: tuple[slice, slice, slice]) -> Grid:
+        """Return the grid of a box of voxels, (slice, row, column) ranges of step one."""
+        sides = zip(box, self.shape, strict=True)
+        first, row, column = (side.indices(count) for side, count in sides)
+        shift = (
+            row[0] * self.pixel_spacing[0] * self.column_direction
+            + column[0] * self.pixel_spacing[1] * self.row_direction
+        )
+        return Grid(
+            row_direction=self.row_direction,
+            column_direction=self.column_direction,
+            pixel_spacing=self.pixel_spacing,
+            origins=self.origins[first[0] : first[1]] + shift,
+            rows=row[1] - row[0],
+            columns=column[1] - column[0],
+        )
+
+    def box_around(self, points: ArrayLike, margin: float) -> tuple[slice, slice, slice]:
+        """Return the box of voxels around (n, 3) LPS mm points and a margin in mm.
+
+        The margin holds along every axis of the grid; the box ends where the grid ends
+        and may be empty.
+        """
+        points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+        aside = margin * np.stack([self.normal, -self.normal])
+        reached = (points[:, None, :] + aside).reshape(-1, 3)
+        at = self.to_index(np.concatenate([points, reached]))
+        reach = np.array([0.0, *(margin / self.pixel_spacing)])
+        low = np.clip(np.floor(at.min(axis=0) - reach), 0, self.shape).astype(int)
+        high = np.clip(np.ceil(at.max(axis=0) + reach) + 1, 0, self.shape).astype(int)
+        a, b, c = (slice(int(x), int(y)) for x, y in zip(low, high, strict=True))
+        return a, b, c
+
     def _origin_at(self, slices: Array) -> Array:
         count = len(self.origins)
         if count == 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from osteotrace.measurements.caliper import AS_DRAWN
+from osteotrace.regions import extent
 from osteotrace_napari import wording
 from osteotrace_napari.colours import LIVE_COLOUR, STATE_COLOURS
 
@@ -63,8 +64,8 @@ def finding_mark(finding: Finding, *, strong: bool) -> Mark:
     drawn = next((r for r in finding.regions if r.role == AS_DRAWN), first)
     return Mark(
         uid=finding.tracking_uid,
-        drawn=drawn.points,
-        fitted=() if first.role == AS_DRAWN else first.points,
+        drawn=extent(drawn),
+        fitted=() if first.role == AS_DRAWN else extent(first),
         text=wording.value(finding),
         colour=STATE_COLOURS[wording.state(finding)],
         strong=strong,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from osteotrace.measurements.caliper import AS_DRAWN, measure
+from osteotrace.regions import extent
 from osteotrace_napari import keys, wording
 from osteotrace_napari.caliper_layer import CROSSES_PLANE
 from osteotrace_napari.layers import PLANES
@@ -43,7 +44,7 @@ def letters(viewer: Any) -> str:
 
 def drawn_points(finding: Finding) -> tuple[Point, ...]:
     (drawn,) = (r for r in finding.regions if r.role == AS_DRAWN)
-    return drawn.points
+    return extent(drawn)
 
 
 def pixel_mm(viewer: Any) -> float:

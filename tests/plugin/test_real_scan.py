@@ -8,6 +8,7 @@ import pytest
 
 from osteotrace.measurements import caliper
 from osteotrace.measurements.measurement import Measurement, NotMeasured
+from osteotrace.regions import extent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def test_a_gap_drawn_on_a_real_scan_is_the_librarys_number_bit_for_bit(
     finding = hand.caliper(*(tuple(volume.grid.to_patient(i)) for i in ALVEOLAR_PROCESS))
     drawn = next(line for line in finding.regions if line.role == caliper.AS_DRAWN)
     value = finding.measurements[0]
-    again = caliper.measure(volume, *drawn.points).value
+    again = caliper.measure(volume, *extent(drawn)).value
     assert isinstance(value, Measurement)
     assert isinstance(again, Measurement)
     assert (value.value, value.uncertainty) == (again.value, again.uncertainty)

@@ -101,6 +101,7 @@ def _scan(identity: "SeriesIdentity") -> str:
 
 def _print_caliper(finding: "Finding", identity: "SeriesIdentity") -> None:
     from osteotrace.measurements.measurement import Measurement
+    from osteotrace.regions import extent
     from osteotrace.reports import text
 
     for reading in finding.measurements:
@@ -109,7 +110,7 @@ def _print_caliper(finding: "Finding", identity: "SeriesIdentity") -> None:
         if reading is finding.measurements[0] and isinstance(reading, Measurement):
             typer.echo(f"  {reading.definition}")
     region = finding.regions[0]
-    for end, (x, y, z) in zip(("from", "to"), region.points, strict=True):
+    for end, (x, y, z) in zip(("from", "to"), extent(region), strict=True):
         typer.echo(f"{end} {x:.2f},{y:.2f},{z:.2f} (LPS mm, {region.role})")
     typer.echo(f"on {_scan(identity)}")
     output.print_statement()

@@ -1,22 +1,30 @@
 """A number with its honest uncertainty, or the reason why there is none.
 
-`Measurement` and `NotMeasured` are the only things a measuring function returns.
-The raw float is kept; rounding happens here when a value is shown, never before.
+`Measurement` and `NotMeasured` are the only values a measuring function returns, one
+lesion's together in a `LesionReading`. Where only a range is honest, a measurement has an
+interval and no uncertainty, and the reason why. The raw float is kept; rounding happens
+here when a value is shown, never before.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from osteotrace.codes import Concept
+from osteotrace.codes import QUANTITIES, Concept, look_up
+from osteotrace.regions import ImagePoints, Mask, Points, Polyline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Two-sided 95 % point of the normal distribution.
 COVERAGE_FACTOR_95: Final = 1.96
 # A length whose standard uncertainty reaches this is shown to 0.1 mm, else to 0.01 mm.
 COARSE_UNCERTAINTY_MM: Final = 0.1
+# Units that are not said after a number.
+UNSPOKEN: Final = ("{counts}", "{grade}")
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,8 +111,21 @@ class Measurement(
         """True where nothing speaks against the value."""
         return not self.flags
 
+    @property
+    def is_range(self) -> bool:
+        """True where only the interval is defended, not the value in its middle."""
+        return self.uncertainty is None and self.interval95 is not None
+
     def __str__(self) -> str:
-        return f"{self.name} {shown(self.value, self.unit, self.uncertainty)}"
+        return f"{self.name} {self.as_text}"
+
+    @property
+    def as_text(self) -> str:
+        """The value as people read it: with ± u and unit, or as a range."""
+        if self.is_range:
+            assert self.interval95 is not None
+            return shown_range(*self.interval95, self.unit)
+        return shown(self.value, self.unit, self.uncertainty)
 
 
 class NotMeasured(
@@ -123,6 +144,89 @@ class NotMeasured(
 
 
 Reading = Measurement | NotMeasured
+
+
+class LesionReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What measuring one lesion gives.
+
+    Parameters
+    ----------
+    measurements : tuple of Measurement or NotMeasured
+        The primary value first.
+    regions : tuple of Region
+        What was marked and what was fitted; a measurement names its region by role.
+    """
+
+    measurements: tuple[Measurement | NotMeasured, ...]
+    regions: tuple[Polyline | Points | Mask | ImagePoints, ...] = ()
+
+    @property
+    def value(self) -> Measurement | NotMeasured:
+        """The primary value, or why there is none."""
+        return self.measurements[0]
+
+    def __getitem__(self, name: str) -> Measurement | NotMeasured:
+        """Return the measurement of a quantity by its name; KeyError without one."""
+        for reading in self.measurements:
+            if reading.name == name:
+                return reading
+        raise KeyError(name)
+
+
+def measured(
+    name: str,
+    value: float,
+    unit: str,
+    *,
+    method: Method,
+    sources: tuple[str, ...],
+    uncertainty: float | None = None,
+    uncertainty_reason: str = "",
+    interval95: tuple[float, float] | None = None,
+    region: str = "",
+    definition: str = "",
+    flags: Iterable[str] = (),
+    details: Iterable[Detail] = (),
+) -> Measurement:
+    """Return a measurement of a quantity of `osteotrace.codes.QUANTITIES`.
+
+    Where there is an uncertainty and no interval, the interval is ±1.96 u. Each flag is
+    kept once. Parameters as in `Measurement`.
+    """
+    value = float(value)
+    if uncertainty is not None:
+        uncertainty = float(uncertainty)
+        if interval95 is None:
+            reach = COVERAGE_FACTOR_95 * uncertainty
+            interval95 = (value - reach, value + reach)
+    return Measurement(
+        name=name,
+        code=look_up(QUANTITIES, name, "quantity"),
+        value=value,
+        unit=unit,
+        method=method,
+        sources=sources,
+        uncertainty=uncertainty,
+        uncertainty_reason=uncertainty_reason,
+        interval95=interval95,
+        region=region,
+        definition=definition,
+        flags=tuple(dict.fromkeys(flags)),
+        details=tuple(details),
+    )
+
+
+def not_measured(
+    name: str, reason: str, *, method: Method, sources: tuple[str, ...] = ()
+) -> NotMeasured:
+    """Return that a quantity of `osteotrace.codes.QUANTITIES` was not measured."""
+    return NotMeasured(
+        name=name,
+        code=look_up(QUANTITIES, name, "quantity"),
+        reason=reason,
+        method=method,
+        sources=sources,
+    )
 
 
 def _check_finite(what: str, number: float) -> None:
@@ -153,4 +257,17 @@ def shown(value: float, unit: str, uncertainty: float | None) -> str:
     text = f"{value:.{places}f}"
     if uncertainty is not None:
         text += f" ± {uncertainty:.{places}f}"
-    return f"{text} {unit}"
+    return f"{text} {unit}" if unit not in UNSPOKEN else text
+
+
+def shown_range(low: float, high: float, unit: str) -> str:
+    """Return a range as people read it.
+
+    Examples
+    --------
+    >>> shown_range(11.94, 31.2, "mm3")
+    '12 to 31 mm3'
+    """
+    places = decimals(unit, None)
+    words = f"{low:.{places}f} to {high:.{places}f}"
+    return f"{words} {unit}" if unit not in UNSPOKEN else words

@@ -12,33 +12,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.geometry import Grid, unit_vector
+from osteotrace.phantoms.in_memory import as_volume
 from osteotrace.phantoms.rendering import correlated_noise
-from osteotrace.series.instances import (
-    ImageAttributes,
-    Instance,
-    PixelFormat,
-    SeriesIdentity,
-)
-from osteotrace.volume import ARBITRARY, HOUNSFIELD, Volume
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from osteotrace.geometry import Array
+    from osteotrace.volume import Volume
 
 # Image around the gap: across it, and beyond each wall along it, mm. Beyond the walls
 # lies the homogeneous tissue that the noise is read from.
 ACROSS_MM: Final = 28.0
 BEYOND_MM: Final = 20.0
-FRAME_OF_REFERENCE_UID: Final = "2.25.2"
-_IN_MEMORY: Final = PixelFormat(
-    transfer_syntax="",
-    bits_allocated=16,
-    bits_stored=16,
-    signed=True,
-    samples=1,
-    photometric="MONOCHROME2",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +95,7 @@ def photograph(
         correlation_fwhm_mm=walls.correlation_fwhm_mm,
         seed=seed,
     )
-    return _volume(np.round(values).astype(np.int16), grid, walls.modality)
+    return as_volume(values, grid, walls.modality)
 
 
 def straight_grid(walls: Walls) -> Grid:
@@ -156,47 +140,3 @@ def _outward(walls: Walls) -> tuple[Array, Array]:
     unit = unit_vector(walls.normal)
     lean = np.tan(np.radians(walls.converge_deg / 2)) * np.array([1.0, 0.0, 0.0])
     return unit_vector(-unit - lean), unit_vector(unit - lean)
-
-
-def _volume(stored: NDArray[np.int16], grid: Grid, modality: str) -> Volume:
-    attributes = ImageAttributes(
-        sop_class_uid="",
-        rows=grid.rows,
-        columns=grid.columns,
-        frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
-        image_type=(),
-        orientation=(*grid.row_direction.tolist(), *grid.column_direction.tolist()),
-        pixel_spacing=tuple(grid.pixel_spacing.tolist()),
-        format=_IN_MEMORY,
-    )
-    instances = tuple(
-        Instance(
-            file=f"slice-{k}",
-            stamp=(0, 0),
-            sop_instance_uid=f"2.25.1.{k + 1}",
-            frame=0,
-            number=k,
-            position=tuple(origin),
-            attributes=attributes,
-        )
-        for k, origin in enumerate(grid.origins.tolist())
-    )
-    identity = SeriesIdentity(
-        study_uid="2.25.3",
-        series_uid="2.25.4",
-        modality=modality,
-        description="two walls",
-        date="",
-        patient="P-UNKNOWN",
-        patient_id="",
-    )
-    return Volume(
-        voxels=stored,
-        grid=grid,
-        slope=np.ones(len(stored)),
-        intercept=np.zeros(len(stored)),
-        unit=HOUNSFIELD if modality == "CT" else ARBITRARY,
-        frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
-        instances=instances,
-        identity=identity,
-    )

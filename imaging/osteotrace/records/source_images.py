@@ -24,6 +24,7 @@ from osteotrace.records.content_items import (
     number,
     uids,
 )
+from osteotrace.regions import ImagePoints, Mask
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
             if finding.regions and not finding.source_instances
         ],
     }
+    lacking["marked as a mask or on a radiograph"] = [
+        finding.label
+        for finding in assessment.findings
+        if any(isinstance(region, Mask | ImagePoints) for region in finding.regions)
+    ]
     told = [
         f"{len(labels)} finding(s) {how}, first {labels[0][:40]!r}"
         for how, labels in lacking.items()
@@ -114,8 +120,8 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
         return None
     return OsteotraceError(
         "; ".join(told),
-        expected="the frame of reference and the images of every finding, which a DICOM "
-        "SR has to name",
+        expected="points and lines with the frame of reference and the images of every "
+        "finding, which a DICOM SR has to name",
         advice="keep this reading as JSON and tables, which hold it whole; or measure "
         "on the original DICOM series",
     )

@@ -52,7 +52,7 @@ from osteotrace.records.content_items import (
     uids,
 )
 from osteotrace.records.source_images import image_library, procedures, references
-from osteotrace.regions import Polyline
+from osteotrace.regions import Points, Polyline
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Fact, Finding, SeriesReference
     from osteotrace.measurements.measurement import Measurement, Method
     from osteotrace.records.content_items import Relation
-    from osteotrace.regions import Points, Region
+    from osteotrace.regions import Region
 
 # Namespace of the UIDs that osteotrace derives from a text (RFC 9562, version 5).
 _UID_NAMESPACE: Final = uuid.UUID("0b7b1a56-7d3c-5b53-9d0c-52f64f1a7c5e")
@@ -193,6 +193,8 @@ def _shapes(region: Region) -> list[ContentItem]:
     """Return the coordinates of a region as items that something is inferred from."""
     if isinstance(region, Polyline):
         return [_line(region, "line", INFERRED_FROM)]
+    # `source_images.lack` has refused every other region.
+    assert isinstance(region, Points)
     return _named_points(region)
 
 

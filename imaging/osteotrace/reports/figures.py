@@ -21,6 +21,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import shares_space
 from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import Measurement
+from osteotrace.regions import Polyline
 from osteotrace.reports import text
 from osteotrace.volume import HOUNSFIELD
 
@@ -157,7 +158,9 @@ def caliper_picture(volume: Volume, finding: Finding) -> bytes:
     """
     primary = finding.measurements[0]
     role = primary.region if isinstance(primary, Measurement) else AS_DRAWN
-    lines = {region.role: region for region in finding.regions}
+    lines = {
+        region.role: region for region in finding.regions if isinstance(region, Polyline)
+    }
     shown = lines.get(role)
     if shown is None or not shares_space(finding, shown, volume):
         raise OsteotraceError(

@@ -9,12 +9,11 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.about import RESEARCH_USE_SHORT
-from osteotrace.regions import Points
+from osteotrace.regions import Points, Polyline
 from osteotrace.reports.text import value
 
 if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
-    from osteotrace.regions import Polyline
 
 SCHEMA: Final = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/"
@@ -23,11 +22,12 @@ SCHEMA: Final = (
 
 
 def to_markups(assessment: Assessment) -> str:
-    """Return every region of an assessment as one Markups JSON document."""
+    """Return the points and lines of an assessment as one Markups JSON document."""
     markups = [
         _markup(finding, region)
         for finding in assessment.findings
         for region in finding.regions
+        if isinstance(region, Points | Polyline)
     ]
     return json.dumps({"@schema": SCHEMA, "markups": markups}, indent=2) + "\n"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.about import RESEARCH_USE_SHORT
 from osteotrace.measurements.measurement import Measurement
+from osteotrace.regions import Points, Polyline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from osteotrace.errors import OsteotraceError
     from osteotrace.findings import Assessment, Finding
     from osteotrace.measurements.measurement import Reading
-    from osteotrace.regions import Points, Polyline
+    from osteotrace.regions import Region
 
 COLUMNS: Final = (
     "patient", "study_uid", "study_date", "series_uid", "label", "kind", "site",
@@ -141,12 +142,12 @@ def _reading(finding: Finding, reading: Reading) -> Row:
     }
 
 
-def _points(regions: Iterable[Polyline | Points], role: str) -> str:
+def _points(regions: Iterable[Region], role: str) -> str:
     # Brackets first, so that a negative coordinate does not look like a formula.
     return " ".join(
         f"({x!r} {y!r} {z!r})"
         for region in regions
-        if region.role == role
+        if region.role == role and isinstance(region, Points | Polyline)
         for x, y, z in region.points
     )
 

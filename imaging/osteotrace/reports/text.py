@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from osteotrace.about import RESEARCH_USE_STATEMENT
 from osteotrace.codes import KINDS, SITES
-from osteotrace.measurements.measurement import Measurement, decimals, shown
+from osteotrace.measurements.measurement import Measurement, decimals
 
 if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
@@ -43,7 +43,7 @@ def heading(finding: Finding) -> str:
 def value(reading: Reading) -> str:
     """Return a value with ± u and unit as people read it, or why there is none."""
     if isinstance(reading, Measurement):
-        return shown(reading.value, reading.unit, reading.uncertainty)
+        return reading.as_text
     return f"not measured: {reading.reason}"
 
 
@@ -69,6 +69,6 @@ def lines(reading: Reading) -> list[str]:
     first = f"{reading.code.meaning}: {value(reading)}"
     if not isinstance(reading, Measurement):
         return [first]
-    if interval(reading):
+    if interval(reading) and not reading.is_range:
         first += f" (95 % interval {interval(reading)})"
     return [first, *(f"  {doubt}" for doubt in doubts(reading))]

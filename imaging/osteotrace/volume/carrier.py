@@ -6,7 +6,7 @@ read, decoded or resampled here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -86,6 +86,24 @@ class Volume:
         last = len(self.instances) - 1
         low, high = np.clip([at.min(), at.max()], 0, last).astype(int)
         return self.instances[low : high + 1]
+
+    def cropped(self, box: tuple[slice, slice, slice]) -> Volume:
+        """Return the part of the volume in a box of voxels, which shares its memory.
+
+        Parameters
+        ----------
+        box : (slice, row, column) ranges of step one
+            `Grid.box_around` gives one around points.
+        """
+        whole = self.source_grid is None
+        return replace(
+            self,
+            voxels=self.voxels[box],
+            grid=self.grid.cropped(box),
+            slope=self.slope[box[0]],
+            intercept=self.intercept[box[0]],
+            instances=self.instances[box[0]] if whole else self.instances,
+        )
 
     def rectified(self, spacing: float | Sequence[float] | None = None) -> Volume:
         """Return the volume on a rectilinear grid (`resampling.rectified`)."""

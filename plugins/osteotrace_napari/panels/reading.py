@@ -13,6 +13,7 @@ from superqt.utils import qthrottled
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import shares_space
+from osteotrace.regions import extent
 from osteotrace.session import Session
 from osteotrace_napari import keys, layers, loading, wording
 from osteotrace_napari.caliper_layer import CaliperLayer
@@ -269,7 +270,7 @@ class ReadingPanel(ReadingDock):
             self._after_load = partial(self.jump, tracking_uid)
             self.load(header)
             return
-        self.view.go_to(finding.regions[0].points)
+        self.view.go_to(extent(finding.regions[0]))
         self.findings.select(tracking_uid)
         self._show_marks()
 
