@@ -62,7 +62,8 @@ def sample_caliper(folder: Path) -> list[str]:
         seconds(["-m", "osteotrace.cli", "samples", str(folder)])
     from osteotrace import protocol, scan
 
-    entry = protocol.read("sample_maxilla").calipers[0]
+    entry = protocol.read("sample_maxilla").entries[0]
+    assert isinstance(entry, protocol.CaliperEntry)
     case = folder / "maxilla_after"
     series = next(s.identity for s in scan(case) if entry.fits(s.identity))
     start, end = (",".join(map(str, point)) for point in (entry.start, entry.end))

@@ -9,6 +9,7 @@ import pytest
 
 from osteotrace import protocol
 from osteotrace.errors import OsteotraceError
+from osteotrace.protocol import SIX_POINTS, TABLES, CaliperEntry
 from osteotrace.series import SeriesIdentity
 
 GOOD = """\
@@ -40,7 +41,8 @@ def refused(text: str) -> OsteotraceError:
 
 def test_a_good_protocol_is_read_whole() -> None:
     read = parsed(GOOD)
-    (entry,) = read.calipers
+    (entry,) = read.entries
+    assert isinstance(entry, CaliperEntry)
     assert (read.name, read.description) == ("jaw", "one gap")
     assert entry.label == "PAL-1"
     assert entry.start == (1.0, -20.0, 4.5)
@@ -77,7 +79,7 @@ def identity(modality: str, description: str) -> SeriesIdentity:
 def test_a_series_fits_by_modality_and_description(
     modality: str, description: str, fits: bool
 ) -> None:
-    assert parsed(GOOD).calipers[0].fits(identity(modality, description)) is fits
+    assert parsed(GOOD).entries[0].fits(identity(modality, description)) is fits
 
 
 @pytest.mark.parametrize(
@@ -161,10 +163,83 @@ def test_the_sample_protocol_has_the_rough_points_of_the_sample_s_truth() -> Non
     from osteotrace.phantoms import truth
 
     case = truth("maxilla_after")
-    bony, soft = protocol.read("sample_maxilla").calipers
+    bony, soft = protocol.read("sample_maxilla").entries
     for entry, name in ((bony, "palatal_gap"), (soft, "soft_tissue_gap")):
+        assert isinstance(entry, CaliperEntry)
         quantity = case.quantities[name]
         assert entry.modality == quantity.modality
         assert entry.frame_of_reference_uid == quantity.frame_of_reference_uid
         for point, edge in zip((entry.start, entry.end), quantity.edges, strict=True):
             assert point == pytest.approx(edge.rough_point_lps_mm, abs=1e-5)
+
+
+# Every lesion ------------------------------------------------------------------------
+
+FRAME = 'frame_of_reference_uid = "1.2.3"'
+BALL = "{ centre = [1, 2, 3], radius = 4 }"
+SIX = ", ".join(f"{key} = [0, 0, {n}]" for n, key in enumerate(SIX_POINTS))
+ASKED = {
+    "palatal_defect": "seed = [1, 2, 3]",
+    "soft_tissue_gap": "start = [1, 2, 3]\nend = [1, 2, 9]",
+    "sequestra": f"region = {BALL}",
+    "gas": f'region = {BALL}\nairway = {{ label = "airway" }}',
+    "moth_eaten": f"region = {BALL}\nreference = {BALL}",
+    "sclerotic_rim": f"lesion = {BALL}",
+    "periosteal_reaction": f"region = {BALL}",
+    "vertebra": f'level = "L1"\npoints = {{ {SIX} }}',
+    "cement": "region = { corners = [[0, 0, 0], [1, 1, 1]] }",
+    "marrow_edema": f"seed = [1, 2, 3]\nreference = {BALL}",
+    "expansion": 'left = { label = "left" }\nright = { label = "right" }',
+    "intensity": f"region = {BALL}",
+}
+
+
+def asking(table: str, keys: str) -> str:
+    head = f'name = "all"\n\n[[{table}]]\nlabel = "X-1"\nmodality = "CT"\n'
+    return head + f"{FRAME}\n{keys}\n"
+
+
+@pytest.mark.parametrize("table", ASKED)
+def test_every_lesion_can_be_asked_for(table: str) -> None:
+    (entry,) = parsed(asking(table, ASKED[table])).entries
+    assert type(entry) is TABLES[table]
+
+
+def test_no_table_is_forgotten() -> None:
+    assert set(ASKED) | {"caliper"} == set(TABLES)
+
+
+@pytest.mark.parametrize(
+    ("table", "keys", "line", "found"),
+    [
+        ("palatal_defect", "start = [1, 2, 3]", 7, "1 of start and end"),
+        ("palatal_defect", "seed = [1, 2, 3]\nstart = [1, 2, 3]", 8, "1 of start"),
+        ("sequestra", "region = { radius = 4 }", 7, "half a ball"),
+        ("sequestra", "region = { centre = [1, 2, 3], radius = 0 }", 7, "half a ball"),
+        ("gas", 'region = { label = "x", centre = [1, 2, 3], radius = 1 }', 7, "2 of"),
+        ("gas", "region = { }", 7, "0 of ball, box and label"),
+        ("vertebra", 'level = "L1"', 3, "both or neither"),
+        ("vertebra", 'level = "L1"\npoints = { a = [1, 2, 3] }', 8, "a"),
+        ("marrow_edema", "seed = [1, 2, 3]", 3, "a seed without a reference"),
+        ("sequestrum", f"region = {BALL}", 3, "the key 'sequestrum'"),
+    ],
+)
+def test_what_a_lesion_lacks_is_named(
+    table: str, keys: str, line: int, found: str
+) -> None:
+    error = refused(asking(table, keys))
+    assert error.where == f"jaw.toml, line {line}"
+    assert found in error.found
+
+
+def test_points_need_their_frame_of_reference_and_labels_do_not() -> None:
+    named = asking("expansion", ASKED["expansion"]).replace(FRAME, "")
+    assert parsed(named).entries[0].frame_of_reference_uid == ""
+    error = refused(asking("sequestra", ASKED["sequestra"]).replace(FRAME, ""))
+    assert "frame_of_reference_uid" in str(error)
+
+
+def test_a_second_entry_of_a_table_has_its_own_lines() -> None:
+    gas = asking("gas", ASKED["gas"])
+    second = gas + '\n[[moth_eaten]]\nlabel = "M"\n\n[[gas]]\nlabel = "G"\nregion = 3\n'
+    assert refused(second).where == f"jaw.toml, line {len(second.splitlines())}"

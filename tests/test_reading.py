@@ -62,7 +62,7 @@ def mr_entry(**changes: Any) -> CaliperEntry:
 
 
 def made(*entries: CaliperEntry) -> Protocol:
-    return Protocol(name="test", calipers=entries, sha256="0" * 64)
+    return Protocol(name="test", entries=entries, sha256="0" * 64)
 
 
 def measured(path: Path, *entries: CaliperEntry) -> findings.Assessment:

@@ -39,7 +39,8 @@ def numbers_in(item: pydicom.Dataset) -> Iterator[tuple[str, float]]:
 def test_the_palatal_gap_is_one_number_everywhere_bit_for_bit(
     panel: ReadingPanel, qtbot: Any, osteotrace: Callable[..., Outcome], tmp_path: Path
 ) -> None:
-    entry = protocol.read("sample_maxilla").calipers[0]
+    entry = protocol.read("sample_maxilla").entries[0]
+    assert isinstance(entry, protocol.CaliperEntry)
     header = next(
         volume
         for series in ot.scan(SAMPLE)

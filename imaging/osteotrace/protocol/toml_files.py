@@ -1,8 +1,8 @@
-"""A protocol: which points of which series are measured, as what, read from TOML.
+"""A protocol: what is measured where on which series, read from TOML.
 
 A protocol is checked when it is read, never while a study is being measured; what is
 wrong is named by file, line and key. The text's SHA-256 travels with every assessment
-made by it. Its smallest form is a list of calipers::
+made by it. It is a list of entries, one TOML table each (`entries.TABLES`)::
 
     name = "sample_maxilla"
 
@@ -25,7 +25,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from fnmatch import fnmatchcase
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,70 +33,20 @@ import msgspec
 
 from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Laterality
-from osteotrace.measurements.doubts import Walls
-from osteotrace.measurements.edge_pairs import Between
+from osteotrace.protocol.entries import TABLES, Entry, Where, places, regions
 from osteotrace.series import Catalogue
 from osteotrace.uids import is_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from osteotrace.codes import Concept
-    from osteotrace.series import SeriesIdentity, VolumeHeader
+    from osteotrace.series import VolumeHeader
 
 # A protocol is a page of text; more is another kind of file.
 MAX_BYTES: Final = 1_000_000
 
-_FOLDER: Final = Path(__file__).with_name("protocols")
-
-
-class CaliperEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One caliper of a protocol: where, on which series, recorded as what.
-
-    Parameters
-    ----------
-    label : str
-        Tracking identifier of the finding, unique in the protocol.
-    kind, site, quantity : str
-        Keys of `osteotrace.codes.KINDS`, `SITES` and `QUANTITIES`.
-    modality : str
-        Modality (0008,0060) of the series.
-    frame_of_reference_uid : str
-        FrameOfReferenceUID that the points live in; a series in another is refused.
-    start, end : (x, y, z)
-        Rough points, patient LPS mm.
-    series : str
-        Shell pattern for SeriesDescription (0008,103E), letter case ignored.
-    laterality : str
-        Key of `osteotrace.codes.LATERALITIES` or empty.
-    snap : bool
-        False measures between the points as they are.
-    between, walls : str
-        As in `osteotrace.measurements.caliper.measure`.
-    note : str
-        Free text for the finding.
-    """
-
-    label: str
-    kind: str
-    site: str
-    quantity: str
-    modality: str
-    frame_of_reference_uid: str
-    start: tuple[float, float, float]
-    end: tuple[float, float, float]
-    series: str = "*"
-    laterality: Laterality = ""
-    snap: bool = True
-    between: Between = "auto"
-    walls: Walls = "any"
-    note: str = ""
-
-    def fits(self, identity: SeriesIdentity) -> bool:
-        """Tell whether a series is one that this entry means."""
-        description = identity.description.casefold()
-        return identity.modality == self.modality and fnmatchcase(
-            description, self.series.casefold()
-        )
+_FOLDER: Final = Path(__file__).parent.with_name("protocols")
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +56,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     name : str
         Its own name.
-    calipers : tuple of CaliperEntry
-        In the order of the file.
+    entries : tuple of Entry
+        In the order of the file, table by table.
     sha256 : str
         SHA-256 of the file's bytes, hexadecimal.
     description : str
@@ -115,14 +65,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    calipers: tuple[CaliperEntry, ...]
+    entries: tuple[Entry, ...]
     sha256: str
-    description: str = ""
-
-
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: str
-    caliper: tuple[CaliperEntry, ...]
     description: str = ""
 
 
@@ -178,29 +122,56 @@ def parse(content: bytes, file: Path) -> Protocol:
         raw: dict[str, Any] = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise _wrong(file, f"text that is not TOML: {problem}") from problem
-    try:
-        checked = msgspec.convert(raw, _File)
-    except msgspec.ValidationError as problem:
-        raise _mistyped(file, text, str(problem)) from problem
-    if not checked.caliper:
-        raise _wrong(file, "no [[caliper]] entry")
-    for number, entry in enumerate(checked.caliper):
-        _check_entry(file, text, number, entry)
-    labels = Counter(entry.label for entry in checked.caliper)
-    twice = [n for n, e in enumerate(checked.caliper) if labels[e.label] > 1]
-    if twice:
-        label = checked.caliper[twice[0]].label
-        line = _line(text, twice[-1], "label")
-        raise _wrong(file, f"the label {label!r} more than once", line, "label")
+    heads = {key: raw.pop(key, "") for key in ("name", "description")}
+    for key, value in heads.items():
+        if not isinstance(value, str) or (key == "name" and not value.strip()):
+            line = _line(text, "", None, key)
+            raise _wrong(file, f"{key} = {value!r}", line, key, "a short text")
+    tables = [_table(file, text, name, found) for name, found in raw.items()]
+    entries = tuple(entry for table in tables for entry in table)
+    if not entries:
+        choice = ", ".join(f"[[{name}]]" for name in TABLES)
+        raise _wrong(file, "no entry", expected=f"at least one of {choice}")
+    _check_labels(file, text, entries)
     return Protocol(
-        name=checked.name,
-        description=checked.description,
-        calipers=checked.caliper,
+        name=heads["name"],
+        description=heads["description"],
+        entries=entries,
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
-def meant_volume(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
+def _table(file: Path, text: str, name: str, found: object) -> tuple[Entry, ...]:
+    """Return the entries of one TOML table, checked."""
+    if name not in TABLES:
+        choice = "name, description or " + ", ".join(f"[[{table}]]" for table in TABLES)
+        line = _line(text, name, None, name)
+        raise _wrong(file, f"the key {name!r}", line, name, choice)
+    try:
+        entries: tuple[Entry, ...] = msgspec.convert({"it": found}, _types()[name])["it"]
+    except msgspec.ValidationError as problem:
+        raise _mistyped(file, text, name, str(problem)) from problem
+    for number, entry in enumerate(entries):
+        _check_entry(file, text, name, number, entry)
+    return entries
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return {name: dict[str, tuple[kind, ...]] for name, kind in TABLES.items()}  # type: ignore[valid-type]
+
+
+def _check_labels(file: Path, text: str, entries: tuple[Entry, ...]) -> None:
+    for label, count in Counter(entry.label for entry in entries).items():
+        if count > 1:
+            pattern = rf"\s*[\"']?label[\"']?\s*=\s*[\"']{re.escape(label)}[\"']"
+            lines = text.splitlines()
+            last = [n for n, line in enumerate(lines, 1) if re.match(pattern, line)]
+            line = last[-1] if last else None
+            raise _wrong(file, f"the label {label!r} more than once", line, "label")
+
+
+def meant_volume(study: Catalogue, entry: Entry) -> VolumeHeader:
     """Return the one volume of a study that an entry means.
 
     Raises
@@ -231,7 +202,7 @@ def meant_volume(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
             where=str(study.root),
         ) from problem
     frame = header.frame_of_reference_uid
-    if frame != entry.frame_of_reference_uid:
+    if entry.frame_of_reference_uid not in ("", frame):
         raise OsteotraceError(
             f"{meant} in the frame of reference {frame or '(none)'}",
             expected=f"the protocol's, {entry.frame_of_reference_uid}",
@@ -241,9 +212,9 @@ def meant_volume(study: Catalogue, entry: CaliperEntry) -> VolumeHeader:
     return header
 
 
-def _check_entry(file: Path, text: str, number: int, entry: CaliperEntry) -> None:
+def _check_entry(file: Path, text: str, table: str, number: int, entry: Entry) -> None:
     def refuse(key: str, found: str, expected: str) -> OsteotraceError:
-        return _wrong(file, found, _line(text, number, key), key, expected)
+        return _wrong(file, found, _line(text, table, number, key), key, expected)
 
     vocabularies: dict[str, dict[str, Concept]] = {
         "kind": KINDS,
@@ -251,45 +222,61 @@ def _check_entry(file: Path, text: str, number: int, entry: CaliperEntry) -> Non
         "quantity": QUANTITIES,
     }
     for key, known in vocabularies.items():
-        value = getattr(entry, key)
-        if value not in known:
+        value = getattr(entry, key, None)
+        if value is not None and value not in known:
             choice = "one of " + ", ".join(sorted(known))
             raise refuse(key, f"the {key} {value!r}", choice)
     for key in ("label", "modality"):
         if not getattr(entry, key).strip():
             raise refuse(key, f"an empty {key}", "a short text")
+    located = tuple(places(entry))
     uid = entry.frame_of_reference_uid
-    if not is_uid(uid):
+    if (uid or located) and not is_uid(uid):
         raise refuse("frame_of_reference_uid", f"{uid!r}", "a DICOM UID")
-    for key in ("start", "end"):
-        if not all(abs(x) < float("inf") for x in getattr(entry, key)):
-            raise refuse(key, f"{getattr(entry, key)}", "three finite numbers, LPS mm")
-    if entry.start == entry.end:
-        raise refuse("end", "an end that is the start", "two different points")
+    for key, point in located:
+        if not all(abs(x) < float("inf") for x in point):
+            raise refuse(key, f"{point}", "three finite numbers, LPS mm")
+    for key, where in regions(entry):
+        _check_where(where, partial(refuse, key))
+    for key, found, expected in entry.wrong():
+        raise refuse(key, found, expected)
 
 
-# msgspec ends its messages with the place, such as "at `$.caliper[0].start[2]`".
-_PLACE: Final = re.compile(r" - at `\$\.?(?:caliper\[(\d+)\]\.?)?(\w*).*`$")
+def _check_where(where: Where, refuse: Callable[[str, str], OsteotraceError]) -> None:
+    ball = where.centre is not None or where.radius is not None
+    given = [ball, where.corners is not None, where.label is not None]
+    if sum(given) != 1:
+        raise refuse(
+            f"{sum(given)} of ball, box and label", "centre and radius, corners, or label"
+        )
+    if ball and (where.centre is None or not 0 < (where.radius or 0.0) < float("inf")):
+        raise refuse("half a ball", "a centre and a radius above 0 mm")
+
+
+# msgspec ends its messages with the place, such as "at `$[...][0].start[2]`".
+_PLACE: Final = re.compile(r" - at `\$\[\.\.\.\](?:\[(\d+)\]\.?)?(\w*).*`$")
 _QUOTED: Final = re.compile(r"field `(\w+)`")
 
 
-def _mistyped(file: Path, text: str, message: str) -> OsteotraceError:
+def _mistyped(file: Path, text: str, table: str, message: str) -> OsteotraceError:
     place = _PLACE.search(message)
     number = None if place is None or place[1] is None else int(place[1])
     named = _QUOTED.search(message)
     key = named[1] if named else (place[2] if place else "")
-    return _wrong(file, _PLACE.sub("", message), _line(text, number, key), key)
+    line = _line(text, table, number, key)
+    return _wrong(file, _PLACE.sub("", message), line, key)
 
 
-def _line(text: str, number: int | None, key: str) -> int | None:
-    """Return the line of a key: at the top, or in the caliper entry of that number."""
-    entry, head = -1, None
+def _line(text: str, table: str, number: int | None, key: str) -> int | None:
+    """Return the line of a key: at the top, or in the entry of that number in a table."""
+    entry, head, inside = -1, None, number is None
     for count, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        if stripped.startswith("[["):
-            entry += 1
-            head = count if entry == number else head
-        inside = entry == (-1 if number is None else number)
+        if re.match(r"\[\[?\w", stripped):
+            mine = re.match(rf"\[\[\s*{re.escape(table)}\s*\]\]", stripped)
+            entry += 1 if mine else 0
+            inside = bool(mine) and entry == number
+            head = count if inside or (mine and number is None) else head
         if inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*=", stripped):
             return count
     return head
@@ -300,7 +287,7 @@ def _wrong(
     found: str,
     line: int | None = None,
     key: str = "",
-    expected: str = "a protocol: name and [[caliper]] entries (see osteotrace.protocol)",
+    expected: str = "a protocol: a name and entries (see osteotrace.protocol)",
 ) -> OsteotraceError:
     return OsteotraceError(
         found,

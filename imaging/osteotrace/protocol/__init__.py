@@ -1,0 +1,34 @@
+"""Protocols: what is measured where on which series, as TOML files that are checked.
+
+``entries`` holds what a protocol can ask for, ``toml_files`` reads and checks one.
+"""
+
+from osteotrace.protocol.entries import (
+    SIX_POINTS,
+    TABLES,
+    CaliperEntry,
+    Entry,
+    Where,
+)
+from osteotrace.protocol.toml_files import (
+    MAX_BYTES,
+    Protocol,
+    meant_volume,
+    names,
+    parse,
+    read,
+)
+
+__all__ = [
+    "MAX_BYTES",
+    "SIX_POINTS",
+    "TABLES",
+    "CaliperEntry",
+    "Entry",
+    "Protocol",
+    "Where",
+    "meant_volume",
+    "names",
+    "parse",
+    "read",
+]

@@ -1,0 +1,324 @@
+"""What a protocol can ask for: one entry type a measurement, each with its own keys.
+
+An entry says which series it means and where to look; points are patient LPS mm. Entries
+are checked by the TOML reader; nothing here measures.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from osteotrace.findings import Laterality
+from osteotrace.measurements.doubts import Walls
+from osteotrace.measurements.edge_pairs import Between
+from osteotrace.regions import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osteotrace.series import SeriesIdentity
+
+# The six points of a vertebra, by the key that a protocol gives each.
+SIX_POINTS: Final = tuple(
+    f"{endplate}_{place}"
+    for endplate in ("superior", "inferior")
+    for place in ("anterior", "middle", "posterior")
+)
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A marked region: a ball, a box, or a label of a segmentation; exactly one of them.
+
+    Parameters
+    ----------
+    centre, radius : (x, y, z) and float
+        A ball, LPS mm.
+    corners : two (x, y, z)
+        Opposite corners of a box along the axes of the image, LPS mm.
+    label : str
+        Name of a label in the study's DICOM SEG or in the mask files.
+    """
+
+    centre: Point | None = None
+    radius: float | None = None
+    corners: tuple[Point, Point] | None = None
+    label: str | None = None
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The LPS mm points it names."""
+        return (*((self.centre,) if self.centre else ()), *(self.corners or ()))
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every entry says.
+
+    Parameters
+    ----------
+    label : str
+        Tracking identifier of the finding, unique in the protocol.
+    modality : str
+        Modality (0008,0060) of the series.
+    kind, site : str
+        Keys of `osteotrace.codes.KINDS` and `SITES`.
+    frame_of_reference_uid : str
+        FrameOfReferenceUID that the points live in; a series in another is refused. May
+        be left out where an entry names labels alone.
+    series : str
+        Shell pattern for SeriesDescription (0008,103E), letter case ignored.
+    laterality : str
+        Key of `osteotrace.codes.LATERALITIES` or empty.
+    note : str
+        Free text for the finding.
+    """
+
+    label: str
+    modality: str
+    kind: str
+    site: str
+    frame_of_reference_uid: str = ""
+    series: str = "*"
+    laterality: Laterality = ""
+    note: str = ""
+
+    def fits(self, identity: SeriesIdentity) -> bool:
+        """Tell whether a series is one that this entry means."""
+        description = identity.description.casefold()
+        return identity.modality == self.modality and fnmatchcase(
+            description, self.series.casefold()
+        )
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what the types cannot tell: key, what was found, what was expected."""
+        return iter(())
+
+
+class CaliperEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One caliper.
+
+    Parameters
+    ----------
+    quantity : str
+        Key of `osteotrace.codes.QUANTITIES` that the value is recorded as.
+    start, end : (x, y, z)
+        Rough points.
+    snap : bool
+        False measures between the points as they are.
+    between, walls : str
+        As in `osteotrace.measurements.caliper.measure`.
+    """
+
+    quantity: str
+    start: Point
+    end: Point
+    snap: bool = True
+    between: Between = "auto"
+    walls: Walls = "any"
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        yield from _same(self.start, self.end)
+
+
+class PalatalDefectEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A palatal bony defect: two rough points on its stumps, or one seed in it."""
+
+    start: Point | None = None
+    end: Point | None = None
+    seed: Point | None = None
+    kind: str = "palatal_bony_defect"
+    site: str = "hard_palate"
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        pair = (self.start is not None) + (self.end is not None)
+        if (pair, self.seed is not None) not in {(2, False), (0, True)}:
+            key = "start" if self.start is not None else "seed"
+            yield key, f"{pair} of start and end", "start and end, or a seed alone"
+        elif self.start is not None:
+            yield from _same(self.start, self.end)
+
+
+class SoftTissueGapEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A soft-tissue gap: two rough points, and what the distance between them means."""
+
+    start: Point
+    end: Point
+    meaning: Literal["notch_width", "shortening"] = "notch_width"
+    kind: str = "soft_tissue_defect"
+    site: str = "premaxilla"
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        yield from _same(self.start, self.end)
+
+
+class SequestraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sequestra inside a marked region: one finding for all, and one a fragment."""
+
+    region: Where
+    kind: str = "sequestrum"
+    site: str = "jaw"
+
+
+class GasEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Gas inside a marked region; ``airway`` is what does not count."""
+
+    region: Where
+    airway: Where | None = None
+    kind: str = "gas"
+    site: str = "jaw"
+
+
+class MothEatenEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Moth-eaten destruction inside a region; ``reference`` is the unaffected side."""
+
+    region: Where
+    reference: Where | None = None
+    kind: str = "moth_eaten"
+    site: str = "jaw"
+
+
+class ScleroticRimEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sclerotic rim around a lesion."""
+
+    lesion: Where
+    kind: str = "sclerotic_rim"
+    site: str = "jaw"
+
+
+class PeriostealReactionEntry(
+    Entry, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Periosteal reaction inside a marked region."""
+
+    region: Where
+    kind: str = "periosteal_reaction"
+    site: str = "jaw"
+
+
+class VertebraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A vertebra, by its six points or by the mask of its body.
+
+    Parameters
+    ----------
+    level : str
+        ``"L1"`` and so on; the site follows from it.
+    points : mapping of str to (x, y, z)
+        The six of `SIX_POINTS`, or
+    body : Where
+        the mask of the body.
+    fractured, cemented : bool
+        Whether the level is no reference for its neighbours.
+    """
+
+    level: str
+    points: dict[str, Point] | None = None
+    body: Where | None = None
+    fractured: bool = False
+    cemented: bool = False
+    kind: str = "vertebra"
+    site: str = "spine"
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if (self.points is None) == (self.body is None):
+            yield "points", "both or neither of points and body", "one of the two"
+        if self.points is not None and set(self.points) != set(SIX_POINTS):
+            yield "points", ", ".join(self.points), "the six " + ", ".join(SIX_POINTS)
+
+
+class CementEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bone cement inside a region; ``body`` tells what leaked out of the vertebra."""
+
+    region: Where
+    body: Where | None = None
+    kind: str = "cement"
+    site: str = "spine"
+
+
+class MarrowEdemaEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Marrow edema: a marked region, or a seed that is grown to it.
+
+    Parameters
+    ----------
+    edema : Where
+        The accepted region, or
+    seed, reference : (x, y, z) and Where
+        a point in the edema and a region of normal marrow; ``within`` bounds the growing.
+    bone, muscle : Where
+        What the percentage and the signal ratio refer to.
+    """
+
+    edema: Where | None = None
+    seed: Point | None = None
+    reference: Where | None = None
+    within: Where | None = None
+    bone: Where | None = None
+    muscle: Where | None = None
+    kind: str = "marrow_edema"
+    site: str = "jaw"
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if (self.edema is None) == (self.seed is None):
+            yield "edema", "both or neither of edema and seed", "one of the two"
+        if self.seed is not None and self.reference is None:
+            yield "reference", "a seed without a reference", "a region of normal marrow"
+
+
+class ExpansionEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bone expansion: the masks of the same bone on the left and on the right."""
+
+    left: Where
+    right: Where
+    kind: str = "bone_expansion"
+    site: str = "mandible"
+
+
+class IntensityEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Statistics of the values in a region."""
+
+    region: Where
+    kind: str = "region"
+    site: str = "jaw"
+
+
+# The entry types by the name of their TOML table.
+TABLES: Final[dict[str, type[Entry]]] = {
+    "caliper": CaliperEntry,
+    "palatal_defect": PalatalDefectEntry,
+    "soft_tissue_gap": SoftTissueGapEntry,
+    "sequestra": SequestraEntry,
+    "gas": GasEntry,
+    "moth_eaten": MothEatenEntry,
+    "sclerotic_rim": ScleroticRimEntry,
+    "periosteal_reaction": PeriostealReactionEntry,
+    "vertebra": VertebraEntry,
+    "cement": CementEntry,
+    "marrow_edema": MarrowEdemaEntry,
+    "expansion": ExpansionEntry,
+    "intensity": IntensityEntry,
+}
+
+
+def _same(start: Point | None, end: Point | None) -> Iterator[tuple[str, str, str]]:
+    if start == end:
+        yield "end", "an end that is the start", "two different points"
+
+
+def places(entry: Entry) -> Iterator[tuple[str, Point]]:
+    """Yield every LPS mm point of an entry with the key it stands under."""
+    for key in entry.__struct_fields__:
+        value = getattr(entry, key)
+        if isinstance(value, Where):
+            yield from ((key, point) for point in value.points)
+        elif isinstance(value, dict):
+            yield from ((key, point) for point in value.values())
+        elif isinstance(value, tuple) and len(value) == 3:
+            yield key, value
+
+
+def regions(entry: Entry) -> Iterator[tuple[str, Where]]:
+    """Yield every marked region of an entry with its key."""
+    for key in entry.__struct_fields__:
+        if isinstance(value := getattr(entry, key), Where):
+            yield key, value
