@@ -5,7 +5,7 @@ files, ``dentition``, ``soft_tissue`` and ``maxilla`` the anatomy, ``cases`` the
 ``ground_truth`` what is known of them, and ``samples`` the folders.
 """
 
-from osteotrace.phantoms.cases import CASES, grid_around
+from osteotrace.phantoms.cases import CASES
 from osteotrace.phantoms.dicom_series import (
     SeriesLabel,
     write_ct_series,
@@ -23,6 +23,7 @@ from osteotrace.phantoms.rendering import (
     seed,
 )
 from osteotrace.phantoms.samples import write_samples
+from osteotrace.phantoms.scans import grid_around
 
 __all__ = [
     "CASES",

@@ -5,141 +5,20 @@ A case is a scene, the scans of it and its known gaps, all in one anatomical fra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.geometry import Grid
 from osteotrace.phantoms import maxilla
 from osteotrace.phantoms.dicom_series import SeriesLabel
-from osteotrace.phantoms.rendering import (
-    Level,
-    Part,
-    Pose,
-    correlated_noise,
-    render,
-    seed,
-)
+from osteotrace.phantoms.rendering import Pose, correlated_noise, render, seed
+from osteotrace.phantoms.scans import Gap, PhantomCase, Scan, grid_around
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from osteotrace.phantoms.shapes import Array
-
-Vector = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scan:
-    """One series of a case: geometry, point spread and noise.
-
-    Parameters
-    ----------
-    modality : str
-        ``CT`` or ``MR``.
-    label : SeriesLabel
-        Names for the header.
-    grid : Grid
-        The voxels.
-    pose : Pose
-        Where the anatomy lies in the frame of reference of this series.
-    levels : mapping
-        Tissue to HU or signal.
-    subsamples : (slice, row, column)
-        As in `render`.
-    psf_sigma_mm : (slice, row, column)
-        Standard deviation of the Gaussian point spread along the axes; the voxel's own
-        box comes on top.
-    noise_sd : float
-        Standard deviation of the noise, HU or signal; on MR that of either channel.
-    noise_correlation_fwhm_mm : (slice, row, column)
-        Full width at half maximum of the noise's autocorrelation; 0 is white.
-    """
-
-    modality: str
-    label: SeriesLabel
-    grid: Grid
-    pose: Pose
-    levels: Mapping[str, Level]
-    subsamples: tuple[int, int, int]
-    psf_sigma_mm: Vector
-    noise_sd: float
-    noise_correlation_fwhm_mm: Vector
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A known distance between two flat parallel walls, in the anatomical frame.
-
-    Parameters
-    ----------
-    name : str
-        What is measured.
-    modality : str
-        Of the scan it is measured on.
-    value_mm : float
-        True perpendicular distance.
-    tolerance_mm : float
-        How near a reading has to come.
-    centre : Vector
-        Midpoint between the walls' centres; the walls face each other along the
-        posterior axis.
-    flat_mm : (left to right, superior to inferior)
-        Extent over which both walls are flat.
-    rough_offsets_mm : (start, end)
-        From the true edges, anterior wall first, to the rough points a reader clicks.
-    """
-
-    name: str
-    modality: str
-    value_mm: float
-    tolerance_mm: float
-    centre: Vector
-    flat_mm: tuple[float, float]
-    rough_offsets_mm: tuple[Vector, Vector]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhantomCase:
-    """A scene, its scans and what is known of it."""
-
-    name: str
-    title: str
-    parts: Callable[[], tuple[Part, ...]]
-    scans: tuple[Scan, ...]
-    gaps: tuple[Gap, ...]
-
-    def scan(self, modality: str) -> Scan:
-        """Return the scan of a modality."""
-        return next(scan for scan in self.scans if scan.modality == modality)
-
-
-def grid_around(
-    centre: Array,
-    *,
-    row_direction: Sequence[float] | Array,
-    column_direction: Sequence[float] | Array,
-    spacing_mm: Vector,
-    shape: tuple[int, int, int],
-) -> Grid:
-    """Return a grid of (slice, row, column) spacing and shape around an LPS centre.
-
-    Origins are rounded to 1e-9 mm, so that a DICOM decimal string holds them.
-    """
-    row, column = np.array(row_direction), np.array(column_direction)
-    normal = np.cross(row, column)
-    steps = np.stack([normal, column, row]) * np.array(spacing_mm)[:, None]
-    first = centre - 0.5 * (np.array(shape) - 1) @ steps
-    return Grid(
-        row_direction=row,
-        column_direction=column,
-        pixel_spacing=np.array(spacing_mm[1:]),
-        origins=np.round(first + np.arange(shape[0])[:, None] * steps[0], 9),
-        rows=shape[1],
-        columns=shape[2],
-    )
 
 
 def _maxilla_ct() -> Scan:

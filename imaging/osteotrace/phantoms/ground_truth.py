@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 
 from osteotrace import geometry
-from osteotrace.phantoms.cases import Vector, phantom_case
+from osteotrace.phantoms.cases import phantom_case
+from osteotrace.phantoms.scans import Vector
 
 if TYPE_CHECKING:
-    from osteotrace.phantoms.cases import Gap, PhantomCase, Scan
+    from osteotrace.phantoms.scans import Gap, KnownFinding, PhantomCase, Scan
     from osteotrace.phantoms.shapes import Array
 
 
@@ -41,6 +42,42 @@ class TrueLength(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[TrueEdge, TrueEdge]
 
 
+class TrueValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A known quantity, and how near a reading has to come."""
+
+    value: float
+    unit: str
+    tolerance: float
+    definition: str
+
+
+class TrueBall(msgspec.Struct, frozen=True, kw_only=True):
+    """A region to mark: LPS mm of its centre, and its radius."""
+
+    centre_lps_mm: Vector
+    radius_mm: float
+
+
+class TrueFinding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A lesion or a bone of which values are known, and where a reader marks it.
+
+    Values go by the name of the quantity, all marks by their role; segments are named by
+    their label in the label series of the same scan.
+    """
+
+    kind: str
+    site: str
+    modality: str
+    series_uid: str
+    frame_of_reference_uid: str
+    values: dict[str, TrueValue]
+    laterality: str = ""
+    rough_points_lps_mm: dict[str, Vector] = {}
+    balls: dict[str, TrueBall] = {}
+    directions_lps: dict[str, Vector] = {}
+    segments: dict[str, str] = {}
+
+
 class TrueSeries(msgspec.Struct, frozen=True, kw_only=True):
     """How a series was made."""
 
@@ -60,13 +97,14 @@ class TrueSeries(msgspec.Struct, frozen=True, kw_only=True):
     anatomical_axes_lps: tuple[Vector, Vector, Vector]
 
 
-class CaseTruth(msgspec.Struct, frozen=True, kw_only=True):
+class CaseTruth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a case, by name of quantity and by modality."""
 
     title: str
     patient_id: str
     quantities: dict[str, TrueLength]
     series: dict[str, TrueSeries]
+    findings: dict[str, TrueFinding] = {}
 
 
 def truth(name: str) -> CaseTruth:
@@ -79,6 +117,10 @@ def truth(name: str) -> CaseTruth:
             gap.name: _true_length(gap, case.scan(gap.modality)) for gap in case.gaps
         },
         series={scan.label.name: _true_series(case, scan) for scan in case.scans},
+        findings={
+            known.label: _true_finding(known, case.scan(known.modality))
+            for known in case.findings()
+        },
     )
 
 
@@ -111,6 +153,44 @@ def _true_length(gap: Gap, scan: Scan) -> TrueLength:
         flat_left_right_mm=gap.flat_mm[0],
         flat_superior_inferior_mm=gap.flat_mm[1],
         edges=(edges[0], edges[1]),
+    )
+
+
+def _true_finding(known: KnownFinding, scan: Scan) -> TrueFinding:
+    return TrueFinding(
+        kind=known.kind,
+        site=known.site,
+        laterality=known.laterality,
+        modality=known.modality,
+        series_uid=scan.label.series_uid,
+        frame_of_reference_uid=scan.label.frame_of_reference_uid,
+        values={
+            name: TrueValue(
+                value=round(float(of.value), 4),
+                unit=of.unit,
+                tolerance=of.tolerance,
+                definition=of.definition,
+            )
+            for name, of in known.values.items()
+        },
+        rough_points_lps_mm={
+            role: geometry.as_stored(np.round(scan.pose.to_patient(point), 2))
+            for role, point in known.points.items()
+        },
+        balls={
+            role: TrueBall(
+                centre_lps_mm=geometry.as_stored(
+                    np.round(scan.pose.to_patient(ball.centre), 2)
+                ),
+                radius_mm=ball.radius_mm,
+            )
+            for role, ball in known.balls.items()
+        },
+        directions_lps={
+            role: _vector(scan.pose.direction(direction))
+            for role, direction in known.directions.items()
+        },
+        segments=dict(known.segments),
     )
 
 
