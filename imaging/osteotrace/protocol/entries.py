@@ -37,7 +37,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     centre, radius : (x, y, z) and float
         A ball, LPS mm.
     corners : two (x, y, z)
-        Opposite corners of a box along the axes of the image, LPS mm.
+        Opposite corners of a box along the axes of the patient, LPS mm.
     label : str
         Name of a label in the study's DICOM SEG or in the mask files.
     """

@@ -5,7 +5,7 @@ It appears when everything in it is written, or not at all::
     OUT/README.txt                   what is what, and the research-use statement
     OUT/measurements.csv             one row a measurement; failed studies as rows
     OUT/<patient>_<date>_<study>/    assessment.json, the DICOM SR (or why there is
-                                     none), a picture a caliper
+                                     none), a picture a finding
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import marked_volume, to_json
+from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.records import store
 from osteotrace.reports import figures, tables
 
@@ -53,6 +54,8 @@ assessment.json    the findings of one study, lossless.
                    what that is.
 caliper_*.png      the plane of each caliper; dashed circles are the points as drawn,
                    the barred line the fitted edges.
+lesion_*.png       three planes through every other finding, with what was marked and
+                   fitted.
 
 {RESEARCH_USE_STATEMENT}
 """
@@ -156,8 +159,11 @@ def _pictures(
         volume = marked_volume(finding, volumes)
         if volume is None:
             continue
-        file = folder / f"caliper_{number}_{_file_name(finding.label)}.png"
-        file.write_bytes(figures.caliper_picture(volume, finding))
+        calipers = any(region.role == AS_DRAWN for region in finding.regions)
+        what = "caliper" if calipers else "lesion"
+        draw = figures.caliper_picture if calipers else figures.lesion_picture
+        file = folder / f"{what}_{number}_{_file_name(finding.label)}.png"
+        file.write_bytes(draw(volume, finding))
         written.append(file)
     return written
 

@@ -23,7 +23,19 @@ from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.regions import Polyline
 from osteotrace.reports import text
-from osteotrace.volume import HOUNSFIELD
+from osteotrace.reports.figures.drawing import (
+    DOTS_PER_INCH,
+    DOUBT_COLOUR,
+    DRAWN_COLOUR,
+    FITTED_COLOUR,
+    grey_window,
+    halo,
+    letters,
+    research_mark,
+    scale_bar,
+    show_slice,
+)
+from osteotrace.reports.figures.planes import Plane, reslice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +46,9 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
     from osteotrace.volume import Volume
 
-# Bone window, HU: centre 500, width 2500 keeps cortex and enamel apart.
-BONE_WINDOW_HU: Final = (-750.0, 1750.0)
-# MR has no unit: the window runs between these percentiles of the picture.
-MR_WINDOW_PERCENTILES: Final = (1.0, 99.5)
 # The picture shows this many times the length, within these bounds, mm.
 FIELD_TO_LENGTH: Final = 3.5
 FIELD_BOUNDS_MM: Final = (40.0, 160.0)
-PIXELS: Final = 640
 # The picture is square; words have a strip above and below it, inches. The one above
 # grows with the lines of doubts, which begin below its upper border.
 PICTURE_INCHES: Final = 7.0
@@ -50,13 +57,7 @@ FOOT_INCHES: Final = 0.4
 DOUBTS_AT_INCHES: Final = 0.56
 DOUBT_LINE_INCHES: Final = 0.15
 DOUBT_LETTERS: Final = 62
-DOTS_PER_INCH: Final = 130
 
-# Where the volume ends; air is black.
-OUTSIDE_COLOUR: Final = "#1b2230"
-FITTED_COLOUR: Final = "#ffd23f"
-DRAWN_COLOUR: Final = "#4cc9f0"
-DOUBT_COLOUR: Final = "#ff8fa3"
 
 # Standard views as (normal, right of the picture, down the picture), LPS.
 _VIEWS: Final = {
@@ -65,27 +66,6 @@ _VIEWS: Final = {
 }
 # A line nearer than this to left-right has no sagittal plane; the axial one is shown.
 _SAGITTAL_LIMIT_DEG: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plane:
-    """A picture's plane: centre and unit vectors in LPS, and its width in mm."""
-
-    name: str
-    centre: Array
-    right: Array
-    down: Array
-    width: float
-
-    @property
-    def normal(self) -> Array:
-        """Unit vector into the picture, ``right × down``."""
-        return np.cross(self.right, self.down)
-
-    def to_picture(self, points: Any) -> Array:
-        """Turn (n, 3) LPS mm into (n, 2) mm right of and below the centre."""
-        offset = np.asarray(points, dtype=np.float64) - self.centre
-        return np.stack([offset @ self.right, offset @ self.down], axis=-1)
 
 
 def caliper_plane(start: Any, end: Any) -> Plane:
@@ -114,31 +94,6 @@ def caliper_plane(start: Any, end: Any) -> Plane:
         down=third if third @ down > 0 else -third,
         width=float(np.clip(FIELD_TO_LENGTH * length, *FIELD_BOUNDS_MM)),
     )
-
-
-def reslice(volume: Volume, plane: Plane) -> NDArray[np.float64]:
-    """Return (pixels, pixels) values on a plane, NaN outside the volume.
-
-    Linear between the true places of the voxels, tilted and uneven stacks included.
-    """
-    from osteotrace.volume.resampling import interpolated
-
-    step = plane.width / PIXELS
-    along = (np.arange(PIXELS) + 0.5) * step - plane.width / 2
-    points = (
-        plane.centre + along[:, None, None] * plane.down + along[:, None] * plane.right
-    )
-    index = volume.grid.to_index(points)
-    last = np.array(volume.grid.shape) - 1
-    low = np.clip(np.floor(index.min(axis=(0, 1))), 0, last).astype(int)
-    high = np.clip(np.ceil(index.max(axis=(0, 1))), 0, last).astype(int)
-    values = np.empty(high - low + 1, dtype=np.float32)
-    _, rows, columns = (slice(a, b + 1) for a, b in zip(low, high, strict=True))
-    # Slice by slice: an oblique plane may touch a large part of the volume.
-    for n, k in enumerate(range(low[0], high[0] + 1)):
-        values[n] = volume.rescaled((slice(k, k + 1), rows, columns))[0]
-    shown = interpolated(values, np.clip(index, 0, last) - low)
-    return np.where(volume.grid.contains(points), shown, np.nan)
 
 
 def caliper_picture(volume: Volume, finding: Finding) -> bytes:
@@ -173,7 +128,7 @@ def caliper_picture(volume: Volume, finding: Finding) -> bytes:
     drawn = plane.to_picture(lines[AS_DRAWN].points) if AS_DRAWN in lines else None
     fitted = None if role == AS_DRAWN else plane.to_picture(shown.points)
     marks = _Marks(drawn=drawn, fitted=fitted)
-    return _draw(values, plane, finding, marks, _window(values, volume.unit))
+    return _draw(values, plane, finding, marks, grey_window(values, volume.unit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +139,6 @@ class _Marks:
     fitted: Array | None
 
 
-def _window(values: NDArray[np.float64], unit: str) -> tuple[float, float]:
-    if unit == HOUNSFIELD:
-        return BONE_WINDOW_HU
-    inside = values[np.isfinite(values)]
-    if not inside.size:
-        return 0.0, 1.0
-    low, high = np.percentile(inside, MR_WINDOW_PERCENTILES)
-    return float(low), float(max(high, low + 1))
-
-
 def _draw(
     values: NDArray[np.float64],
     plane: Plane,
@@ -202,7 +147,6 @@ def _draw(
     window: tuple[float, float],
 ) -> bytes:
     # The figure without pyplot: no global state, no display.
-    from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -212,35 +156,19 @@ def _draw(
     figure = Figure((PICTURE_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, FOOT_INCHES / height, 1, PICTURE_INCHES / height))
-    axes.set_axis_off()
-    half = plane.width / 2
-    axes.imshow(
-        values,
-        cmap=colormaps["gray"].with_extremes(bad=OUTSIDE_COLOUR),
-        vmin=window[0],
-        vmax=window[1],
-        extent=(-half, half, half, -half),
-        interpolation="bilinear",
-    )
-    axes.set(xlim=(-half, half), ylim=(half, -half))
+    show_slice(axes, values, plane, window)
     if marks.drawn is not None:
         _draw_points(axes, marks.drawn)
     if marks.fitted is not None:
         _draw_fitted(axes, marks.fitted)
-    _letters(axes, plane)
-    _scale_bar(axes, half)
+    letters(axes, plane)
+    scale_bar(axes, plane.width / 2)
     _head(figure, plane, finding, doubts)
     _foot(figure, axes)
     out = io.BytesIO()
     # Without the writer's name the same picture is the same file.
     canvas.print_figure(out, format="png", metadata={"Software": None})
     return out.getvalue()
-
-
-def _halo() -> list[Any]:
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=2.5, foreground="black")]
 
 
 def _draw_points(axes: Axes, points: Array) -> None:
@@ -253,55 +181,18 @@ def _draw_points(axes: Axes, points: Array) -> None:
         markerfacecolor="none",
         markeredgecolor=DRAWN_COLOUR,
         markeredgewidth=1.3,
-        path_effects=_halo(),
+        path_effects=halo(),
     )
 
 
 def _draw_fitted(axes: Axes, points: Array) -> None:
     """Draw the fitted line with a short bar across each end, as a caliper has."""
-    axes.plot(*points.T, color=FITTED_COLOUR, linewidth=1.6, path_effects=_halo())
+    axes.plot(*points.T, color=FITTED_COLOUR, linewidth=1.6, path_effects=halo())
     along = geometry.unit_vector([*(points[-1] - points[0]), 0.0])[:2]
     across = np.array([-along[1], along[0]]) * 0.12 * np.diff(axes.get_xlim())[0] / 4
     for end in (points[0], points[-1]):
         bar = np.stack([end - across, end + across])
-        axes.plot(*bar.T, color=FITTED_COLOUR, linewidth=1.6, path_effects=_halo())
-
-
-def _letters(axes: Axes, plane: Plane) -> None:
-    places = (
-        (-plane.right, 0.02, 0.5, "left", "center"),
-        (plane.right, 0.98, 0.5, "right", "center"),
-        (-plane.down, 0.5, 0.985, "center", "top"),
-        (plane.down, 0.5, 0.015, "center", "bottom"),
-    )
-    for direction, x, y, across, along in places:
-        axes.text(
-            x,
-            y,
-            geometry.patient_letters(direction),
-            transform=axes.transAxes,
-            ha=across,
-            va=along,
-            color="white",
-            fontsize=14,
-            fontweight="bold",
-            path_effects=_halo(),
-        )
-
-
-def _scale_bar(axes: Axes, half: float) -> None:
-    length = 10.0
-    x, y = -0.94 * half, 0.88 * half
-    axes.plot([x, x + length], [y, y], color="white", linewidth=3, path_effects=_halo())
-    axes.text(
-        x,
-        y - 0.02 * half,
-        "10 mm",
-        color="white",
-        fontsize=10,
-        va="bottom",
-        path_effects=_halo(),
-    )
+        axes.plot(*bar.T, color=FITTED_COLOUR, linewidth=1.6, path_effects=halo())
 
 
 def _doubts(finding: Finding) -> list[str]:
@@ -335,18 +226,7 @@ def _put(figure: Figure, x: float, down: float, words: str, **style: Any) -> Non
 
 
 def _foot(figure: Figure, axes: Axes) -> None:
-    axes.text(
-        0.97,
-        0.03,
-        "RESEARCH",
-        transform=axes.transAxes,
-        color="white",
-        fontsize=15,
-        fontweight="bold",
-        ha="right",
-        va="bottom",
-        path_effects=_halo(),
-    )
+    research_mark(axes)
     y = 0.5 * FOOT_INCHES / figure.get_figheight()
     words = "circles: points as drawn; barred line: fitted edges"
     figure.text(0.03, y, words, color="#b0b0b0", fontsize=9, va="center")
