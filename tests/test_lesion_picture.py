@@ -53,7 +53,7 @@ def finding() -> Finding:
     )
 
 
-# Across the 2 mm slices the circle is a stack of strips; slice centres lie at ±1, 3, 5, 7.
+# Across 2 mm slices the circle is a stack of strips; slices lie at ±1, 3, 5 and 7 mm.
 STRIPS = 2 * 2 * sum(2 * np.sqrt(RADIUS**2 - h**2) for h in (1, 3, 5, 7))
 
 
