@@ -126,6 +126,14 @@ def measure(
         str,
         typer.Option("--protocol", metavar="NAME|FILE", help="What to measure (TOML)."),
     ] = DEFAULT_PROTOCOL,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            "--masks",
+            metavar="PATH",
+            help="Labels that the protocol names: DICOM SEG, NIfTI, NRRD, or a folder.",
+        ),
+    ] = None,
     reader: Annotated[
         str, typer.Option("--reader", metavar="NAME", help="Who answers for the reading.")
     ] = "",
@@ -137,7 +145,7 @@ def measure(
     from osteotrace.reports import results
 
     checked = protocols.read(protocol)
-    studies = reading.measure_studies(path, checked, reader=reader)
+    studies = reading.measure_studies(path, checked, masks=masks, reader=reader)
     with results.result_folder(out) as folder:
         done = [_keep(folder, study) for study in studies]
         if not any(study.files for study in done):
