@@ -452,10 +452,15 @@ def test_samples_writes_the_sample_cases_where_it_is_told(
     osteotrace: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # The cases themselves are tested with the phantoms; making them takes a while.
-    monkeypatch.setattr("osteotrace.phantoms.write_samples", lambda f: (f / "case",))
+    def write(folder: Path, names: list[str] | None) -> tuple[Path, ...]:
+        return tuple(folder / name for name in names or ["case"])
+
+    monkeypatch.setattr("osteotrace.phantoms.write_samples", write)
     assert osteotrace("samples", tmp_path).out == f"{tmp_path / 'case'}\n"
     said = json.loads(osteotrace("samples", tmp_path, "--json").out)
     assert said == {"folder": str(tmp_path), "cases": ["case"]}
+    some = osteotrace("samples", tmp_path, "--case", "b", "--case", "a", "--json")
+    assert json.loads(some.out)["cases"] == ["b", "a"]
 
 
 def test_the_installed_command_runs_as_a_process(wall_gap: Path) -> None:

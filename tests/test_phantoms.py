@@ -52,6 +52,7 @@ def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     small = dataclasses.replace(whole, scans=scans)
     monkeypatch.setitem(cases._CASES, "maxilla_after", lambda: small)
+    monkeypatch.setattr(samples, "CASES", ("maxilla_after",))
 
 
 def window(grid: Grid, middle: Array, halves: tuple[int, int, int]) -> Grid:

@@ -33,18 +33,27 @@ def samples(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder for them.", show_default=False)
     ],
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--case",
+            metavar="NAME",
+            help="Only this case; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write the sample cases: synthetic CT and MR studies with known lengths."""
+    """Write the sample cases: synthetic CT and MR studies with known values."""
     from osteotrace import phantoms
 
-    written = phantoms.write_samples(folder)
+    written = phantoms.write_samples(folder, case or None)
     if json:
-        done = {"folder": str(folder), "cases": [case.name for case in written]}
+        done = {"folder": str(folder), "cases": [place.name for place in written]}
         output.print_json(done)
     else:
-        for case in written:
-            typer.echo(case)
+        for place in written:
+            typer.echo(place)
 
 
 def open_viewer(

@@ -5,12 +5,13 @@ A case is a scene, the scans of it and its known gaps, all in one anatomical fra
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.phantoms import maxilla
+from osteotrace.phantoms import maxilla, spine_cases
 from osteotrace.phantoms.dicom_series import SeriesLabel
 from osteotrace.phantoms.rendering import Pose, correlated_noise, render, seed
 from osteotrace.phantoms.scans import Gap, PhantomCase, Scan, grid_around
@@ -116,7 +117,10 @@ def _maxilla_after() -> PhantomCase:
     )
 
 
-_CASES: Final[dict[str, Callable[[], PhantomCase]]] = {"maxilla_after": _maxilla_after}
+_CASES: Final[dict[str, Callable[[], PhantomCase]]] = {
+    "maxilla_after": _maxilla_after,
+    **{name: partial(spine_cases.case, name) for name in spine_cases.CASES},
+}
 CASES: Final = tuple(_CASES)
 
 

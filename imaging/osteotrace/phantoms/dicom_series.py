@@ -62,6 +62,8 @@ class SeriesLabel:
         SeriesNumber (0020,0011).
     date : str
         Of study, series and content, YYYYMMDD.
+    inversion_ms : float or None
+        Inversion time of an inversion recovery sequence (MR); None for none.
     """
 
     study: str
@@ -72,6 +74,7 @@ class SeriesLabel:
     body_part: str = "HEAD"
     number: int = 1
     date: str = "20240102"
+    inversion_ms: float | None = None
 
     @property
     def study_uid(self) -> str:
@@ -128,7 +131,7 @@ def write_ct_series(
 def write_mr_series(
     folder: Path, signal: Array, grid: Grid, label: SeriesLabel
 ) -> tuple[Path, ...]:
-    """Write a T2-weighted MR series; parameters and result as `write_ct_series`."""
+    """Write a T2-weighted or inversion recovery series; else as `write_ct_series`."""
     tags = {
         "SOPClassUID": MR_IMAGE_STORAGE,
         "Modality": "MR",
@@ -145,6 +148,9 @@ def write_mr_series(
         "WindowCenter": 300,
         "WindowWidth": 600,
     }
+    if label.inversion_ms is not None:
+        tags["ScanningSequence"] = ["SE", "IR"]
+        tags["InversionTime"] = label.inversion_ms
     return _write(folder, signal, grid, label, tags)
 
 

@@ -17,7 +17,8 @@ from osteotrace.about import RESEARCH_USE_SHORT
 from osteotrace.errors import OsteotraceError
 from osteotrace.phantoms.cases import CASES, image, phantom_case
 from osteotrace.phantoms.dicom_series import write_ct_series, write_mr_series
-from osteotrace.phantoms.ground_truth import CaseTruth, truth
+from osteotrace.phantoms.ground_truth import CaseTruth, TrueFinding, truth
+from osteotrace.phantoms.label_series import label_of, write_label_series
 from osteotrace.records.store import new_folder, write_once
 
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ def write_case(folder: Path, name: str) -> None:
     case = phantom_case(name)
     for scan in case.scans:
         voxels = image(case, scan)
-        _WRITERS[scan.modality](folder / scan.label.name, voxels, scan.grid, scan.label)
+        images = _WRITERS[scan.modality](
+            folder / scan.label.name, voxels, scan.grid, scan.label
+        )
+        if scan.segments():
+            write_label_series(folder / label_of(scan.label).name, scan, images)
 
 
 def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Path, ...]:
@@ -114,7 +119,7 @@ def _different(path: Path) -> OsteotraceError:
 
 
 def truth_json() -> str:
-    """Return truth.json: every known length, with its place, of every case."""
+    """Return truth.json: every known value, with its place, of every case."""
     known = SampleTruth(
         about=f"Synthetic phantoms by osteotrace. {RESEARCH_USE_SHORT}",
         coordinates="patient LPS mm of the named frame of reference",
@@ -132,10 +137,14 @@ def readme() -> str:
         for quantity, length in known.quantities.items():
             series = known.series[length.modality]
             rows.append(
-                f"| `{name}` | {quantity.replace('_', ' ')} | {series.description} "
-                f"({length.modality}) | {length.value:.2f} {length.unit} "
-                f"| ± {length.tolerance:.2f} {length.unit} |"
+                f"| `{name}` | {quantity.replace('_', ' ')} | {series.modality} "
+                f"| {length.value:.2f} {length.unit} ± {length.tolerance:.2f} |"
             )
+        rows += [
+            f"| `{name}` | {label} ({finding.kind.replace('_', ' ')}) "
+            f"| {finding.modality} | {_values(finding)} |"
+            for label, finding in known.findings.items()
+        ]
         for series in known.series.values():
             scans.append(_series_row(series.folder, name, series.modality))
     return _README.format(
@@ -143,11 +152,23 @@ def readme() -> str:
     )
 
 
+def _values(finding: TrueFinding) -> str:
+    return "; ".join(
+        f"{name.replace('_', ' ')} {known.value:.4g} {_UNIT_WORDS.get(known.unit, '')} "
+        f"± {known.tolerance:.2g}".replace("  ", " ")
+        for name, known in finding.values.items()
+    )
+
+
+# Units as the README prints them.
+_UNIT_WORDS: Final = {"mm": "mm", "mm2": "mm²", "mm3": "mm³", "%": "%", "deg": "°"}
+
+
 def _series_row(folder: str, name: str, modality: str) -> str:
     scan = phantom_case(name).scan(modality)
     between, rows, columns = (f"{value:g}" for value in scan.grid.spacing)
     blur = " × ".join(f"{sigma:.2f}" for sigma in scan.psf_sigma_mm)
-    unit = "HU" if modality == "CT" else "of signal (soft tissue 400)"
+    unit = "HU" if modality == "CT" else "of signal"
     return (
         f"| `{folder}` | {between} × {rows} × {columns} | {blur} "
         f"| {scan.noise_sd:g} {unit} |"
@@ -160,14 +181,17 @@ _README: Final = """\
 Synthetic DICOM studies with known lengths, computed from analytic shapes: no patient,
 no scanner. {research_use}
 
-| case | quantity | series | true value | a reading should agree within |
-|---|---|---|---|---|
+| case | quantity or finding | images | true value ± how near a reading should come |
+|---|---|---|---|
 {values}
 
-Each true value is the perpendicular distance between two flat parallel walls.
-[truth.json](truth.json) holds, for every length, the centres and normals of both walls
-in patient LPS mm, the rough points to start a caliper from (1 to 2 mm off the true
-edges), and the UIDs of series and frame of reference.
+A gap is the perpendicular distance between two flat parallel walls.
+[truth.json](truth.json) holds, for every value, its definition, and where it lies in
+patient LPS mm: centres and normals of walls, rough points as a reader would click them
+(1 to 2 mm off), balls around regions, labels of segments, and the UIDs of series and
+frame of reference. A folder that ends in `-labels` holds the true masks of the series
+beside it as a DICOM Segmentation. Another date is another study, with its own frames of
+reference and another pose.
 
 | series | mm between slices × rows × columns | point spread, sigma mm | noise, SD |
 |---|---|---|---|

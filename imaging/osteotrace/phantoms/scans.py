@@ -126,7 +126,7 @@ class Gap:
     rough_offsets_mm: tuple[Vector, Vector]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """A known quantity: its value, unit, and how near a reading has to come.
 
@@ -147,7 +147,7 @@ class Known:
     definition: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ball:
     """A region that a reader marks by its middle and its size."""
 
