@@ -191,16 +191,24 @@ def from_voxels(volume: Volume, voxels: NDArray[np.bool_], *, role: str) -> Mask
             usage=True,
         )
     whole = (slice(None), slice(None), slice(None))
-    return _mask(volume, array, whole, role)
+    return in_window(volume, array, whole, role=role)
 
 
-def _mask(
+def in_window(
     volume: Volume,
     voxels: NDArray[np.bool_],
     window: tuple[slice, slice, slice],
+    *,
     role: str,
 ) -> Mask:
-    """Return the mask of a window's voxels, with the images that it lies on."""
+    """Return the mask of a bool array of the voxels in a window of an image.
+
+    Parameters
+    ----------
+    window : (slice, row, column) ranges of step one
+    volume, voxels, role
+        As in `from_voxels`, ``voxels`` of the window alone.
+    """
     own = volume.source_grid is None
     images = volume.instances[window[0]] if own else ()
     mask = Mask.of(
@@ -303,7 +311,7 @@ def _cut(
             _cut_slice(volume, k, plane, around, margin_mm, inside)
     if not voxels.any():
         raise _no_size(f"{what}, in which no voxel centre lies")
-    return _mask(volume, voxels, (slices, rows, columns), role)
+    return in_window(volume, voxels, (slices, rows, columns), role=role)
 
 
 def _cut_slice(

@@ -37,7 +37,8 @@ NOTES_DIVIDER: Final = " | "
 # Header and divider; a detached NRRD header may end with its file.
 NRRD_HEADER: Final = re.compile(rb"\A(NRRD.*?\n)(?:\r?\n|\Z)", re.DOTALL)
 META_HEADER: Final = re.compile(rb"\A(.*?)ElementDataFile *= *LOCAL\r?\n", re.DOTALL)
-MOST_HEADER_BYTES: Final = 1 << 16
+# Slicer writes half a kilobyte of names and colours for every segment.
+MOST_HEADER_BYTES: Final = 1 << 20
 CHUNK: Final = 1 << 24
 
 
@@ -59,6 +60,33 @@ def read(path: Path) -> StoredImage:
         If it is no NRRD file, is cut off or damaged, has no place in a patient space
         (LPS, RAS or LAS), or does not hold one volume of grey values.
     """
+    _check_header(path)
+    return _through_simpleitk(path)
+
+
+def read_layers(path: Path) -> tuple[StoredImage, ...]:
+    """Read an NRRD file that may hold a list of images at one place, as `read`.
+
+    Slicer stores segments that overlap in such layers.
+    """
+    import SimpleITK as sitk
+
+    _check_header(path)
+    image = _loaded(path)
+    count = image.GetNumberOfComponentsPerPixel()
+    if count == 1:
+        return (_stored(image),)
+    layers = (sitk.VectorIndexSelectionCast(image, n) for n in range(count))
+    return tuple(map(_stored, layers))
+
+
+def fields(path: Path) -> dict[str, str]:
+    """Return the fields and the key/value pairs of an NRRD header."""
+    return _header(path, NRRD_HEADER, divider=":=?")[0]
+
+
+def _check_header(path: Path) -> None:
+    """Refuse an NRRD file without a place, or whose compressed voxels are damaged."""
     header, start = _header(path, NRRD_HEADER, divider=":=?")
     space = header.get("space", "").lower()
     if space not in PATIENT_SPACES and space.upper() not in PATIENT_SPACES.values():
@@ -74,7 +102,6 @@ def read(path: Path) -> StoredImage:
             voxels, start = path.parent / header["data file"], 0
         if voxels.is_file() and not {"byte skip", "line skip"} & header.keys():
             _check_compressed(voxels, start)
-    return _through_simpleitk(path)
 
 
 def read_metaimage(path: Path) -> StoredImage:
@@ -122,15 +149,24 @@ def _check_compressed(path: Path, start: int) -> None:
 
 
 def _through_simpleitk(path: Path) -> StoredImage:
+    return _stored(_loaded(path))
+
+
+def _loaded(path: Path) -> Any:
     import SimpleITK as sitk
 
     try:
-        image: Any = sitk.ReadImage(str(path))
+        return sitk.ReadImage(str(path))
     except RuntimeError as problem:
         reason = str(problem).strip().splitlines()[-1]
         # MetaIO finds voxels missing and gives the system's last error as the reason.
         cut = reason.startswith("Reason:")
         raise _unreadable("its voxels break off" if cut else reason) from problem
+
+
+def _stored(image: Any) -> StoredImage:
+    import SimpleITK as sitk
+
     kind = image.GetPixelIDTypeAsString()
     if image.GetNumberOfComponentsPerPixel() != 1 or "complex" in kind:
         raise OsteotraceError(
