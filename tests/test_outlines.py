@@ -144,3 +144,21 @@ def test_a_chord_does_not_bridge_a_bay() -> None:
     a, b = outlines.longest_chord(bay, 0)
     assert b[0] - a[0] == pytest.approx(4.0, abs=0.2)
     assert a[1] < 1.0
+
+
+def test_a_ripple_is_not_taken_for_the_greatest_extent() -> None:
+    across = np.arange(-5, 5, 0.1)
+    plain, smoothed = [], []
+    for seed in range(10):
+        ripple = np.random.default_rng(seed).normal(0, 0.1, (2, len(across)))
+        sides = np.array([-3.0, 3.0])[:, None] + ripple
+        there = np.stack([sides[0], across], axis=1)
+        back = np.stack([sides[1], across], axis=1)[::-1]
+        line = np.concatenate([there, back])
+        for lengths, over in ((plain, 0.0), (smoothed, 1.5)):
+            a, b = outlines.longest_chord(line, 0, over=over)
+            lengths.append(b[0] - a[0])
+    assert np.mean(plain) > 6.2
+    assert np.mean(smoothed) < 6.15
+    a, b = outlines.longest_chord(ellipse(3, 3), 0, over=1.5)
+    assert b[0] - a[0] == pytest.approx(6.0, abs=0.01)

@@ -174,10 +174,7 @@ def _checked(
 ) -> tuple[geometry.Array, geometry.Array]:
     points = []
     for name, point in (("start", start), ("end", end)):
-        stored = _stored(name, point)
-        if not volume.grid.contains(stored):
-            raise _outside(volume, name, stored)
-        points.append(stored)
+        points.append(point_in(volume, name, point))
     if geometry.distance(*points) < LEAST_DRAWN_MM:
         raise OsteotraceError(
             f"two points {geometry.distance(*points):.2f} mm apart",
@@ -186,6 +183,28 @@ def _checked(
             usage=True,
         )
     return points[0], points[1]
+
+
+def point_in(volume: Volume, name: str, point: ArrayLike) -> Array:
+    """Return a point as it is stored, (3,) float64.
+
+    Parameters
+    ----------
+    volume : Volume
+    name : str
+        What the point is called in the message of a refusal.
+    point : (3,) array
+        Patient LPS mm.
+
+    Raises
+    ------
+    OsteotraceError
+        If it is no point, or lies outside the volume.
+    """
+    stored = _stored(name, point)
+    if not volume.grid.contains(stored):
+        raise _outside(volume, name, stored)
+    return stored
 
 
 def _stored(name: str, point: ArrayLike) -> Array:

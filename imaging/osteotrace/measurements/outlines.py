@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # An outline needs this many corners.
 LEAST_CORNERS: Final = 3
+# Chords are smoothed over at most this share of the outline's width on each side.
+MOST_SMOOTHED_SHARE: Final = 0.2
 
 
 def contours(
@@ -240,7 +242,9 @@ def chords(outline: Array, axis: int, places: ArrayLike) -> list[NDArray[np.floa
     return found
 
 
-def longest_chord(outline: Array, axis: int, step: float = 0.05) -> tuple[Array, Array]:
+def longest_chord(
+    outline: Array, axis: int, *, step: float = 0.1, over: float = 0.0
+) -> tuple[Array, Array]:
     """Return the ends of the longest chord inside an outline along one axis.
 
     Parameters
@@ -250,6 +254,9 @@ def longest_chord(outline: Array, axis: int, step: float = 0.05) -> tuple[Array,
         The axis that it runs along.
     step : float
         mm between the lines that are tried.
+    over : float
+        The ends of chords this far on each side, mm, are smoothed by a parabola, so that
+        a ripple of the outline is not taken for its greatest extent.
 
     Returns
     -------
@@ -257,18 +264,31 @@ def longest_chord(outline: Array, axis: int, step: float = 0.05) -> tuple[Array,
         Its ends, the one at the smaller coordinate first.
     """
     low, high = outline[:, 1 - axis].min(), outline[:, 1 - axis].max()
-    count = max(3, int((high - low) / step) + 1)
+    count = max(5, int((high - low) / step) + 1)
     places = low + (high - low) * (np.arange(count) + 0.5) / count
-    best, ends = -1.0, (np.zeros(2), np.zeros(2))
-    for place, crossings in zip(places, chords(outline, axis, places), strict=True):
-        for a, b in crossings.reshape(-1, 2):
-            if b - a > best:
-                best = b - a
-                ends = (
-                    _at(axis, float(a), float(place)),
-                    _at(axis, float(b), float(place)),
-                )
-    return ends[0], ends[1]
+    ends = np.full((count, 2), np.nan)
+    for k, crossings in enumerate(chords(outline, axis, places)):
+        pairs = crossings.reshape(-1, 2)
+        if len(pairs):
+            ends[k] = pairs[np.argmax(pairs[:, 1] - pairs[:, 0])]
+    best = int(np.nanargmax(ends[:, 1] - ends[:, 0]))
+    place, first, last = float(places[best]), *ends[best].tolist()
+    near = np.abs(places - place) <= min(over, MOST_SMOOTHED_SHARE * (high - low))
+    # Chords that jump to another part of the shape are another chord.
+    near &= np.abs(ends - ends[best]).max(axis=1) < max(over, step)
+    if over > 0 and np.count_nonzero(near) >= 5:
+        place, first, last = _parabola(places[near], ends[near], place)
+    return _at(axis, first, place), _at(axis, last, place)
+
+
+def _parabola(places: Array, ends: Array, near: float) -> tuple[float, float, float]:
+    """Return where parabolas through both ends are farthest apart, and both ends."""
+    terms = np.polyfit(places - near, ends, 2)
+    bend, slope = terms[0, 1] - terms[0, 0], terms[1, 1] - terms[1, 0]
+    shift = -slope / (2 * bend) if bend < 0 else 0.0
+    shift = float(np.clip(shift, *(places[[0, -1]] - near)))
+    first, last = np.array([shift**2, shift, 1.0]) @ terms
+    return near + shift, float(first), float(last)
 
 
 def _at(axis: int, along: float, across: float) -> Array:

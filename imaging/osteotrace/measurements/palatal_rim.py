@@ -109,7 +109,13 @@ def along_rim(profiles: Array) -> Array:
     return outlines.smoothed(profiles, round(ALONG_MM / RIM_STEP_MM))
 
 
-def fitted_rim(window: Window, surface: Surface, coarse: Array, soft: float) -> Rim:
+def fitted_rim(
+    window: Window,
+    surface: Surface,
+    coarse: Array,
+    soft: float,
+    layers: Array | None = None,
+) -> Rim:
     """Fit the rim of a hole.
 
     Parameters
@@ -120,6 +126,8 @@ def fitted_rim(window: Window, surface: Surface, coarse: Array, soft: float) -> 
         A first outline, posterior and left mm on the surface.
     soft : float
         Grey value of soft tissue.
+    layers : (k,) array, optional
+        Heights over the middle that are averaged, mm; the surface's by default.
 
     Raises
     ------
@@ -132,10 +140,11 @@ def fitted_rim(window: Window, surface: Surface, coarse: Array, soft: float) -> 
     outward = outlines.normals(line)
     t = np.arange(-PROFILE_MM, PROFILE_MM + 0.5 * PROFILE_STEP_MM, PROFILE_STEP_MM)
     places = line[:, None] + t[:, None] * outward[:, None]
-    layers = np.stack([window.at(surface.points(places, h)) for h in surface.layers])
-    if not np.isfinite(layers).all():
+    heights = surface.layers if layers is None else layers
+    values = np.stack([window.at(surface.points(places, h)) for h in heights])
+    if not np.isfinite(values).all():
         raise CannotFit("the rim of the hole lies at the border of the volume")
-    profiles = along_rim(layers.mean(axis=0))
+    profiles = along_rim(values.mean(axis=0))
     model, solved, used = _fitted_profiles(profiles, t, _opposite(line, outward), soft)
     sigmas = model.sigmas(solved)
     good = _trusted(solved, sigmas)
@@ -151,7 +160,7 @@ def fitted_rim(window: Window, surface: Surface, coarse: Array, soft: float) -> 
     )
     correction = 0.5 * sigma**2 * outlines.smoothed(bend, 3)
     outward = outlines.normals(drawn)
-    left = (layers - model.values(solved))[:, good[:, None] & used]
+    left = (values - model.values(solved))[:, good[:, None] & used]
     return Rim(
         outline=drawn + correction[:, None] * outward,
         outward=outward,
@@ -163,7 +172,7 @@ def fitted_rim(window: Window, surface: Surface, coarse: Array, soft: float) -> 
         residual=float(np.sqrt(np.mean(left**2))),
         roughness=_roughness(profiles - model.values(solved), solved, t, used, sigma),
         unfitted=unfitted,
-        brightest=float(layers.max()),
+        brightest=float(values.max()),
         lining=float(np.median(np.exp(solved[good, 1])))
         if isinstance(model, _LinedStep)
         else None,
