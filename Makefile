@@ -54,7 +54,8 @@ bench: $(READY) ## every figure in the README, beside the other readers
 
 samples: $(READY) ## the committed sample cases in sample_dicom, anew
 	rm -rf build/sample_dicom
-	$(BIN)/osteotrace samples build/sample_dicom
+	$(BIN)/osteotrace samples build/sample_dicom \
+	    --case maxilla_after --case maxilla_before
 	rm -rf sample_dicom
 	mv build/sample_dicom sample_dicom
 

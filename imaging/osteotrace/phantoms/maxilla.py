@@ -120,7 +120,7 @@ def palatal_vault(left: Array, posterior: Array) -> Array:
     return np.asarray(-4.6 + rise - arch)
 
 
-def _palate() -> Shape:
+def intact_palate() -> Shape:
     """Return the palate and upper alveolar process as if there were no defect."""
 
     def plate(points: Array) -> Array:
@@ -147,7 +147,7 @@ def _palate() -> Shape:
     return remembered(smooth_union(plate, process, blend=5.0))
 
 
-def _defect(margin: float = 0.0) -> Shape:
+def defect(margin: float = 0.0) -> Shape:
     """Return the prism of the bony defect, grown by a margin."""
     return grown(
         rounded_box(
@@ -172,7 +172,8 @@ def _notch() -> Shape:
     return intersection(plan, height)
 
 
-def _sinus() -> Shape:
+def sinus() -> Shape:
+    """Return both maxillary sinuses, unlined."""
     return remembered(mirrored(full_ellipsoid((25.0, 10, 18), (9.8, 18, 15.5))))
 
 
@@ -195,22 +196,22 @@ def _midface() -> Part:
         name="midface",
         box=((-48, -28, -9), (48, 40, 60)),
         layers=(
-            Layer(shape=union(grown(_sinus(), 1.5), plates), tissue="thin bone"),
+            Layer(shape=union(grown(sinus(), 1.5), plates), tissue="thin bone"),
             Layer(shape=solid, tissue="cortex"),
             Layer(shape=grown(solid, -1.2), tissue="cancellous"),
         ),
     )
 
 
-def _jaw() -> Part:
+def healed_jaw() -> Part:
     """Return the palate and alveolar process with mucosa, scar, defect and notch."""
-    palate = _palate()
+    palate = intact_palate()
     scar = rounded_box((0, -5.5, -7.9), (11.5, 10.5, 6.1), rounding=3.5)
     lining = smooth_union(grown(palate, MUCOSA_MM), scar, blend=3.0)
     mucosa = intersection(lining, below(lambda x, y: nasal_floor(x, y) + 0.6))
     # The bone is missing through and through; scar closes it to both cavities.
     healed = intersection(
-        _defect(),
+        defect(),
         union(grown(palate, 0.3), mucosa),
         halfspace(2, NOTCH_ROOF_MM, above=True),
     )
@@ -223,10 +224,10 @@ def _jaw() -> Part:
             Layer(shape=palate, tissue="cortex"),
             Layer(shape=grown(palate, -CORTEX_MM), tissue="cancellous"),
             Layer(
-                shape=intersection(grown(palate, -1.0), _defect(RIM_SCLEROSIS_MM)),
+                shape=intersection(grown(palate, -1.0), defect(RIM_SCLEROSIS_MM)),
                 tissue="sclerosis",
             ),
-            Layer(shape=intersection(palate, _defect(RIM_CORTEX_MM)), tissue="cortex"),
+            Layer(shape=intersection(palate, defect(RIM_CORTEX_MM)), tissue="cortex"),
             Layer(shape=healed, tissue="scar"),
         ),
     )
@@ -301,13 +302,13 @@ def _nose() -> tuple[Part, ...]:
 
 def _sinuses() -> Part:
     """Return the maxillary sinuses with their lining."""
-    sinus = _sinus()
+    both = sinus()
     return Part(
         name="maxillary sinuses",
         box=((-36, -10, 0), (36, 30, 36)),
         layers=(
-            Layer(shape=grown(sinus, 0.1), tissue="mucosa"),
-            Layer(shape=grown(sinus, -0.8), tissue="air"),
+            Layer(shape=grown(both, 0.1), tissue="mucosa"),
+            Layer(shape=grown(both, -0.8), tissue="air"),
         ),
     )
 
@@ -331,7 +332,7 @@ def _mandible() -> Part:
     )
 
 
-def _teeth() -> tuple[Part, ...]:
+def teeth() -> tuple[Part, ...]:
     """Return both rows of teeth, from their sockets inwards."""
     boxes = {
         "upper teeth": (UPPER, ((-32, -33, -25), (32, 30, 7))),
@@ -352,16 +353,21 @@ def _teeth() -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def parts() -> tuple[Part, ...]:
-    """Return the whole scene, outermost first."""
+def around(jaw: Part) -> tuple[Part, ...]:
+    """Return a jaw within the whole scene, outermost first."""
     return (
         *face(),
         *mouth(),
         *throat(),
         _mandible(),
         _midface(),
-        _jaw(),
+        jaw,
         *_nose(),
         _sinuses(),
-        *_teeth(),
+        *teeth(),
     )
+
+
+def parts() -> tuple[Part, ...]:
+    """Return the whole scene, outermost first."""
+    return around(healed_jaw())

@@ -161,6 +161,15 @@ def complement(shape: Shape) -> Shape:
     return lambda points: -shape(points)
 
 
+def turned(shape: Shape, *, about: Sequence[float], yaw_deg: float) -> Shape:
+    """Return a shape turned about the superior axis through a point."""
+    angle = np.radians(yaw_deg)
+    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    back = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    middle = np.array(about)[:, None]
+    return lambda points: shape(back @ (points - middle) + middle)
+
+
 def grown(shape: Shape, margin: float) -> Shape:
     """Return a shape with its surface moved outwards (inwards where negative), mm."""
     return lambda points: shape(points) - margin
