@@ -138,13 +138,14 @@ def _slicer_names(fields: Mapping[str, str]) -> list[_Named]:
                 expected="whole numbers",
                 advice="save the segmentation again",
             ) from None
-        codes = _SLICER_CODE.findall(said.get("Tags", ""))
+        # The third part of a terminology entry is the type, after context and category.
+        parts = said.get("Tags", "").partition("TerminologyEntry:")[2].split("~")
+        codes = _SLICER_CODE.findall(parts[2]) if len(parts) > 2 else []
         name = said.get("Name") or said.get("ID") or f"label {number}"
         identifier = said.get("ID", "")
-        # Type and region come after the category, the more exact one last.
         named.append(
             _Named(number=number, name=name, layer=layer, identifier=identifier,
-                   codes=tuple(reversed(codes)))
+                   codes=tuple(codes))
         )  # fmt: skip
     return named
 
@@ -213,7 +214,7 @@ def _label_map(
     for layer, image in enumerate(layers):
         ordered, grid = _placed(image, like)
         values = _whole_numbers(ordered)
-        for number, box in _boxes(values):
+        for number, box in boxes(values):
             said = names.of(number, layer)
             standard = names.standard(said)
             mask = _mask(values[box] == number, box, grid, like, standard or said.name)
@@ -293,7 +294,7 @@ def _whole_numbers(image: StoredImage) -> NDArray[Any]:
     return values
 
 
-def _boxes(values: NDArray[Any]) -> list[tuple[int, tuple[slice, slice, slice]]]:
+def boxes(values: NDArray[Any]) -> list[tuple[int, tuple[slice, slice, slice]]]:
     """Return the labels in an array, ascending, with the box that holds each."""
     from scipy.ndimage import find_objects
 

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.segmentation import label_files
+from osteotrace.segmentation import dicom_segmentation, label_files
 from osteotrace.segmentation.label_maps import Label, LabelMap, bodies
 
 if TYPE_CHECKING:
@@ -71,14 +72,9 @@ def read_labels(
     name = file.name.lower()
     reader = next((READERS[end] for end in READERS if name.endswith(end)), None)
     try:
-        if reader is None:
-            raise OsteotraceError(
-                f"the file name {file.name!r}",
-                expected="a name that ends in " + ", ".join(READERS),
-                advice="give a segmentation in one of these formats",
-                usage=True,
-            )
-        return reader(file, like, table)
+        if reader is not None:
+            return reader(file, like, table)
+        return _read_dicom(file, like, least_fraction)
     except OsteotraceError as problem:
         if problem.where:
             raise
@@ -97,3 +93,22 @@ def read_labels(
             advice="check the path, the permissions and the size",
             where=str(file),
         ) from problem
+
+
+def _read_dicom(file: Path, like: Volume | None, least_fraction: float) -> LabelMap:
+    """Read a DICOM segmentation, whatever pydicom raises turned into one clear error."""
+    with warnings.catch_warnings():
+        # pydicom warns of odd values on the way; what matters is checked.
+        warnings.simplefilter("ignore")
+        try:
+            return dicom_segmentation.read(file, like, least_fraction)
+        except (OsteotraceError, OSError, MemoryError):
+            raise
+        # Damaged DICOM raises eleven kinds, RecursionError among them.
+        except Exception as problem:
+            reason = " ".join(f"{type(problem).__name__} {problem}".split())[:160]
+            raise OsteotraceError(
+                f"a segmentation that cannot be read ({reason})",
+                expected="a whole DICOM segmentation",
+                advice="the file is damaged or incomplete: fetch it again",
+            ) from problem
