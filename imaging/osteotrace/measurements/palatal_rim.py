@@ -63,8 +63,8 @@ class Rim:
         Blur of its edges, median, mm.
     shift : (n,) float64
         What the correction of the curvature moved outwards, mm.
-    steps : (n,) float64
-        From the hole's grey value to the bone's.
+    bend : (n,) float64
+        Curvature, 1/mm; convex is positive.
     sensitivity : (n, samples) float64
         mm outwards for each unit of noise in a profile.
     places : (n, samples, 2) float64
@@ -85,7 +85,7 @@ class Rim:
     outward: Array
     sigma: float
     shift: Array
-    steps: Array
+    bend: Array
     sensitivity: Array
     places: Array
     residual: float
@@ -158,7 +158,8 @@ def fitted_rim(
     bend = outlines.curvatures(
         outlines.smoothed(drawn, round(CURVATURE_MM / RIM_STEP_MM)), reach=2
     )
-    correction = 0.5 * sigma**2 * outlines.smoothed(bend, 3)
+    bend = outlines.smoothed(bend, 3)
+    correction = 0.5 * sigma**2 * bend
     outward = outlines.normals(drawn)
     left = (values - model.values(solved))[:, good[:, None] & used]
     return Rim(
@@ -166,7 +167,7 @@ def fitted_rim(
         outward=outward,
         sigma=sigma,
         shift=correction,
-        steps=solved[:, 3] - solved[:, 2],
+        bend=bend,
         sensitivity=_sensitivity(model, solved, used, good),
         places=places,
         residual=float(np.sqrt(np.mean(left**2))),

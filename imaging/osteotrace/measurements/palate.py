@@ -74,11 +74,20 @@ METAL_NEAR_MM: Final = 8.0
 MOST_METAL_VOXELS: Final = 5
 # Share of the rim that may have no edge of its own before it is said.
 UNFITTED_SAID: Final = 0.05
-# Of the correction for curvature, this share is uncertain: half its size as the half
-# width of a uniform distribution.
-CURVATURE_SHARE: Final = 0.5 / 3**0.5
-# Errors of noise-free phantoms: of the rim's place by the voxel's extent, and mm.
-VOXEL_SHARE: Final = 0.02
+# Of the correction for curvature this share is uncertain, from phantoms. The half that a
+# single edge is given would cover 100 % of the areas, as the blur is read all around.
+CURVATURE_SHARE: Final = 0.1
+# Place of an edge by where between two voxels the palate lies, as a share of the voxel
+# across it, and how far along the rim that goes together, mm: from phantoms.
+VOXEL_SHARE: Final = 0.025
+VOXEL_ALONG_MM: Final = 2.5
+# Place of the bone under a lining that is thinner than the blur resolves, mm: likewise.
+LINING_MM: Final = 0.02
+# A wall is flat where the rim bends less than this (1/mm) over a caliper's width (mm); a
+# chord between flat walls stands for the longest one where it has this share of it.
+FLAT_BEND: Final = 1 / 25.0
+FLAT_WALL_MM: Final = 1.5
+FLAT_SHARE: Final = 0.95
 # Lengths times this share: the scanner's scale.
 SCALE_SHARE: Final = 0.0005
 
@@ -243,9 +252,12 @@ class _Defect:
         name, role = (BONY[0], AP_EDGES) if axis == 0 else (BONY[1], TRANSVERSE_EDGES)
         ends = np.stack(outlines.longest_chord(self.rim.outline, axis, over=CHORD_MM))
         polyline = self._polyline(role, self.hole.surface.points(ends))
+        across_walls = self._across_walls(name, role, axis, polyline)
+        if across_walls is not None:
+            return across_walls
         value = geometry.distance(*polyline.points)
-        normal = self.hole.surface.frame.axes[1 - axis]
-        details = [*_vector("plane normal", normal), *self._offset(polyline, axis)]
+        normal = self._normal(role)
+        details = [*_vector("plane normal", normal), *self._offset(polyline, role)]
         terms = self._terms(lambda line: _chord(line, axis), "mm", 1)
         terms.append(Detail("u scale", SCALE_SHARE * value, "mm"))
         across = "sagittal" if axis == 0 else "coronal"
@@ -260,6 +272,68 @@ class _Defect:
             details=details,
         )
         return measurement, polyline
+
+    def _across_walls(
+        self, name: str, role: str, axis: int, edges: Polyline
+    ) -> tuple[Measurement, Polyline] | None:
+        """Return the caliper's perpendicular length where both walls are flat."""
+        ends = self._flat_walls(axis)
+        if ends is None:
+            return None
+        points = self.hole.surface.points(ends)
+        reading = caliper.measure(self.volume, *points, between="gap", walls="bone")
+        value, line = reading.value, reading.fitted
+        if isinstance(value, NotMeasured) or line is None:
+            return None
+        if value.region != caliper.PERPENDICULAR:
+            return None
+        raw = geometry.distance(*edges.points)
+        said = (
+            f"{value.definition}, near the greatest extent of the hole, which is "
+            f"{raw:.2f} mm; {self._sagittal}"
+        )
+        changed = msgspec.structs.replace(
+            value,
+            name=name,
+            code=QUANTITIES[name],
+            region=role,
+            method=METHOD,
+            definition=said,
+            flags=tuple(dict.fromkeys([*value.flags, *self._doubts()])),
+            details=(
+                *value.details,
+                *_vector("plane normal", self._normal(role)),
+                *self._offset(edges, role),
+                *self._facts(),
+            ),
+        )
+        return changed, msgspec.structs.replace(line, role=role)
+
+    def _flat_walls(self, axis: int) -> Array | None:
+        """Return the ends of a chord near the longest between flat walls, (2, 2)."""
+        line, bend = self.rim.outline, self.rim.bend
+        places = np.arange(line[:, 1 - axis].min(), line[:, 1 - axis].max(), 0.25)
+        found = []
+        for place, crossings in zip(
+            places, outlines.chords(line, axis, places), strict=True
+        ):
+            if len(crossings) != 2:
+                continue
+            ends = np.full((2, 2), place)
+            ends[:, axis] = crossings
+            away = np.linalg.norm(line[:, None] - ends, axis=2) < FLAT_WALL_MM
+            flat = [
+                near.any() and np.abs(bend[near]).max() < FLAT_BEND for near in away.T
+            ]
+            if all(flat):
+                found.append(ends)
+        longest = _chord(line, axis)
+        near = [e for e in found if e[1, axis] - e[0, axis] > FLAT_SHARE * longest]
+        return near[len(near) // 2] if near else None
+
+    def _normal(self, role: str) -> Array:
+        """Return the normal of the sagittal or the coronal plane."""
+        return np.asarray(self.hole.surface.frame.axes[1 if role == AP_EDGES else 0])
 
     def _area(self) -> tuple[Measurement, Polyline]:
         rim = self.hole.surface.points(self.rim.outline)
@@ -331,16 +405,20 @@ class _Defect:
         pulled = abs(whole - size(rim.moved(-rim.shift)))
         parts = [size(line) for line in self.halves]
         halves = 0.5 * abs(parts[0] - parts[1]) if len(parts) == 2 else 0.0
-        extent = VOXEL_SHARE * float(np.nanmax(self.volume.grid.spacing))
-        voxel = abs(size(rim.moved(np.full(len(rim.outline), extent))) - whole)
+        # An edge's error at both ends of a chord, or all along the rim of an area.
+        place = VOXEL_SHARE * self.hole.surface.gap
+        around = outlines.perimeter(rim.outline)
+        spread = np.sqrt(2.0) if power == 1 else np.sqrt(VOXEL_ALONG_MM * around)
+        lining = 0.0 if rim.lining is None else LINING_MM
         terms = {
             "u edge noise": u_noise,
             "u curvature": CURVATURE_SHARE * pulled,
             # The upper and the lower half of the plate see other noise too.
             "u definition": float(np.sqrt(max(0.0, halves**2 - u_noise**2))),
-            "u voxel": voxel,
+            "u voxel": spread * place,
+            "u lining": lining * (2.0 if power == 1 else around),
         }
-        return [Detail(name, float(value), unit) for name, value in terms.items()]
+        return [Detail(name, float(term), unit) for name, term in terms.items()]
 
     def _measured(
         self,
@@ -400,8 +478,8 @@ class _Defect:
         if metal > MOST_METAL_VOXELS:
             yield f"metal within {METAL_NEAR_MM:g} mm of the rim"
 
-    def _offset(self, edges: Polyline, axis: int) -> Iterator[Detail]:
-        if axis == 0 and self.plane.point is not None:
+    def _offset(self, edges: Polyline, role: str) -> Iterator[Detail]:
+        if role == AP_EDGES and self.plane.point is not None:
             middle = np.mean(edges.points, axis=0)
             offset = float((middle - self.plane.point) @ self.plane.lateral)
             yield Detail("offset from the midsagittal plane, left positive", offset, "mm")
