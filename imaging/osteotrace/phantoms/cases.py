@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.phantoms import maxilla_after, maxilla_before, spine_cases
+from osteotrace.phantoms import (
+    mandible_cases,
+    maxilla_after,
+    maxilla_before,
+    spine_cases,
+)
 from osteotrace.phantoms.rendering import correlated_noise, render, seed
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 _CASES: Final[dict[str, Callable[[], PhantomCase]]] = {
     "maxilla_after": maxilla_after.case,
     "maxilla_before": maxilla_before.case,
+    **{name: partial(mandible_cases.case, name) for name in mandible_cases.CASES},
     **{name: partial(spine_cases.case, name) for name in spine_cases.CASES},
 }
 CASES: Final = tuple(_CASES)
