@@ -1,57 +1,30 @@
 """From a protocol's entries to findings: which measurement each entry stands for.
 
-`StudyImages` gives an entry its volume and its regions; one function an entry type
-measures and names the finding.
+One function an entry type measures and names the finding.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.protocol import CaliperEntry, Entry, meant_volume
+from osteotrace.findings import Finding
+from osteotrace.measurements import palate
+from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
-from osteotrace.volume import load as load_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from osteotrace.findings import Finding
-    from osteotrace.series import Catalogue
+    from osteotrace.measurements.measurement import LesionReading
+    from osteotrace.protocol import Entry
+    from osteotrace.reading.images import StudyImages
     from osteotrace.volume import Volume
 
-
-class StudyImages:
-    """The volumes and masks of one study, loaded when an entry asks for them.
-
-    Parameters
-    ----------
-    study : Catalogue
-        The study's series.
-    masks : Path or None
-        Where label files lie beside the study's own DICOM SEG.
-    """
-
-    def __init__(self, study: Catalogue, masks: Path | None) -> None:
-        self._study, self._masks = study, masks
-        self._volumes: dict[tuple[str, int], Volume] = {}
-
-    @property
-    def volumes(self) -> tuple[Volume, ...]:
-        """What was loaded so far."""
-        return tuple(self._volumes.values())
-
-    def volume(self, entry: Entry) -> Volume:
-        """Return the one volume that an entry means; errors as `meant_volume`."""
-        header = meant_volume(self._study, entry)
-        key = (header.identity.series_uid, header.k)
-        if key not in self._volumes:
-            self._volumes[key] = load_volume(header)
-        return self._volumes[key]
+Findings = tuple[Finding, ...]
 
 
-def findings_of(entries: Sequence[Entry], images: StudyImages) -> tuple[Finding, ...]:
+def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
     """Return the findings of a protocol's entries, in the order of the entries.
 
     Raises
@@ -64,7 +37,43 @@ def findings_of(entries: Sequence[Entry], images: StudyImages) -> tuple[Finding,
     )
 
 
-def _caliper(entry: CaliperEntry, images: StudyImages) -> tuple[Finding, ...]:
+def lesion_finding(
+    entry: Entry,
+    volume: Volume,
+    reading: LesionReading,
+    *,
+    part: str = "",
+    site: str = "",
+) -> Finding:
+    """Return the finding that a lesion's reading stands for.
+
+    Parameters
+    ----------
+    entry : Entry
+        What asked for it.
+    volume : Volume
+        What it was read on.
+    reading : LesionReading
+    part : str
+        Added to the entry's label where it stands for several findings.
+    site : str
+        In place of the entry's.
+    """
+    label = f"{entry.label}{part}"
+    return Finding(
+        tracking_uid=tracking_uid(volume.identity.study_uid, label),
+        label=label,
+        kind=entry.kind,
+        site=site or entry.site,
+        laterality=entry.laterality,
+        note=entry.note,
+        regions=reading.regions,
+        measurements=reading.measurements,
+        series_uid=volume.identity.series_uid,
+    )
+
+
+def _caliper(entry: kinds.CaliperEntry, images: StudyImages) -> Findings:
     volume = images.volume(entry)
     reading = caliper(
         volume,
@@ -87,6 +96,23 @@ def _caliper(entry: CaliperEntry, images: StudyImages) -> tuple[Finding, ...]:
     return (finding,)
 
 
-_FINDERS: Final[dict[type[Entry], Callable[..., tuple[Finding, ...]]]] = {
-    CaliperEntry: _caliper,
+def _palatal_defect(entry: kinds.PalatalDefectEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    start = entry.start if entry.seed is None else entry.seed
+    assert start is not None
+    return (lesion_finding(entry, volume, palate.bony_gap(volume, start, entry.end)),)
+
+
+def _soft_tissue_gap(entry: kinds.SoftTissueGapEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    reading = palate.soft_tissue_gap(
+        volume, entry.start, entry.end, meaning=entry.meaning
+    )
+    return (lesion_finding(entry, volume, reading),)
+
+
+_FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
+    kinds.CaliperEntry: _caliper,
+    kinds.PalatalDefectEntry: _palatal_defect,
+    kinds.SoftTissueGapEntry: _soft_tissue_gap,
 }

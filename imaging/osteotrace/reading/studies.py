@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from osteotrace import protocol as protocols
 from osteotrace.errors import OsteotraceError
 from osteotrace.reading.assessing import assess
-from osteotrace.reading.lesions import StudyImages, findings_of
+from osteotrace.reading.images import StudyImages
+from osteotrace.reading.lesions import findings_of
 from osteotrace.series import Catalogue, Series, scan
 from osteotrace.uids import new_uid
 
