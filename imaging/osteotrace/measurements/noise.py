@@ -89,7 +89,12 @@ def tissue_floor(unit: str, plateaus: Sequence[float]) -> float:
 
 
 def homogeneous_blocks(
-    volume: Volume, around: Array, *, floor: float, residual: float
+    volume: Volume,
+    around: Array,
+    *,
+    floor: float,
+    residual: float,
+    block_mm: float = BLOCK_MM,
 ) -> NoiseField:
     """Find homogeneous blocks near a point.
 
@@ -102,8 +107,10 @@ def homogeneous_blocks(
         Blocks with a lower mean are left out (`tissue_floor`).
     residual : float
         What the edge fits left, value units: the size of noise to expect.
+    block_mm : float
+        Side of a block.
     """
-    size = np.maximum(np.round(BLOCK_MM / volume.grid.spacing).astype(int), 3)
+    size = np.maximum(np.round(block_mm / volume.grid.spacing).astype(int), 3)
     starts = _block_starts(np.array(volume.grid.shape), size)
     centres = volume.grid.to_patient(starts + (size - 1) / 2)
     nearest = np.argsort(np.linalg.norm(centres - around, axis=1), kind="stable")
