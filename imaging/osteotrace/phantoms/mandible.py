@@ -7,7 +7,7 @@ while the jaw grows. Anatomical mm after scaling; the shapes themselves are the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ from osteotrace.codes import KINDS, SITES
 from osteotrace.phantoms.dentition import LOWER, arch_coordinates, dental_organ
 from osteotrace.phantoms.label_series import MUSCLE
 from osteotrace.phantoms.rendering import Layer, Level, Part
+from osteotrace.phantoms.scaling import scaled, scaled_parts
 from osteotrace.phantoms.scans import Segment
 from osteotrace.phantoms.shapes import (
     complement,
@@ -242,32 +243,7 @@ def parts(month: str) -> tuple[Part, ...]:
     """Return the whole scene at a month, outermost first."""
     stage = STAGES[month]
     scene = (*face(), *mouth(), *throat(), _jaw(stage), _teeth())
-    shrink = _shrink(stage.scale)
-    return tuple(
-        Part(
-            name=part.name,
-            box=_scaled_box(part.box, stage.scale),
-            layers=tuple(
-                replace(layer, shape=_scaled(layer.shape, stage.scale, shrink))
-                for layer in part.layers
-            ),
-        )
-        for part in scene
-    )
-
-
-def _shrink(scale: float) -> Shape:
-    """Return the passage from anatomical to adult mm; the same array for the same."""
-    return remembered(lambda points: points / scale)
-
-
-def _scaled(shape: Shape, scale: float, shrink: Shape) -> Shape:
-    return lambda points: scale * shape(shrink(points))
-
-
-def _scaled_box(box: Box, scale: float) -> Box:
-    low, high = ((np.array(corner) * scale).tolist() for corner in box)
-    return low, high
+    return scaled_parts(scene, stage.scale)
 
 
 @cache
@@ -276,17 +252,14 @@ def half(month: str, side: str) -> Shape:
     stage = STAGES[month]
     bone = mandible(stage.expansion_mm)
     own = intersection(bone, halfspace(0, 0.0, above=side == "left"))
-    return _scaled(own, stage.scale, _shrink(stage.scale))
+    return scaled(own, stage.scale)
 
 
 def half_box(month: str, side: str) -> Box:
     """Return the box that holds a half."""
     scale = STAGES[month].scale
     low, high = ([scale * v for v in corner] for corner in (_LOW, _HIGH))
-    if side == "left":
-        low[0] = 0.0
-    else:
-        high[0] = 0.0
+    (low if side == "left" else high)[0] = 0.0
     return low, high
 
 
@@ -294,7 +267,7 @@ def half_box(month: str, side: str) -> Box:
 def edema(month: str) -> Shape:
     """Return the edema of a month, anatomical mm."""
     stage = STAGES[month]
-    return _scaled(_edema(stage), stage.scale, _shrink(stage.scale))
+    return scaled(_edema(stage), stage.scale)
 
 
 def segments(month: str, modality: str) -> tuple[Segment, ...]:

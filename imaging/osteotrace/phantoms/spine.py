@@ -116,6 +116,10 @@ BY_DATE: Final[dict[str, dict[str, Broken]]] = {
     },
 }
 
+# The columns that there are: one a date, and one that nothing has befallen.
+UNBROKEN: Final = "unbroken"
+_COLUMNS: Final[dict[str, dict[str, Broken]]] = {**BY_DATE, UNBROKEN: {}}
+
 # HU at 120 kV of an osteoporotic spine.
 HOUNSFIELD: Final = {
     "air": Level(-1000.0),
@@ -164,7 +168,7 @@ ERECTOR_MM: Final = 17.0
 @cache
 def column(date: str) -> dict[str, Placed]:
     """Return the vertebrae as they stand at a date, by name, lowest first."""
-    broken = BY_DATE[date]
+    broken = _COLUMNS[date]
     vertebrae = [
         replace(
             vertebra,
@@ -218,7 +222,7 @@ def parts(date: str) -> tuple[Part, ...]:
     discs = [disc(a, b) for a, b in pairwise(bodies)]
     arches = [arch(p) for p in bodies]
     lesions: dict[str, list[Layer]] = {name: [] for name in placed}
-    for name, broken in BY_DATE[date].items():
+    for name, broken in _COLUMNS[date].items():
         if broken.edema is not None:
             band = edema(placed[name], *broken.edema)
             lesions[name].append(Layer(shape=band, tissue="edema"))
