@@ -101,12 +101,7 @@ class Sampler:
     def __init__(self, volume: Volume, points: ArrayLike, margin: float) -> None:
         box = _window(volume.grid, np.asarray(points, dtype=np.float64), margin)
         corner = np.array([side.start for side in box])
-        values = volume.rescaled(box)
-        self._field: _Even | _Uneven = (
-            _Even(volume.grid, values, corner)
-            if volume.grid.is_even
-            else _Uneven(volume.grid, values, corner)
-        )
+        self._field = field_over(volume.grid, volume.rescaled(box), corner)
 
     def bundle(
         self,
@@ -176,6 +171,21 @@ def _clipped(low: float, high: float, count: int) -> slice:
         [np.floor(low - PADDING_VOXELS), np.ceil(high + PADDING_VOXELS)], 0, count - 1
     ).astype(int)
     return slice(int(first), int(last) + 1)
+
+
+def field_over(grid: Grid, values: Array, corner: NDArray[np.intp]) -> _Even | _Uneven:
+    """Return values ready to be sampled on oriented lattices (`_Even.lattice`).
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the whole volume.
+    values : (slices, rows, columns) float64
+        Of a window of it.
+    corner : (3,) int
+        Index of the window's first voxel in the volume; may lie outside it.
+    """
+    return (_Even if grid.is_even else _Uneven)(grid, values, corner)
 
 
 class _Even:

@@ -1,0 +1,11 @@
+"""Vertebral bodies: heights, losses, angles, grades, from masks, marks and radiographs.
+
+`from_mask`, `from_points` and `from_image_points` read one level each; `compare_levels`
+sets levels beside each other and beside a prior. The definition is printed with every
+number, and numbers of two definitions are never compared.
+"""
+
+from osteotrace.measurements.vertebra.body import from_mask
+from osteotrace.measurements.vertebra.records import VertebraReading
+
+__all__ = ["VertebraReading", "from_mask"]

@@ -1,0 +1,429 @@
+"""The endplates and walls of a body, fitted to the grey values around its mask.
+
+First one smooth surface a plate, which thick slices cannot mislead, then windows on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from osteotrace.measurements.vertebra import plates
+from osteotrace.measurements.vertebra.frame import (
+    FRACTIONS,
+    STRIP_MM,
+    WALL_SHARE,
+    WINDOW_SHARE,
+)
+from osteotrace.measurements.vertebra.plates import Plate, Samples, Shape, Tissues
+from osteotrace.volume import HOUNSFIELD
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from osteotrace.geometry import Array, Grid
+    from osteotrace.measurements.vertebra.frame import Body, Frame, Surfaces
+    from osteotrace.volume import Volume
+
+# Attenuation of endplates and walls: a bone of 0.8 mm never shows it (assumed), HU.
+PLATE_HU: Final = 850.0
+# Signal of compact bone on MR, as a share of the marrow's (assumed).
+PLATE_SIGNAL_SHARE: Final = 0.05
+# Image used inside and outside of a plate, mm, and in extents of a voxel across it.
+_INSIDE_MM: Final = (6.0, 2.2)
+_OUTSIDE_MM: Final = (4.0, 1.6)
+# Surfaces are polynomials of this degree along the depth.
+_DEGREE: Final = 6
+# How far the whole plate may lie from the mask's surface, mm plus share of a voxel.
+_REACH: Final = (1.5, 0.6)
+# Windows beside the three of the heights, which the depressions are read from.
+_BETWEEN: Final = (0.05, 0.2, 0.35, 0.65, 0.8, 0.95)
+_BETWEEN_SHARE: Final = 0.045
+# A window's surface stays this near to the smooth one, mm; it may lean this much more.
+_WINDOW_SD_MM: Final = 0.6
+_WINDOW_SLOPE_SD: Final = 0.12
+# The thickness in a window against that of the plate, log SD.
+_WINDOW_THICKNESS_LOG_SD: Final = 0.2
+LEAST_VOXELS: Final = 30
+# Every so many voxels serve to find a plate roughly; this many fit a frame or a wall.
+_THINNING: Final = 5
+_FRAME_VOXELS: Final = 1500
+_ALL: Final = 100_000
+
+
+class NotSeen(Exception):
+    """The grey values show no such plate; the reason is the message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The outer surface of an endplate in one window.
+
+    Parameters
+    ----------
+    v : float
+        Its mean, mm above the middle of the frame.
+    u_noise : float
+        From noise and texture, mm.
+    """
+
+    v: float
+    u_noise: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Endplate:
+    """One fitted endplate.
+
+    Parameters
+    ----------
+    windows : tuple of Window
+        At `FRACTIONS` of the depth.
+    fractions, profile : (n,) float64
+        The outer surface from front to back, mm, mean over the strip.
+    thickness : float
+        mm, as far as it can be told from the density.
+    from_mask : float
+        Mean distance from the mask's surface, mm outwards.
+    """
+
+    windows: tuple[Window, ...]
+    fractions: Array
+    profile: Array
+    thickness: float
+    from_mask: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grey:
+    """Voxels near a body.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the box that holds them.
+    near : (slices, rows, columns) bool array
+        The voxels in question.
+    values : (n,) float64
+        Theirs.
+    """
+
+    grid: Grid
+    near: NDArray[np.bool_]
+    values: Array
+
+    def places(self, frame: Frame) -> Array:
+        """Return the (n, 3) places u, s, v of the voxels in a frame."""
+        axes = [_along(self.grid, frame.origin, axis)[self.near] for axis in frame.axes]
+        return np.stack(axes, axis=1)
+
+
+def _along(grid: Grid, origin: Array, axis: Array) -> Array:
+    """Return the mm along an axis of every voxel, (slices, rows, columns)."""
+    rows = np.arange(grid.rows) * grid.pixel_spacing[0] * (grid.column_direction @ axis)
+    columns = (
+        np.arange(grid.columns) * grid.pixel_spacing[1] * (grid.row_direction @ axis)
+    )
+    slices = (grid.origins - origin) @ axis
+    return np.asarray(slices[:, None, None] + rows[:, None] + columns)
+
+
+def grey_around(volume: Volume, frame: Frame, half_height: float) -> Grey:
+    """Return the voxels of the mid-sagittal strip, with what lies around it."""
+    aside, high = STRIP_MM + 1.0, half_height + 9.0
+    corners = [
+        (u, s, v)
+        for u in (-aside, aside)
+        for s in (-7.0, frame.depth + 7.0)
+        for v in (-high, high)
+    ]
+    box = volume.grid.box_around(frame.to_patient(corners), 0.0)
+    grid = volume.grid.cropped(box)
+    near = np.abs(_along(grid, frame.origin, frame.left)) <= aside
+    return Grey(grid=grid, near=near, values=volume.rescaled(box)[near])
+
+
+def thickness_told(fitted: float) -> float:
+    """Return the likeliest thickness where density and thickness are both unsure.
+
+    A fit at the assumed density gives their product; its surprise is shared out by
+    what each is expected to vary.
+    """
+    own, density = plates.THICKNESS_LOG_SD**2, plates.DENSITY_LOG_SD**2
+    share = own / (own + density)
+    return float(plates.THICKNESS_MM ** (1 - share) * fitted**share)
+
+
+def thickness_log_sd() -> float:
+    """Return the relative standard uncertainty of `thickness_told`."""
+    own, density = plates.THICKNESS_LOG_SD**2, plates.DENSITY_LOG_SD**2
+    return float(np.sqrt(own * density / (own + density)))
+
+
+def _legendre(part: Array) -> Array:
+    """Return Legendre polynomials up to `_DEGREE` at places from 0 to 1."""
+    return np.asarray(np.polynomial.legendre.legvander(2 * part - 1, _DEGREE))
+
+
+def _columns(x: Array, y: Array, depth: float) -> Array:
+    """Return the basis of a smooth surface at (n,) places across and along."""
+    across, part = x / STRIP_MM, y / depth
+    beside = [across, across * (2 * part - 1), across**2, across**2 * (2 * part - 1)]
+    return np.concatenate([_legendre(part), np.stack(beside, axis=1)], axis=1)
+
+
+# mm that each coefficient of the smooth surface may move from the mask's.
+_EXPECTED: Final = np.array([2.0, 1.5, 1.0, 0.6, 0.5, 0.4, 0.4, 1.0, 0.5, 0.4, 0.3])
+
+
+def _mask_surface(x: Array, y: Array, z: Array, depth: float) -> Array:
+    """Return the coefficients of the smooth surface nearest to a mask's columns."""
+    seen = np.isfinite(z)
+    if seen.sum() < LEAST_VOXELS:
+        raise NotSeen("the mask has too few columns")
+    columns = _columns(x[seen], y[seen], depth)
+    # A little stiffness: terraces of thick slices are no anatomy.
+    stiff = np.diag(0.2 / _EXPECTED)
+    solved, *_ = np.linalg.lstsq(
+        np.concatenate([columns, stiff]),
+        np.concatenate([z[seen], np.zeros(len(stiff))]),
+        rcond=None,
+    )
+    return np.asarray(solved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """A plate's smooth fit, with what its windows are fitted from."""
+
+    samples: Samples
+    base: Array
+    plate: Plate
+    tissues: Tissues
+    spread: plates.Spread
+    depth: float
+
+    def surface(self, x: Array, y: Array) -> Array:
+        """Return z of the smooth surface's middle."""
+        coefficients = self.base + self.plate.coefficients
+        return np.asarray(_columns(x, y, self.depth) @ coefficients)
+
+
+def _smooth_fit(
+    volume: Volume,
+    places: Array,
+    values: Array,
+    base: Array,
+    depth: float,
+    out: Array,
+    *,
+    most: int,
+) -> _Seen:
+    """Fit a smooth surface to the voxels around the mask's.
+
+    Parameters
+    ----------
+    places : (n, 3) array
+        Across, along and outwards, mm.
+    base : (k,) array
+        Coefficients of the mask's surface.
+    out : (3,) array
+        LPS direction outwards.
+    """
+    spread = plates.spread_along(volume.grid, out)
+    x, y, z = places.T
+    inside_mm, outside_mm = (max(a, b * spread.box) for a, b in (_INSIDE_MM, _OUTSIDE_MM))
+    near = (np.abs(x) <= STRIP_MM) & (y >= 0) & (y <= depth)
+    x, y, z, values = x[near], y[near], z[near], values[near]
+    columns = _columns(x, y, depth)
+    z = z - columns @ base
+    near = np.flatnonzero((z >= -inside_mm) & (z <= outside_mm))
+    if len(near) < 2 * LEAST_VOXELS:
+        raise NotSeen("too few voxels lie around the endplates")
+    near = near[:: max(1, len(near) // most)]
+    samples = Samples(x=x[near], y=y[near], z=z[near], values=values[near])
+    tissues = _first_tissues(volume, samples)
+    reach = _REACH[0] + _REACH[1] * spread.box
+    thinned = samples.kept(np.arange(len(samples.z)) % _THINNING == 0)
+    offset = plates.coarse_offset(thinned, tissues, spread, reach)
+    start = np.zeros(len(base))
+    start[0] = offset
+    shape = Shape(columns=columns[near], start=start, expected=_EXPECTED)
+    plate = plates.fit_plate(samples, shape, tissues, spread)
+    tissues = replace(tissues, noise=max(plate.residual, 1e-3))
+    shape = replace(shape, start=plate.coefficients)
+    plate = plates.fit_plate(samples, shape, tissues, spread)
+    return _Seen(
+        samples=samples,
+        base=base,
+        plate=plate,
+        tissues=tissues,
+        spread=spread,
+        depth=depth,
+    )
+
+
+def _first_tissues(volume: Volume, samples: Samples) -> Tissues:
+    order = np.argsort(samples.z)
+    quarter = max(len(order) // 4, 1)
+    inside = float(np.median(samples.values[order[:quarter]]))
+    outside = float(np.median(samples.values[order[-quarter:]]))
+    in_hu = volume.unit == HOUNSFIELD
+    plate = PLATE_HU if in_hu else PLATE_SIGNAL_SHARE * inside
+    noise = 1.4826 * float(np.median(np.abs(samples.values[order[:quarter]] - inside)))
+    tissues = Tissues(inside=inside, plate=plate, outside=outside, noise=max(noise, 1.0))
+    # A plate no brighter (CT) or darker (MR) than what lies beside it has no place.
+    toward = tissues.contrast if in_hu else -tissues.contrast
+    if toward < 3 * tissues.noise:
+        raise NotSeen("the plates do not stand out from what lies beside them")
+    return tissues
+
+
+def _window(seen: _Seen, middle: float, half: float) -> tuple[float, float]:
+    """Return mean z and noise of the outer surface where |y - middle| <= half."""
+    samples = seen.samples.kept(np.abs(seen.samples.y - middle) <= half)
+    if len(samples.z) < LEAST_VOXELS:
+        raise NotSeen("a window holds too few voxels")
+    columns = _columns(samples.x, samples.y, seen.depth)
+    local = replace(samples, z=samples.z - columns @ seen.plate.coefficients)
+    plain = np.stack([np.ones_like(local.x), local.x, local.y - middle], axis=1)
+    tissues = replace(
+        seen.tissues,
+        inside=seen.plate.inside,
+        outside=seen.plate.outside,
+        thickness=seen.plate.thickness,
+        thickness_log_sd=_WINDOW_THICKNESS_LOG_SD,
+    )
+    shape = Shape(
+        columns=plain,
+        start=np.zeros(3),
+        expected=np.array([_WINDOW_SD_MM, _WINDOW_SLOPE_SD, _WINDOW_SLOPE_SD]),
+    )
+    fit = plates.fit_plate(local, shape, tissues, seen.spread)
+    told = thickness_told(seen.plate.thickness) / seen.plate.thickness
+    x, y = np.meshgrid(np.linspace(-1, 1, 11), np.linspace(-1, 1, 11))
+    base = seen.surface(x.ravel() * STRIP_MM, middle + half * y.ravel()).mean()
+    u = plates.pooled(fit.influence[0] + fit.influence[3], local)
+    return float(base + fit.coefficients[0] + 0.5 * fit.thickness * told), u
+
+
+def endplate(
+    volume: Volume, grey: Grey, frame: Frame, surfaces: Surfaces, *, upper: bool
+) -> Endplate:
+    """Fit one endplate.
+
+    Raises
+    ------
+    NotSeen
+        If the grey values show no plate near the mask's surface.
+    """
+    sign = 1.0 if upper else -1.0
+    seen = _smooth_endplate(volume, grey, frame, surfaces, sign, most=_ALL)
+    depth = frame.depth
+    rows = {f: _window(seen, f * depth, WINDOW_SHARE * depth) for f in FRACTIONS}
+    rows |= {f: _window(seen, f * depth, _BETWEEN_SHARE * depth) for f in _BETWEEN}
+    told = thickness_told(seen.plate.thickness)
+    fractions = np.linspace(0.03, 0.97, 48)
+    across = np.linspace(-STRIP_MM, STRIP_MM, 11)
+
+    def smooth(parts: Array) -> Array:
+        x, y = np.meshgrid(across, parts * depth)
+        z = seen.surface(x.ravel(), y.ravel()).reshape(x.shape)
+        return np.asarray(z.mean(axis=1) + 0.5 * told)
+
+    nodes = np.array(sorted(rows))
+    local = np.array([rows[f][0] for f in nodes]) - smooth(nodes)
+    profile = smooth(fractions) + np.interp(fractions, nodes, local)
+    x, y = np.meshgrid(across, fractions * depth)
+    mask = _columns(x.ravel(), y.ravel(), depth) @ seen.base
+    return Endplate(
+        windows=tuple(Window(v=sign * rows[f][0], u_noise=rows[f][1]) for f in FRACTIONS),
+        fractions=fractions,
+        profile=sign * profile,
+        thickness=told,
+        from_mask=float((smooth(fractions)).mean() - mask.mean()),
+    )
+
+
+def _smooth_endplate(
+    volume: Volume,
+    grey: Grey,
+    frame: Frame,
+    surfaces: Surfaces,
+    sign: float,
+    *,
+    most: int,
+) -> _Seen:
+    surface = surfaces.top if sign > 0 else surfaces.bottom
+    strip = surfaces.in_strip
+    x, y = np.meshgrid(surfaces.u[strip], surfaces.s, indexing="ij")
+    z = sign * surface[strip]
+    base = _mask_surface(x.ravel(), y.ravel(), z.ravel(), frame.depth)
+    places = grey.places(frame) * [1.0, 1.0, sign]
+    out = sign * frame.up
+    return _smooth_fit(volume, places, grey.values, base, frame.depth, out, most=most)
+
+
+def refined_frame(
+    volume: Volume, body: Body, grey: Grey, frame: Frame, surfaces: Surfaces
+) -> tuple[Frame, float]:
+    """Return the frame from fitted plates, and the uncertainty of its depth, mm."""
+    slopes, middles = [], []
+    for sign in (1.0, -1.0):
+        seen = _smooth_endplate(volume, grey, frame, surfaces, sign, most=_FRAME_VOXELS)
+        told = 0.5 * thickness_told(seen.plate.thickness)
+        means = []
+        for f in FRACTIONS:
+            x, y = np.meshgrid(
+                np.linspace(-STRIP_MM, STRIP_MM, 11),
+                (f + np.linspace(-WINDOW_SHARE, WINDOW_SHARE, 9)) * frame.depth,
+            )
+            means.append(sign * (seen.surface(x.ravel(), y.ravel()).mean() + told))
+        run = (FRACTIONS[2] - FRACTIONS[0]) * frame.depth
+        slopes.append(np.arctan((means[2] - means[0]) / run))
+        middles.append(means[1])
+    middle = 0.5 * (middles[0] + middles[1])
+    about = [0.0, 0.5 * frame.depth, middle]
+    frame = frame.turned(pitch=0.5 * float(sum(slopes)), about=about).moved(0, 0, middle)
+    return _walled(volume, body, grey, frame, middles[0] - middles[1])
+
+
+def _walled(
+    volume: Volume, body: Body, grey: Grey, frame: Frame, height: float
+) -> tuple[Frame, float]:
+    """Return the frame with its depth from wall to wall, and u of the depth, mm."""
+    reach = WALL_SHARE * height
+    ends, variances = [], []
+    for sign, wall in zip((-1.0, 1.0), body.walls(frame, height), strict=True):
+        x, y = np.meshgrid(
+            np.linspace(-STRIP_MM, STRIP_MM, wall.shape[0]),
+            np.linspace(0.0, 2 * reach, wall.shape[1]),
+            indexing="ij",
+        )
+        at_mask = float(np.nanmean(wall))
+        places = grey.places(frame)
+        places = np.stack(
+            [places[:, 0], places[:, 2] + reach, sign * places[:, 1]], axis=1
+        )
+        z = sign * wall.ravel()
+        out = sign * frame.posterior
+        try:
+            base = _mask_surface(x.ravel(), y.ravel(), z, 2 * reach)
+            seen = _smooth_fit(
+                volume, places, grey.values, base, 2 * reach, out, most=_FRAME_VOXELS
+            )
+        except NotSeen:
+            ends.append(at_mask)
+            variances.append(0.5**2)
+            continue
+        told = thickness_told(seen.plate.thickness)
+        middle = seen.surface(x.ravel(), y.ravel()).mean()
+        ends.append(sign * float(middle + 0.5 * told))
+        noise = plates.pooled(
+            seen.plate.influence[0] + seen.plate.influence[-1], seen.samples
+        )
+        variances.append(noise**2 + (0.5 * told * thickness_log_sd()) ** 2)
+    moved = frame.moved(0.0, ends[0], 0.0)
+    return replace(moved, depth=ends[1] - ends[0]), float(np.sqrt(sum(variances)))
