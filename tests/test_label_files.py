@@ -166,6 +166,19 @@ def test_a_file_name_may_refine_the_names_in_a_file_but_not_change_their_level(
     assert [label.standard_name for label in labels] == ["T12 body", "L2"]
 
 
+def test_a_file_of_one_structure_names_it(tmp_path: Path) -> None:
+    one = (drawn() == 31).astype(np.uint8)
+    labels = read_labels(write_nifti(tmp_path / "vertebrae_L1.nii.gz", one, GRID))
+    assert labels.names == ("vertebrae_L1",)
+    assert labels["L1"].mask.role == "L1"
+    assert labels.notes == ("the label has the name of its file",)
+    # What is not understood may be anybody's name.
+    other = read_labels(write_nifti(tmp_path / "Meier_L1.nii.gz", one, GRID))
+    assert other.names == ("label 1",)
+    many = read_labels(write_nifti(tmp_path / "L1.nii.gz", drawn(), GRID))
+    assert many.names == ("label 31", "label 32", "label 79")
+
+
 def test_bodies_are_what_vertebrae_and_body_labels_share(tmp_path: Path) -> None:
     parts = np.zeros(GRID.shape, np.uint8)
     parts[:4, 3:6] = 1

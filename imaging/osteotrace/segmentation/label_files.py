@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
@@ -233,6 +234,9 @@ def _label_map(
             expected="at least one labelled voxel",
             advice="check that the segmentation found anything",
         )
+    notes: tuple[str, ...] = names.notes
+    if not named and not notes and table is None:
+        labels, notes = _named_by_file(labels, file_name)
     found = {label.name for label in labels}
     return LabelMap(
         labels=tuple(labels),
@@ -240,8 +244,25 @@ def _label_map(
         frame_of_reference_uid=like.frame_of_reference_uid if like else "",
         series_uid=like.identity.series_uid if like else "",
         empty=tuple(said.name for said in named if said.name and said.name not in found),
-        notes=(*layers[0].notes, *names.notes),
+        notes=(*layers[0].notes, *notes),
     )
+
+
+def _named_by_file(
+    labels: list[Label], file_name: str
+) -> tuple[list[Label], tuple[str, ...]]:
+    """Name the one label of a file such as ``vertebrae_L1.nii.gz`` by its file.
+
+    Only where the whole name is understood: other names may be those of patients.
+    """
+    stem = file_name.split(".")[0]
+    standard = standard_name(stem)
+    if not standard or [label.number for label in labels] != [1]:
+        return labels, ()
+    (only,) = labels
+    mask = msgspec.structs.replace(only.mask, role=standard)
+    named = msgspec.structs.replace(only, name=stem, standard_name=standard, mask=mask)
+    return [named], ("the label has the name of its file",)
 
 
 def _placed(image: StoredImage, like: Volume | None) -> tuple[StoredImage, Grid]:

@@ -5,7 +5,7 @@ Labels stay on the grid that they were drawn on. They may overlap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -86,7 +86,7 @@ class LabelMap:
     """
 
     labels: tuple[Label, ...]
-    grid: Grid
+    grid: Grid = field(repr=False)
     frame_of_reference_uid: str
     series_uid: str = ""
     source: str = ""
