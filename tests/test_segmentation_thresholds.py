@@ -129,6 +129,28 @@ def test_on_uncalibrated_grey_values_the_same_voxels_are_bone(
     assert apart.sum() < 0.01 * reference.voxels.sum()
 
 
+@pytest.mark.parametrize("noise", [2.0, 10.0, 30.0, 60.0])
+def test_uncalibrated_grey_values_need_no_air_in_the_image(noise: float) -> None:
+    whole = scan(noise)
+    inner = whole.cropped((slice(2, 38), slice(20, 74), slice(8, 92)))
+    assert inner.rescaled().min() > -450
+    grey = replace(inner, unit=ARBITRARY)
+    region = marked.ball(grey, (0, 0, 0), 11.0, role="region")
+    levels = [bone_threshold(v, region).level for v in (grey, inner)]
+    assert levels[0] == pytest.approx(levels[1], abs=12)
+
+
+def test_voxels_without_a_value_are_left_aside() -> None:
+    volume = scan()
+    values = volume.rescaled().astype(np.float32)
+    values[:, :, :12] = np.nan
+    values[18:22, 48:52, 48:52] = np.nan
+    holed = replace(volume, voxels=values)
+    region = around(volume)
+    expected = bone_threshold(volume, region).level
+    assert bone_threshold(holed, region).level == pytest.approx(expected, rel=0.01)
+
+
 @pytest.mark.parametrize("noise", [0.0, 30.0, 60.0])
 def test_marked_bone_has_the_volume_of_the_block(noise: float) -> None:
     volume = scan(noise)

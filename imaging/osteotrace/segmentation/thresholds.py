@@ -35,6 +35,7 @@ AROUND_MM: Final = 10.0
 AIR_CEILING_HU: Final = -300.0
 AIR_SHARE: Final = 0.15
 DARKEST_PERCENTILE: Final = 0.5
+MOST_CUT_SHARE: Final = 0.1
 # Bone stands out from soft tissue by this much: more than muscle from fat (some 160 HU),
 # less than osteoporotic cortex; and by this many times the spread of soft tissue.
 LEAST_CONTRAST_HU: Final = 200.0
@@ -134,8 +135,9 @@ def bone_threshold(
     window = volume.grid.box_around(region.grid.corners(), AROUND_MM)
     values, inside = volume.rescaled(window), own[window]
     clean, notes = _without_metal(volume, values, inside)
+    clean &= np.isfinite(values)
     around, bone = values[clean], values[clean & inside]
-    darkest = float(np.percentile(volume.rescaled(_thinned(volume)), DARKEST_PERCENTILE))
+    darkest = float(np.nanpercentile(_middle_slice(volume), DARKEST_PERCENTILE))
     found = _settled(around, bone, volume, darkest, percentile)
     _check(found, volume)
     if volume.unit != HOUNSFIELD:
@@ -239,10 +241,10 @@ class _Found(msgspec.Struct, frozen=True):
     count: int
 
 
-def _thinned(volume: Volume) -> tuple[slice, slice, slice]:
-    """Return a slice in the middle and every so many rows, for the darkest voxels."""
+def _middle_slice(volume: Volume) -> Array:
+    """Return the values of the slice in the middle, which as a rule shows air."""
     middle = volume.grid.shape[0] // 2
-    return slice(middle, middle + 1), slice(None), slice(None)
+    return volume.rescaled((slice(middle, middle + 1), slice(None), slice(None)))
 
 
 def _without_metal(
@@ -280,12 +282,11 @@ def _settled(
     around: Array, region: Array, volume: Volume, darkest: float, percentile: float
 ) -> _Found:
     """Return the level at which soft tissue and bone define each other."""
-    level = _otsu(around[around > _air_ceiling(volume, darkest, float(around.max()))])
+    level = _otsu(_without_air(around, volume, darkest, float(np.max(around, initial=0))))
     found = _Found(level, np.nan, np.nan, np.nan, 0)
     ordered = np.sort(region)
     for _ in range(SOFT_TISSUE_ROUNDS):
-        ceiling = _air_ceiling(volume, darkest, level)
-        tissue = around[(around > ceiling) & (around < level)]
+        tissue = _without_air(around[around < level], volume, darkest, level)
         if len(tissue) < LEAST_SOFT_VOXELS:
             return found
         soft, spread = _commonest(tissue)
@@ -320,10 +321,16 @@ def _half_way(
     return level, bone, count
 
 
-def _air_ceiling(volume: Volume, darkest: float, level: float) -> float:
+def _without_air(values: Array, volume: Volume, darkest: float, level: float) -> Array:
+    """Return the values that are no air."""
     if volume.unit == HOUNSFIELD:
-        return AIR_CEILING_HU
-    return darkest + AIR_SHARE * (level - darkest)
+        return values[values > AIR_CEILING_HU]
+    ceiling = darkest + AIR_SHARE * (level - darkest)
+    above = values > ceiling
+    # Air lies far below the ceiling. Where much lies right below it, there is no air in
+    # the image, and the ceiling would cut soft tissue.
+    near = ~above & (values > ceiling - AIR_SHARE * (level - darkest) / 2)
+    return values if near.sum() > MOST_CUT_SHARE * above.sum() else values[above]
 
 
 def _otsu(values: Array) -> float:
