@@ -238,6 +238,12 @@ class EatenJaw:
         other_side : bool
             The same piece across the ring.
         """
+        return self.region_on(self.grid, other_side=other_side, margin_mm=margin_mm)
+
+    def region_on(
+        self, grid: Grid, *, other_side: bool = False, margin_mm: float = 1.5
+    ) -> Mask:
+        """Return the region on another grid; parameters as in `region`."""
 
         def drawn(points: Array) -> Array:
             own = points.copy()
@@ -246,7 +252,7 @@ class EatenJaw:
             away = bone(own) - margin_mm
             return np.where(self.in_region(own), away, np.maximum(away, 1.0))
 
-        return in_memory.true_mask(drawn, self.grid, pose=self.pose, role="region")
+        return in_memory.true_mask(drawn, grid, pose=self.pose, role="region")
 
 
 def bone(points: Array) -> Array:
