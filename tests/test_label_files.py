@@ -376,6 +376,8 @@ def test_labels_on_the_grid_already_stay_as_they_are(tmp_path: Path) -> None:
         (lambda a: a * 0, "every voxel is 0"),
         (lambda a: a.astype("f4") + np.float32(0.25), "no whole numbers"),
         (lambda a: a.astype("f4") * np.float32("nan"), "no whole numbers"),
+        (lambda a: np.where(a, np.float32("inf"), 0), "no whole numbers"),
+        (lambda a: np.where(a, np.float32(1e30), 0), "no whole numbers"),
         (lambda a: a.astype("i2") - np.int16(1), "the value -1"),
         (lambda a: np.arange(a.size, dtype="u2").reshape(a.shape), "different values"),
     ],

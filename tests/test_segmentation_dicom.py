@@ -75,7 +75,7 @@ def images(grid: Grid) -> list[Dataset]:
         image.SOPClassUID, image.SOPInstanceUID = CTImageStorage, f"2.25.1.{k + 1}"
         image.StudyInstanceUID, image.SeriesInstanceUID = "2.25.3", SERIES
         image.FrameOfReferenceUID = FRAME_OF_REFERENCE
-        image.PatientID, image.PatientName = "P", "P"
+        image.PatientID, image.PatientName = "P", "P^"
         image.PatientBirthDate = image.PatientSex = image.AccessionNumber = ""
         image.StudyID = image.StudyDate = image.StudyTime = ""
         image.Modality, image.InstanceNumber = "CT", k + 1

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 # No segmentation names as many structures; an image taken for one has as many values.
 MOST_LABELS: Final = 1000
+# Floats hold whole numbers exactly up to here.
+MOST_NUMBER: Final = 2.0**53
 # Extensions of a NIfTI header are read up to here, bytes; TotalSegmentator's have 13,000.
 MOST_EXTENSION_BYTES: Final = 1 << 22
 # One row of the label table that TotalSegmentator writes, Connectome Workbench's format
@@ -298,14 +300,14 @@ def _whole_numbers(image: StoredImage) -> NDArray[Any]:
         values = values * image.slope + image.intercept
     if values.dtype.kind == "f":
         whole = np.rint(values)
-        if not np.array_equal(whole, values):
+        if not np.array_equal(whole, values) or np.abs(whole).max() > MOST_NUMBER:
             raise OsteotraceError(
                 "values that are no whole numbers",
                 expected="a label map: 0 for nothing, one whole number a label",
                 advice="turn probabilities into labels first",
             )
-        largest = float(whole.max())
-        values = whole.astype(np.int32 if largest < 2**31 else np.int64)
+        small = float(np.abs(whole).max()) < np.iinfo(np.int32).max
+        values = whole.astype(np.int32 if small else np.int64)
     if values.dtype.kind == "i" and values.min() < 0:
         raise OsteotraceError(
             f"the value {values.min()}",
