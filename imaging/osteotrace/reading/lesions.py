@@ -5,20 +5,21 @@ One function an entry type measures and names the finding.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.findings import Finding
-from osteotrace.measurements import palate
+from osteotrace.measurements import cement, intensity, marrow, moth_eaten, palate
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from osteotrace.measurements.measurement import LesionReading
     from osteotrace.protocol import Entry
     from osteotrace.reading.images import StudyImages
+    from osteotrace.regions import Mask
     from osteotrace.volume import Volume
 
 Findings = tuple[Finding, ...]
@@ -111,8 +112,51 @@ def _soft_tissue_gap(entry: kinds.SoftTissueGapEntry, images: StudyImages) -> Fi
     return (lesion_finding(entry, volume, reading),)
 
 
+def _marrow_edema(entry: kinds.MarrowEdemaEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    edema = images.optional(volume, entry.edema, "edema")
+    if edema is None:
+        assert entry.seed is not None
+        assert entry.reference is not None
+        edema = marrow.grow(
+            volume,
+            entry.seed,
+            within=images.optional(volume, entry.within, "within"),
+            reference=images.region(volume, entry.reference, "normal marrow"),
+        )
+    reading = marrow.measure(
+        volume,
+        edema,
+        bone=images.optional(volume, entry.bone, "bone"),
+        muscle=images.optional(volume, entry.muscle, "muscle"),
+    )
+    return (lesion_finding(entry, volume, reading),)
+
+
+def _on_regions(
+    measure: Callable[..., LesionReading], keys: Iterable[str]
+) -> Callable[[Any, StudyImages], Findings]:
+    """Return a finder that hands an entry's regions of these keys to a measurement.
+
+    Regions that an entry leaves out are handed over as None, by keyword.
+    """
+
+    def find(entry: Entry, images: StudyImages) -> Findings:
+        volume = images.volume(entry)
+        given: dict[str, Mask | None] = {
+            key: images.optional(volume, getattr(entry, key), key) for key in keys
+        }
+        return (lesion_finding(entry, volume, measure(volume, **given)),)
+
+    return find
+
+
 _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.CaliperEntry: _caliper,
     kinds.PalatalDefectEntry: _palatal_defect,
     kinds.SoftTissueGapEntry: _soft_tissue_gap,
+    kinds.MarrowEdemaEntry: _marrow_edema,
+    kinds.MothEatenEntry: _on_regions(moth_eaten.measure, ("region", "reference")),
+    kinds.CementEntry: _on_regions(cement.measure, ("region", "body")),
+    kinds.IntensityEntry: _on_regions(intensity.measure, ("region",)),
 }
