@@ -47,6 +47,8 @@ MOST_ROUNDS: Final = 8
 MOST_OUTSIDE: Final = 0.05
 # A region whose border lies this far off the half-way surface, as a share of its volume.
 MOST_OFF: Final = 0.15
+# What moves voxels across the border of a region.
+BORDER_TERMS: Final = ("u voxel", "u noise", "u contour")
 # Below this signal over noise magnitude signal is no measure of the tissue (Gudbjartsson
 # 1995, 10.1002/mrm.1910340618).
 LEAST_SIGNAL_TO_NOISE: Final = 3.0
@@ -393,8 +395,10 @@ def _ratio(
         terms["u noise"] = (noise or quiet).of_mean(found.inside) / beside
         terms["u muscle"] = value * quiet.of_mean(other.inside) / beside
     if np.isfinite(size.level):
-        # A border moved outwards takes in voxels at the half-way level.
-        moved = abs(lesion - size.level) * size.uncertainty / size.value
+        # A border moved outwards takes in voxels at the half-way level. The correction
+        # for blur changes the volume, not the voxels that the mean is taken over.
+        border = [t.value for t in size.terms if t.name in BORDER_TERMS]
+        moved = abs(lesion - size.level) * np.linalg.norm(border) / size.value
         terms["u contour"] = float(moved) / beside
     u = float(np.sqrt(sum(term**2 for term in terms.values())))
     known = quiet is not None

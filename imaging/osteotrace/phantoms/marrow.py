@@ -1,8 +1,7 @@
-"""Marrow edema of known volume in a bone unit beside muscle, and a pair of jaw halves.
+"""Marrow edema of known volume in a bone unit, beside muscle.
 
-Both families live in memory. The edema's border is soft: its signal falls from plateau
-to normal marrow as a Gaussian step, and its volume is that within the half-way surface.
-The jaw halves are arches of known width; the left one is wider by a known expansion.
+It lives in memory only. The edema's border is soft: its signal falls from plateau to
+normal marrow as a Gaussian step, and its volume is that within the half-way surface.
 """
 
 from __future__ import annotations

@@ -1,0 +1,491 @@
+"""Bone expansion and left-right asymmetry: widths, volumes, their indices, the mirror.
+
+Widths are read by the edge-fitted caliper across the arch, at the same distance from the
+symphysis on both sides. An index compares a patient with himself; a change in mm of a
+growing child is confounded by growth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from osteotrace import geometry
+from osteotrace.errors import OsteotraceError
+from osteotrace.measurements import caliper, region_values, region_volume
+from osteotrace.measurements.measurement import (
+    Detail,
+    LesionReading,
+    Measurement,
+    NotMeasured,
+    measured,
+    not_measured,
+)
+from osteotrace.measurements.symmetry_plane import (
+    GROWTH,
+    METHOD,
+    SymmetryPlane,
+    landmark_asymmetry,
+    plane_doubts,
+    plane_of_symmetry,
+    premaxilla_depression,
+)
+from osteotrace.regions import Polyline
+from osteotrace.volume import HOUNSFIELD
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from osteotrace.geometry import Array
+    from osteotrace.measurements.edge_pairs import Between
+    from osteotrace.measurements.region_values import RegionValues
+    from osteotrace.regions import Mask
+    from osteotrace.volume import Volume
+
+__all__ = [
+    "expansion",
+    "landmark_asymmetry",
+    "mirror_distance",
+    "plane_of_symmetry",
+    "premaxilla_depression",
+]
+
+# A section is this thick along the arch, and the arch's direction is read from sections
+# this far before and behind it, mm.
+SECTION_MM: Final = 3.0
+ALONG_MM: Final = 6.0
+# The width is read at mid-height of the section, from voxels within this of it, mm.
+MID_HEIGHT_MM: Final = 2.0
+# Neighbouring sections tell how the width changes along the arch, mm.
+NEIGHBOURS_MM: Final = (-2.0, 2.0)
+# How well the two sides' places along the arch match, SD in mm.
+MATCHING_MM: Final = 1.0
+# A mask may reach across the midline by this share of its voxels.
+MOST_ACROSS: Final = 0.05
+# The contour of an accepted bone mask, SD in voxels (measured on vertebral masks).
+CONTOUR_VOXELS: Final = 0.3
+# Both sides are segmented alike: their contours err together, but for this share.
+CONTOUR_APART: Final = 0.3
+# Error of a mask's surface laid between voxels, as a share of a voxel.
+SURFACE_VOXELS: Final = 0.2
+MOST_SURFACE_POINTS: Final = 6000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Side:
+    """One side of the bone."""
+
+    name: str
+    mask: Mask
+    found: RegionValues
+    places: Array
+
+
+def expansion(
+    volume: Volume,
+    left: Mask,
+    right: Mask,
+    *,
+    plane: SymmetryPlane | None = None,
+    at: float | None = None,
+) -> LesionReading:
+    """Measure how much wider and larger a bone is on one side.
+
+    Parameters
+    ----------
+    volume : Volume
+        CT or MR, on any grid.
+    left, right : Mask
+        The bone of the patient's left and right side.
+    plane : SymmetryPlane, optional
+        Where the symphysis lies; half way between both masks without one, flagged.
+    at : float, optional
+        mm along the arch from the symphysis where the widths are read; half of the
+        shorter arch by default.
+
+    Returns
+    -------
+    LesionReading
+        ``asymmetry_index`` (% of the mean width), ``bone_width_left`` and ``_right``
+        (mm), ``asymmetry_index_volume`` (%), ``bone_volume_left`` and ``_right`` (mm3).
+
+    Raises
+    ------
+    OsteotraceError
+        If the masks overlap, are swapped, lie off the volume or in another frame of
+        reference, or `at` is no length.
+    """
+    if at is not None and not at >= 0:
+        raise OsteotraceError(
+            f"at={at}",
+            expected="mm along the arch from the symphysis",
+            advice="give a positive length, or none",
+            usage=True,
+        )
+    sides = _sides(volume, left, right)
+    flags = [*volume.notes]
+    if plane is None:
+        plane = _half_way(sides)
+        flags.append("no plane of symmetry given: half way between both sides stands in")
+    flags += _doubts(volume, sides, plane)
+    arches = [_along_arch(volume, side, plane) for side in sides]
+    reach = min(float(arch[np.isfinite(arch)].max()) for arch in arches)
+    place = 0.5 * reach if at is None else at
+    told = tuple(dict.fromkeys(flags))
+    widths = [
+        _width(volume, side, arch, place, told)
+        for side, arch in zip(sides, arches, strict=True)
+    ]
+    large, small = (_bone_volume(volume, side, told) for side in sides)
+    (wide, lines), (other, more) = widths
+    return LesionReading(
+        measurements=(
+            _index("asymmetry_index", wide, other, told, apart=1.0),
+            wide,
+            other,
+            _index("asymmetry_index_volume", large, small, told, apart=CONTOUR_APART),
+            large,
+            small,
+        ),
+        regions=(*lines, *more, left, right),
+    )
+
+
+def _sides(volume: Volume, left: Mask, right: Mask) -> tuple[_Side, _Side]:
+    sides = []
+    for name, mask in (("left", left), ("right", right)):
+        found = region_values.read(volume, mask)
+        start = [side.start for side in found.box]
+        places = volume.grid.to_patient(np.argwhere(found.inside) + start)
+        sides.append(_Side(name=name, mask=mask, found=found, places=places))
+    shared = int((left.on(volume.grid) & right.on(volume.grid)).sum())
+    if shared:
+        raise OsteotraceError(
+            f"left and right masks that share {shared} voxels",
+            expected="two masks that do not overlap",
+            advice="cut the bone at the midline",
+        )
+    first, second = sides
+    if first.found.centre[0] < second.found.centre[0]:
+        raise OsteotraceError(
+            "a left mask on the patient's right of the right one",
+            expected="the patient's own sides: +x is left in LPS",
+            advice="swap the masks, and check the sides against the image's letters",
+            usage=True,
+        )
+    return first, second
+
+
+def _half_way(sides: tuple[_Side, _Side]) -> SymmetryPlane:
+    left, right = sides
+    x = 0.5 * (left.places[:, 0].min() + right.places[:, 0].max())
+    return SymmetryPlane(
+        point=np.array([x, 0.0, 0.0]),
+        normal=np.array([1.0, 0.0, 0.0]),
+        residual_mm=float("nan"),
+        landmarks=np.empty((0, 3)),
+        click_mm=np.full(3, np.nan),
+    )
+
+
+def _doubts(
+    volume: Volume, sides: tuple[_Side, _Side], plane: SymmetryPlane
+) -> list[str]:
+    found = list(plane_doubts(plane))
+    gap = float(volume.grid.spacing[0])
+    if gap > region_values.THICK_SLICES_MM:
+        most = region_values.THICK_SLICES_MM
+        found.append(f"slices of {gap:.1f} mm: over {most} mm a jaw is read coarsely")
+    for side, sign in zip(sides, (1, -1), strict=True):
+        across = float((sign * plane.distance(side.places) < 0).mean())
+        if across > MOST_ACROSS:
+            found.append(f"{100 * across:.0f} % of the {side.name} mask lies across")
+        found += region_values.metal_doubts(volume, side.found, f"{side.name} bone")
+        if side.found.count == 1:
+            found.append(f"the {side.name} bone is a single voxel")
+    return found
+
+
+def _along_arch(volume: Volume, side: _Side, plane: SymmetryPlane) -> Array:
+    """Return the mm of each voxel of a side along the bone from the midline, (n,).
+
+    Shortest way inside the mask (SimpleITK fast marching); infinite where no way leads.
+    """
+    import SimpleITK as sitk
+
+    away = np.abs(plane.distance(side.places))
+    first = np.flatnonzero(away <= away.min() + float(volume.grid.pixel_spacing.max()))
+    speed = sitk.GetImageFromArray(np.pad(side.found.inside, 1).astype(np.float32))
+    spacing = np.nan_to_num(volume.grid.spacing, nan=1.0)
+    speed.SetSpacing([float(mm) for mm in spacing[::-1]])
+    index = np.argwhere(side.found.inside) + 1
+    march = sitk.FastMarchingImageFilter()
+    march.SetTrialPoints([tuple(int(i) for i in index[k][::-1]) for k in first])
+    march.SetInitialTrialValues([float(away[k]) for k in first])
+    march.SetStoppingValue(1e6)
+    times = sitk.GetArrayFromImage(march.Execute(speed))[tuple(index.T)]
+    return np.where(times < 1e5, times, np.inf).astype(np.float64)
+
+
+def _width(
+    volume: Volume, side: _Side, along: Array, place: float, flags: tuple[str, ...]
+) -> tuple[Measurement | NotMeasured, tuple[Polyline, ...]]:
+    """Return the width of one side at a place along its arch, and its line."""
+    name = f"bone_width_{side.name}"
+    section = _section(side.places, along, place, volume)
+    if section is None:
+        reason = f"the {side.name} bone has no section {place:.0f} mm from the midline"
+        refused = not_measured(name, reason, method=METHOD, sources=side.found.sources)
+        return refused, ()
+    between: Between = "structure" if volume.unit == HOUNSFIELD else "auto"
+    reading = caliper.measure(volume, *section, between=between)
+    read = reading.value
+    if isinstance(read, NotMeasured):
+        refused = not_measured(name, read.reason, method=METHOD, sources=read.sources)
+        return refused, ()
+    if read.uncertainty is None:
+        raise AssertionError("a caliper that is not quick has an uncertainty")
+    slope = _slope(volume, side, along, place, between)
+    matching = MATCHING_MM * abs(slope)
+    value = measured(
+        name,
+        read.value,
+        "mm",
+        method=METHOD,
+        sources=read.sources,
+        uncertainty=float(np.hypot(read.uncertainty, matching)),
+        region=f"{name}, {read.region}",
+        definition=f"bucco-lingual width at mid-height, {place:.1f} mm along the arch "
+        "from the symphysis, across the arch and horizontal; "
+        f"{read.definition}; {GROWTH}",
+        flags=(*flags, *read.flags),
+        details=(
+            Detail("u caliper", read.uncertainty, "mm"),
+            Detail("u matching", matching, "mm"),
+            Detail("distance along the arch", place, "mm"),
+        ),
+    )
+    assert reading.fitted is not None
+    line = Polyline(
+        role=f"{name}, {read.region}",
+        points=reading.fitted.points,
+        frame_of_reference_uid=reading.fitted.frame_of_reference_uid,
+        source_instances=reading.fitted.source_instances,
+    )
+    return value, (line,)
+
+
+def _section(
+    places: Array, along: Array, place: float, volume: Volume
+) -> tuple[Array, Array] | None:
+    """Return the two rough LPS ends of the width at a place along the arch."""
+    middles = []
+    for shift in (-ALONG_MM, 0.0, ALONG_MM):
+        near = np.abs(along - place - shift) <= 0.5 * SECTION_MM
+        if not near.any():
+            return None
+        middles.append(places[near].mean(axis=0))
+    up = np.array([0.0, 0.0, 1.0])
+    across = np.cross(middles[2] - middles[0], up)
+    if np.linalg.norm(across) == 0:
+        return None
+    across = geometry.unit_vector(across)
+    offset = places[np.abs(along - place) <= 0.5 * SECTION_MM] - middles[1]
+    level = np.abs(offset @ up) <= max(MID_HEIGHT_MM, float(volume.grid.spacing[0]))
+    reach = (offset @ across)[level]
+    if len(reach) == 0:
+        return None
+    # Voxel centres end half a voxel before the surface.
+    half = 0.5 * float(volume.grid.pixel_spacing.mean())
+    return (
+        middles[1] + (reach.min() - half) * across,
+        middles[1] + (reach.max() + half) * across,
+    )
+
+
+def _slope(
+    volume: Volume, side: _Side, along: Array, place: float, between: Between
+) -> float:
+    """Return how the width changes for each mm along the arch."""
+    widths = []
+    for shift in NEIGHBOURS_MM:
+        section = _section(side.places, along, place + shift, volume)
+        if section is None:
+            return 0.0
+        read = caliper.measure(volume, *section, between=between, quick=True).value
+        if isinstance(read, NotMeasured):
+            return 0.0
+        widths.append(read.value)
+    return (widths[1] - widths[0]) / (NEIGHBOURS_MM[1] - NEIGHBOURS_MM[0])
+
+
+def _bone_volume(
+    volume: Volume, side: _Side, flags: tuple[str, ...]
+) -> Measurement | NotMeasured:
+    name = f"bone_volume_{side.name}"
+    sources = side.found.sources
+    if len(volume.grid.origins) < 2:
+        reason = "a single slice has no thickness"
+        return not_measured(name, reason, method=METHOD, sources=sources)
+    value = float(region_volume.voxel_volumes(volume, side.found).sum())
+    spacing = volume.grid.spacing
+    surface = region_volume.surface_mm2(side.found.inside, spacing)
+    contour = surface * CONTOUR_VOXELS * float(np.cbrt(np.prod(spacing)))
+    radius = (3 * value / (4 * np.pi)) ** (1 / 3)
+    grid_term = region_volume.GRID_SHARE * surface / (4 * np.pi * radius)
+    grid_term *= float(np.sqrt((spacing**4).sum()))
+    return measured(
+        name,
+        value,
+        "mm3",
+        method=METHOD,
+        sources=sources,
+        uncertainty=float(np.hypot(contour, grid_term)),
+        region=side.mask.role,
+        definition=f"voxel sum of the mask as accepted; {GROWTH}",
+        flags=flags,
+        details=(
+            Detail("u contour", contour, "mm3"),
+            Detail("u voxel", grid_term, "mm3"),
+        ),
+    )
+
+
+def _index(
+    name: str,
+    left: Measurement | NotMeasured,
+    right: Measurement | NotMeasured,
+    flags: tuple[str, ...],
+    *,
+    apart: float,
+) -> Measurement | NotMeasured:
+    """Return 100 (L − R) over the mean; `apart` is the share of u that is not shared."""
+    for side in (left, right):
+        if isinstance(side, NotMeasured):
+            return not_measured(name, str(side), method=METHOD, sources=side.sources)
+    assert isinstance(left, Measurement)
+    assert isinstance(right, Measurement)
+    a, b = left.value, right.value
+    rates = 400 * b / (a + b) ** 2, 400 * a / (a + b) ** 2
+    terms = [
+        rate * apart * (side.uncertainty or 0.0)
+        for rate, side in zip(rates, (left, right), strict=True)
+    ]
+    return measured(
+        name,
+        200 * (a - b) / (a + b),
+        "%",
+        method=METHOD,
+        sources=tuple(dict.fromkeys((*left.sources, *right.sources))),
+        uncertainty=float(np.hypot(terms[0], terms[1])),
+        region=left.region,
+        definition="100 (left − right) over the mean of both",
+        flags=(*flags, *left.flags, *right.flags),
+        details=(Detail("u left", terms[0], "%"), Detail("u right", terms[1], "%")),
+    )
+
+
+def mirror_distance(
+    volume: Volume, left: Mask, right: Mask, plane: SymmetryPlane
+) -> LesionReading:
+    """Measure how far the left surface lies from the mirrored right one.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image that the masks were drawn on.
+    left, right : Mask
+        The bone of the patient's left and right side.
+    plane : SymmetryPlane
+
+    Returns
+    -------
+    LesionReading
+        ``mirror_distance``, the root mean square distance in mm, both ways.
+
+    Raises
+    ------
+    OsteotraceError
+        As in `expansion`.
+    """
+    sides = _sides(volume, left, right)
+    flags = (*volume.notes, *_doubts(volume, sides, plane))
+    surfaces = [_surface(volume, side) for side in sides]
+    name = "mirror_distance"
+    sources = tuple(dict.fromkeys(s for side in sides for s in side.found.sources))
+    if any(len(points) == 0 for points, _ in surfaces):
+        reason = "a mask too small for a surface"
+        refused = not_measured(name, reason, method=METHOD, sources=sources)
+        return LesionReading(measurements=(refused,), regions=(left, right))
+
+    def read(p: SymmetryPlane) -> float:
+        return _mirror_rms(surfaces, p)
+
+    value = read(plane)
+    terms = {"u voxel": SURFACE_VOXELS * float(np.cbrt(np.prod(volume.grid.spacing)))}
+    terms["u plane"] = plane.uncertainty_of(read)
+    u = float(np.hypot(terms["u voxel"], terms["u plane"]))
+    known = bool(np.isfinite(u))
+    reading = measured(
+        name,
+        value,
+        "mm",
+        method=METHOD,
+        sources=sources,
+        uncertainty=u if known else None,
+        uncertainty_reason="" if known else "the precision of the plane is not stated",
+        definition="root mean square distance between the left surface and the mirror "
+        f"image of the right one, both ways, to the surface's tangent plane; {GROWTH}",
+        flags=flags,
+        details=[Detail(k, v, "mm") for k, v in terms.items() if np.isfinite(v)],
+    )
+    return LesionReading(measurements=(reading,), regions=(left, right))
+
+
+def _surface(volume: Volume, side: _Side) -> tuple[Array, Array]:
+    """Return points on a mask's surface, LPS mm, and their unit normals.
+
+    SimpleITK has no surface mesh: scikit-image's marching cubes on the mask smoothed by
+    one voxel, whose half-way surface keeps the mask's own place.
+    """
+    import SimpleITK as sitk
+    from skimage.measure import marching_cubes
+
+    padded = np.pad(side.found.inside, 3).astype(np.float32)
+    smooth = sitk.GetArrayFromImage(
+        sitk.DiscreteGaussian(sitk.GetImageFromArray(padded), 1.0)
+    )
+    if not smooth.max() > 0.5:
+        return np.empty((0, 3)), np.empty((0, 3))
+    index, faces, _, _ = marching_cubes(smooth, 0.5)
+    start = np.array([s.start for s in side.found.box]) - 3
+    points = volume.grid.to_patient(index + start)
+    normals = _vertex_normals(points, faces)
+    step = max(1, len(points) // MOST_SURFACE_POINTS)
+    return points[::step], normals[::step]
+
+
+def _vertex_normals(points: Array, faces: NDArray[np.integer]) -> Array:
+    """Return the unit normal at each vertex: the mean of its faces', by area."""
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    flat = np.cross(b - a, c - a)
+    normals = np.zeros_like(points)
+    for k in range(3):
+        np.add.at(normals, faces[:, k], flat)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(normals / np.maximum(length, 1e-12))
+
+
+def _mirror_rms(surfaces: list[tuple[Array, Array]], plane: SymmetryPlane) -> float:
+    """Return the root mean square distance to the other mirrored surface, both ways."""
+    from scipy.spatial import cKDTree
+
+    squares = []
+    for (own, _), (other, normals) in (surfaces, surfaces[::-1]):
+        mirrored = plane.mirrored(own)
+        _, nearest = cKDTree(other).query(mirrored)
+        step = mirrored - other[nearest]
+        squares.append(np.einsum("ij,ij->i", step, normals[nearest]) ** 2)
+    return float(np.sqrt(np.mean(np.concatenate(squares))))
