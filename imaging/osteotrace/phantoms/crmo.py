@@ -5,7 +5,6 @@ One STIR series a date; the marrow edema shrinks in four and does not in one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
@@ -33,6 +32,8 @@ from osteotrace.phantoms.shapes import ellipsoid, grown, intersection
 from osteotrace.phantoms.vertebral_column import ENDPLATE_MM
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from osteotrace.geometry import Grid
     from osteotrace.phantoms.rendering import Level
     from osteotrace.phantoms.scans import Box, Vector
@@ -224,9 +225,7 @@ SUBJECTS: Final = {
     ),
 }
 CASES: Final = {
-    f"crmo_{number}_{phase}": (number, phase)
-    for number in SUBJECTS
-    for phase in PHASES
+    f"crmo_{number}_{phase}": (number, phase) for number in SUBJECTS for phase in PHASES
 }
 # Pitch, roll and yaw of the body in the scanner before and after, deg.
 _POSES: Final = ((2.0, -1.5, 1.0), (-1.5, 2.0, -2.5))
@@ -284,7 +283,9 @@ def _box(lesion: Lesion, phase: str) -> Box:
 
 
 def _levels(number: int) -> dict[str, Level]:
-    return {**spine.STIR_SIGNAL, **limbs.STIR_SIGNAL} if number == 3 else limbs.STIR_SIGNAL
+    return (
+        {**spine.STIR_SIGNAL, **limbs.STIR_SIGNAL} if number == 3 else limbs.STIR_SIGNAL
+    )
 
 
 def _mr(name: str) -> Scan:

@@ -1,4 +1,4 @@
-"""Where chronic recurrent multifocal osteomyelitis sits: knee, ilium, clavicle of a child.
+"""Where multifocal osteomyelitis of a child sits: about the knee, ilium, clavicle.
 
 Each scene is a region of the body with its bones, their marrow and the muscles around.
 Anatomical mm; the origin is named with each scene.

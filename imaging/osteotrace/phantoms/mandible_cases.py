@@ -165,9 +165,16 @@ def _findings(month: str) -> tuple[KnownFinding, ...]:
                     )
                 },
                 segments={"bone": "left hemimandible"},
+                balls={"region": _lifted(month)},
             )
         )
     return tuple(found)
+
+
+def _lifted(month: str) -> Ball:
+    """Return a ball over the lifted periosteum beside the left molars."""
+    scale = mandible.STAGES[month].scale
+    return Ball((30.0 * scale, 12.0 * scale, -50.0 * scale), 12.0)
 
 
 def _expansion(month: str, modality: str) -> KnownFinding:

@@ -19,6 +19,7 @@ from osteotrace.phantoms.cases import CASES, image, phantom_case
 from osteotrace.phantoms.dicom_series import write_ct_series, write_mr_series
 from osteotrace.phantoms.ground_truth import CaseTruth, TrueFinding, truth
 from osteotrace.phantoms.label_series import label_of, write_label_series
+from osteotrace.phantoms.sample_protocols import protocol_toml
 from osteotrace.records.store import new_folder, write_once
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TRUTH_FILE: Final = "truth.json"
 README_FILE: Final = "README.md"
+PROTOCOLS: Final = "protocols"
 _WRITERS: Final = {"CT": write_ct_series, "MR": write_mr_series}
 
 
@@ -50,7 +52,7 @@ def write_case(folder: Path, name: str) -> None:
 
 
 def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Path, ...]:
-    """Write sample cases, truth.json and README.md.
+    """Write sample cases, a protocol for each, truth.json and README.md.
 
     Writing again over the same content changes nothing.
 
@@ -75,6 +77,8 @@ def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Pat
     for name in names:
         phantom_case(name)
     documents = {TRUTH_FILE: truth_json(), README_FILE: readme()}
+    for name in names:
+        documents[f"{PROTOCOLS}/{name}.toml"] = protocol_toml(name)
     for file, text in documents.items():
         path = folder / file
         if os.path.lexists(path) and path.read_bytes() != text.encode():
@@ -191,7 +195,8 @@ patient LPS mm: centres and normals of walls, rough points as a reader would cli
 (1 to 2 mm off), balls around regions, labels of segments, and the UIDs of series and
 frame of reference. A folder that ends in `-labels` holds the true masks of the series
 beside it as a DICOM Segmentation. Another date is another study, with its own frames of
-reference and another pose.
+reference and another pose. `protocols` holds, for every case here, what to measure:
+`osteotrace measure CASE --protocol protocols/CASE.toml --out DIR`.
 
 | series | mm between slices × rows × columns | point spread, sigma mm | noise, SD |
 |---|---|---|---|
