@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.findings import Finding
-from osteotrace.measurements import cement, intensity, marrow, moth_eaten, palate
+from osteotrace.measurements import (
+    cement,
+    intensity,
+    marrow,
+    moth_eaten,
+    palate,
+    symmetry,
+)
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
@@ -158,5 +165,6 @@ _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.MarrowEdemaEntry: _marrow_edema,
     kinds.MothEatenEntry: _on_regions(moth_eaten.measure, ("region", "reference")),
     kinds.CementEntry: _on_regions(cement.measure, ("region", "body")),
+    kinds.ExpansionEntry: _on_regions(symmetry.expansion, ("left", "right")),
     kinds.IntensityEntry: _on_regions(intensity.measure, ("region",)),
 }
