@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from osteotrace.series import SeriesIdentity
 
+# Landmarks that fix a plane.
+LEAST_LANDMARKS: Final = 3
 # The six points of a vertebra, by the key that a protocol gives each.
 SIX_POINTS: Final = tuple(
     f"{endplate}_{place}"
@@ -266,12 +268,31 @@ class MarrowEdemaEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ExpansionEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bone expansion: the masks of the same bone on the left and on the right."""
+    """Bone expansion: the masks of the same bone on the left and on the right.
+
+    Parameters
+    ----------
+    left, right : Where
+        The bone on either side of the patient.
+    midline : mapping of str to (x, y, z)
+        Landmarks that the plane of symmetry is fitted to (`MIDLINE` of
+        `osteotrace.measurements.symmetry_plane`); without them it lies half way.
+    at : float
+        mm along the bone from the midline where the width is measured; half way along
+        the shorter side by default.
+    """
 
     left: Where
     right: Where
+    midline: dict[str, Point] | None = None
+    at: float | None = None
     kind: str = "bone_expansion"
     site: str = "mandible"
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if self.midline is not None and len(self.midline) < LEAST_LANDMARKS:
+            found = f"{len(self.midline)} landmarks"
+            yield "midline", found, f"at least {LEAST_LANDMARKS} on the midline"
 
 
 class IntensityEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from osteotrace import geometry
 from osteotrace.findings import Finding
 from osteotrace.measurements import (
     cement,
@@ -19,14 +20,15 @@ from osteotrace.measurements import (
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
+from osteotrace.regions import Points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from osteotrace.measurements.measurement import LesionReading
     from osteotrace.protocol import Entry
     from osteotrace.reading.images import StudyImages
-    from osteotrace.regions import Mask
+    from osteotrace.regions import Mask, Point
     from osteotrace.volume import Volume
 
 Findings = tuple[Finding, ...]
@@ -140,6 +142,34 @@ def _marrow_edema(entry: kinds.MarrowEdemaEntry, images: StudyImages) -> Finding
     return (lesion_finding(entry, volume, reading),)
 
 
+def _expansion(entry: kinds.ExpansionEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    plane = None
+    if entry.midline is not None:
+        landmarks = points_of(volume, "midline", entry.midline)
+        plane = symmetry.plane_of_symmetry(landmarks, grid=volume.grid)
+    reading = symmetry.expansion(
+        volume,
+        images.region(volume, entry.left, "left"),
+        images.region(volume, entry.right, "right"),
+        plane=plane,
+        at=entry.at,
+    )
+    return (lesion_finding(entry, volume, reading),)
+
+
+def points_of(volume: Volume, role: str, named: Mapping[str, Point]) -> Points:
+    """Return the named points of an entry as a region; ``_`` in a name is a space."""
+    stored = tuple(geometry.as_stored(point) for point in named.values())
+    return Points(
+        role=role,
+        points=stored,
+        point_roles=tuple(name.replace("_", " ") for name in named),
+        frame_of_reference_uid=volume.frame_of_reference_uid,
+        source_instances=tuple(image.source for image in volume.slices_between(stored)),
+    )
+
+
 def _on_regions(
     measure: Callable[..., LesionReading], keys: Iterable[str]
 ) -> Callable[[Any, StudyImages], Findings]:
@@ -165,6 +195,6 @@ _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.MarrowEdemaEntry: _marrow_edema,
     kinds.MothEatenEntry: _on_regions(moth_eaten.measure, ("region", "reference")),
     kinds.CementEntry: _on_regions(cement.measure, ("region", "body")),
-    kinds.ExpansionEntry: _on_regions(symmetry.expansion, ("left", "right")),
+    kinds.ExpansionEntry: _expansion,
     kinds.IntensityEntry: _on_regions(intensity.measure, ("region",)),
 }
