@@ -93,3 +93,27 @@ def test_an_edge_that_some_lines_do_not_cross_yields_no_fit() -> None:
         edge = edges.fit(part, candidate)
         assert edge is None or np.isfinite(edge.bulge)
     assert edges.fit(part, edges.Candidate(0.3, -100.0)) is None
+
+
+def test_a_curved_wall_is_put_back_where_it_is() -> None:
+    # The blur moves a wall of mean curvature H by s² H towards its centre; the plane of
+    # the fit lies in the middle of what the wall bends over the bundle.
+    for curvature, noise in ((0.15, 0.0), (-0.15, 5.0)):
+        pull = curvature * (0.6**2 + 0.5)
+        bent = bundle(0.3 + 0.6**2 * curvature, bulge=curvature / 2, noise=noise)
+        u2 = bent.u**2 + bent.v**2
+        assert np.mean(u2) == pytest.approx(1.0)
+        edge = fitted(bent, near=0.3)
+        assert edge.curvature == pytest.approx(curvature, abs=0.02)
+        assert edge.t == pytest.approx(0.3 + pull, abs=0.02)
+        straight = edge.uncurved(edge.curvature)
+        assert straight.t == pytest.approx(0.3, abs=0.02)
+        assert straight.pull == pytest.approx(pull, abs=0.02)
+        assert straight.half_maximum - straight.t == edge.half_maximum - edge.t
+
+
+def test_the_curvature_of_a_flat_wall_is_within_its_spread_of_none() -> None:
+    edge = fitted(bundle(slopes=(0.1, -0.2), noise=30.0))
+    assert 0 < edge.curvature_spread < 0.02
+    assert abs(edge.curvature) < 3 * edge.curvature_spread
+    assert edge.pull == 0.0

@@ -17,7 +17,7 @@ from osteotrace.measurements import edges
 from osteotrace.measurements.profiles import Line, Sampler, line_between
 
 if TYPE_CHECKING:
-    from osteotrace.geometry import Array
+    from osteotrace.geometry import Array, Grid
     from osteotrace.measurements.edges import Candidate, Edge
     from osteotrace.volume import Volume
 
@@ -43,6 +43,16 @@ OBLIQUE_DEG: Final = 35.0
 
 # The perpendicular length and the projected one agree to this, mm, on the same edges.
 OTHER_EDGES_MM: Final = 0.5
+
+# The wide and the narrow bundle see the same edge within this distance, mm.
+SAME_EDGE_MM: Final = 0.5
+
+# A wall counts as curved from this mean curvature on (1/mm: a cylinder of 6 mm radius)
+# and this many times its spread: flat walls stay below, under correlated noise too. The
+# bundle must see two voxels of no more than this, mm.
+LEAST_CURVATURE: Final = 0.08
+LEAST_SPREADS: Final = 6.0
+WIDEST_VOXEL_MM: Final = 1.05
 
 # Another edge with this share of the chosen one's weighted gradient is a rival.
 RIVAL_SHARE: Final = 0.6
@@ -152,7 +162,7 @@ def fit_gap(sampler: Sampler, volume: Volume, points: Array, between: Between) -
         With the reason.
     """
     drawn = line_between(points[0], points[1], towards=volume.grid.normal)
-    along = _fit_line(sampler, drawn, geometry.distance(*points), between)
+    along = _fit_line(sampler, drawn, geometry.distance(*points), between, volume.grid)
     n1, n2 = along.normals
     angle = geometry.angle_deg(n1, n2)
     mean = geometry.unit_vector(n1 + n2)
@@ -166,7 +176,7 @@ def fit_gap(sampler: Sampler, volume: Volume, points: Array, between: Between) -
         middle - half * mean, middle + half * mean, towards=volume.grid.normal
     )
     try:
-        across = _fit_line(sampler, across_line, 2 * half, along.between)
+        across = _fit_line(sampler, across_line, 2 * half, along.between, volume.grid)
         if abs(across.length - 2 * half) > OTHER_EDGES_MM:
             raise CannotFit("it finds other edges")
     except CannotFit as refusal:
@@ -186,14 +196,40 @@ def _why_not_perpendicular(fit: EdgePair, angle: float, oblique: float) -> str:
     return ""
 
 
-def _fit_line(sampler: Sampler, line: Line, length: float, between: Between) -> EdgePair:
+def _fit_line(
+    sampler: Sampler, line: Line, length: float, between: Between, grid: Grid
+) -> EdgePair:
     fit = _fit_bundle(sampler, line, length, between, HALF_WIDTH_MM)
     if max(fit.first.bulge, fit.second.bulge) <= FLATNESS_MM:
-        return fit
+        return _uncurved(fit, fit, grid)
     narrow = _fit_bundle(sampler, line, length, fit.between, CURVED_HALF_WIDTH_MM)
     # The choice of gap or structure was made on the wide bundle: so are its doubts.
     doubts = tuple(dict.fromkeys([*fit.doubts, *narrow.doubts]))
-    return replace(narrow, doubts=doubts)
+    return _uncurved(replace(narrow, doubts=doubts), fit, grid)
+
+
+def _uncurved(fit: EdgePair, wide: EdgePair, grid: Grid) -> EdgePair:
+    """Return both edges where curved walls lie; the wide bundle knows the curvature."""
+    moved = [
+        edge.uncurved(seen.curvature)
+        if abs(edge.t - seen.t) < SAME_EDGE_MM and _surely_curved(seen, wide.line, grid)
+        else edge
+        for edge, seen in zip(fit.edges, wide.edges, strict=True)
+    ]
+    return replace(fit, first=moved[0], second=moved[1])
+
+
+def _surely_curved(edge: Edge, line: Line, grid: Grid) -> bool:
+    """Tell whether the voxels show that a wall is curved."""
+    frame = np.stack([grid.normal, grid.column_direction, grid.row_direction])
+    voxels = [np.linalg.norm(frame @ side * grid.spacing) for side in (line.u, line.v)]
+    if max(voxels) > WIDEST_VOXEL_MM:
+        return False
+    # Lines nearer to each other than voxels are say the same thing.
+    apart = 2 * edge.half_width / (edge.lines_a_side - 1)
+    repeats = np.prod(np.maximum(np.array(voxels) / apart, 1.0))
+    sure = LEAST_SPREADS * edge.curvature_spread * float(np.sqrt(repeats))
+    return abs(edge.curvature) > max(LEAST_CURVATURE, sure)
 
 
 def _fit_bundle(

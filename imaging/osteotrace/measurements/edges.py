@@ -8,7 +8,7 @@ anchored to the reader's point; fitted by least squares over every sample.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -85,6 +85,12 @@ class Edge:
     bulge : float
         How far the wall leaves its plane at the corner of the bundle, mm: a quadratic
         surface fitted to what each line left.
+    curvature : float
+        Mean curvature of the wall, 1/mm, positive where its centre lies at larger t.
+    curvature_spread : float
+        Its SD, were the lines of the bundle independent.
+    pull : float
+        mm by which `t` was moved back (`uncurved`).
     """
 
     t: float
@@ -99,6 +105,9 @@ class Edge:
     lines_a_side: int
     residual: float
     bulge: float
+    curvature: float
+    curvature_spread: float
+    pull: float = 0.0
 
     @property
     def sensitivity(self) -> Array:
@@ -113,6 +122,27 @@ class Edge:
     def step(self) -> float:
         """Size of the step between the plateaus, unsigned."""
         return abs(self.after - self.before)
+
+    def uncurved(self, curvature: float) -> Edge:
+        """Return the edge where a wall of a mean curvature lies.
+
+        A blurred wall of mean curvature H lies s² H towards its centre (as by mean
+        curvature flow), and a plane fitted to it as far again as it bends on average
+        over the bundle.
+
+        Parameters
+        ----------
+        curvature : float
+            1/mm, positive where the centre lies at larger t.
+        """
+        across = np.linspace(-self.half_width, self.half_width, self.lines_a_side)
+        pull = curvature * (self.sigma**2 + float(np.mean(across**2)))
+        return replace(
+            self,
+            t=self.t - pull,
+            half_maximum=self.half_maximum - pull,
+            pull=pull,
+        )
 
     def normal(self, line: Line) -> Array:
         """Unit normal of the fitted plane, LPS, pointing along the line."""
@@ -174,6 +204,7 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
     crossed = np.abs(jacobian[:, 0]).reshape(part.values.shape).max(axis=1)
     if not (crossed > NO_SLOPE * abs(after - before)).all():
         return None
+    bulge, curvature, spread = _bend(part, left.reshape(part.values.shape), jacobian)
     return Edge(
         t=float(t),
         slopes=np.array([a, b]),
@@ -185,19 +216,29 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
         window=window,
         half_width=float(part.u.max()),
         lines_a_side=round(len(part.u) ** 0.5),
-        bulge=_bulge(part, left.reshape(part.values.shape), jacobian),
+        bulge=bulge,
+        curvature=curvature,
+        curvature_spread=spread,
         residual=float(np.sqrt(np.mean(left**2))),
     )
 
 
-def _bulge(part: Bundle, left: Array, jacobian: Array) -> float:
+def _bend(part: Bundle, left: Array, jacobian: Array) -> tuple[float, float, float]:
+    """Return bulge, mean curvature and its spread, as in `Edge`."""
     rate = jacobian[:, 0].reshape(left.shape)
     shift = -(left * rate).sum(axis=1) / (rate * rate).sum(axis=1)
     u, v = part.u, part.v
     surface = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=1)
-    _, _, _, uu, uv, vv = np.linalg.lstsq(surface, shift, rcond=None)[0]
+    terms = np.linalg.lstsq(surface, shift, rcond=None)[0]
+    _, _, _, uu, uv, vv = terms
     curvature = np.linalg.eigvalsh([[uu, uv / 2], [uv / 2, vv]])
-    return float(np.abs(curvature).max() * u.max() ** 2)
+    bulge = float(np.abs(curvature).max() * u.max() ** 2)
+    rest = shift - surface @ terms
+    variance = float(rest @ rest) / max(len(u) - surface.shape[1], 1)
+    inverse = np.linalg.inv(surface.T @ surface)
+    weight = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+    spread = float(np.sqrt(variance * (weight @ inverse @ weight)))
+    return bulge, float(uu + vv), spread
 
 
 def _least_squares(start: Array, part: Bundle) -> Array | None:

@@ -47,6 +47,8 @@ SCALE_SHARE: Final = 0.0005
 # A bright wall thinner than this (mm) has no plateau of its own, which costs this (mm).
 THIN_WALL_MM: Final = 1.6
 THIN_WALL_UNCERTAINTY_MM: Final = 0.1
+# Half of what the correction for curved walls moved.
+CURVATURE_SHARE: Final = 0.5
 # Below this length two decimals are not defended: u is at least 0.1 mm.
 SHORT_MM: Final = 3.0
 SHORT_UNCERTAINTY_MM: Final = 0.1
@@ -148,6 +150,9 @@ def budget(
         "u voxel": VOXEL_SHARE * _voxel_extent(volume.grid, pair),
         "u scale": SCALE_SHARE * pair.length,
     }
+    pulled = abs(pair.first.pull) + abs(pair.second.pull)
+    if pulled > 0:
+        terms["u curvature"] = CURVATURE_SHARE * pulled
     known = float(np.sqrt(sum(value**2 for value in terms.values())))
     if pair.length < SHORT_MM and known < SHORT_UNCERTAINTY_MM:
         terms["u short gap"] = float(np.sqrt(SHORT_UNCERTAINTY_MM**2 - known**2))
