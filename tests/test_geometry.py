@@ -190,3 +190,57 @@ def test_directions_are_named_by_patient_letters_strongest_first(
     direction: tuple[float, ...], letters: str
 ) -> None:
     assert geometry.patient_letters(direction) == letters
+
+
+STACKS = {
+    "even": {},
+    "tilted": {"shear": 0.4},
+    "uneven": {"heights": [0.0, 0.6, 1.9, 2.2]},
+    "uneven and tilted": {"heights": [0.0, 0.6, 1.9, 2.2], "shear": -0.3},
+    "one slice": {"heights": [1.0]},
+}
+
+
+@pytest.mark.parametrize("parts", STACKS.values(), ids=STACKS)
+def test_a_box_of_voxels_stays_where_it_was(parts: dict[str, Any]) -> None:
+    whole = grid(**parts)
+    box = (slice(0, 2), slice(2, 5), slice(3, 7))
+    cut = whole.cropped(box)
+    index = np.argwhere(np.ones(cut.shape))
+    np.testing.assert_allclose(
+        cut.to_patient(index), whole.to_patient(index + np.array([0, 2, 3])), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (slice(4, 4), slice(0, 6), slice(0, 7)),
+        (slice(0, 4), slice(6, 6), slice(0, 7)),
+        (slice(0, 4, 2), slice(0, 6), slice(0, 7)),
+    ],
+)
+def test_a_box_without_voxels_or_with_gaps_is_no_grid(box: tuple[slice, ...]) -> None:
+    with pytest.raises(ValueError, match="empty or skips voxels"):
+        grid().cropped((box[0], box[1], box[2]))
+
+
+@pytest.mark.parametrize("parts", STACKS.values(), ids=STACKS)
+@pytest.mark.parametrize("margin", [0.0, 0.7])
+def test_the_box_around_points_holds_every_voxel_within_the_margin(
+    parts: dict[str, Any], margin: float
+) -> None:
+    whole = grid(**parts)
+    shift = np.random.default_rng(1).uniform(-1, 1, (40, 3))
+    centres = whole.to_patient(np.argwhere(np.ones(whole.shape)))
+    for point in whole.to_patient(shift + np.array([1.0, 2.5, 3.0])):
+        near = np.linalg.norm(centres - point, axis=1) <= margin
+        held = np.zeros(whole.shape, dtype=bool)
+        held[whole.box_around([point], margin)] = True
+        assert held.ravel()[near].all()
+
+
+def test_the_box_around_a_place_beside_the_grid_is_empty() -> None:
+    beside = grid().to_patient([1.0, 60.0, 2.0])
+    box = grid().box_around([beside], 1.0)
+    assert box[1].stop - box[1].start == 0

@@ -6,7 +6,14 @@ import pytest
 
 from osteotrace.codes import QUANTITIES
 from osteotrace.findings import Fact
-from osteotrace.measurements.measurement import Detail, Measurement, Method, shown
+from osteotrace.measurements.measurement import (
+    Detail,
+    Measurement,
+    Method,
+    measured,
+    shown,
+    shown_range,
+)
 
 
 def measurement(**changes: object) -> Measurement:
@@ -32,12 +39,44 @@ def measurement(**changes: object) -> Measurement:
         (43.6, "deg", 1.2, "44 ± 1 deg"),
         (512.4, "[hnsf'U]", None, "512 [hnsf'U]"),
         (0.5, "{ratio}", 0.02, "0.50 ± 0.02 {ratio}"),
+        (0.1234, "{ratio}", 0.0012, "0.123 ± 0.001 {ratio}"),
+        (3.21, "mm3", 0.32, "3.2 ± 0.3 mm3"),
+        (321.4, "mm3", 12.3, "321 ± 12 mm3"),
+        (4.0, "mm3", 0.0, "4 ± 0 mm3"),
     ],
 )
 def test_a_value_shows_the_decimals_that_its_uncertainty_supports(
     value: float, unit: str, uncertainty: float | None, text: str
 ) -> None:
     assert shown(value, unit, uncertainty) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [
+        (0.12, 0.41, "mm3", "0.1 to 0.4 mm3"),
+        (11.9, 31.2, "mm3", "12 to 31 mm3"),
+        (0.001, 0.004, "{ratio}", "0.001 to 0.004 {ratio}"),
+        (2.0, 2.0, "{counts}", "2 to 2"),
+    ],
+)
+def test_a_range_shows_that_its_ends_differ(
+    low: float, high: float, unit: str, text: str
+) -> None:
+    assert shown_range(low, high, unit) == text
+
+
+def test_an_interval_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends before it begins"):
+        measured(
+            "voxel_volume",
+            3.0,
+            "mm3",
+            method=Method(name="test", version="1"),
+            sources=(),
+            uncertainty_reason="only a range",
+            interval95=(5.0, 1.0),
+        )
 
 
 def test_the_raw_value_is_never_rounded() -> None:

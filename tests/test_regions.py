@@ -10,6 +10,7 @@ import pytest
 
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import Grid
 from osteotrace.phantoms.in_memory import straight_grid
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline, extent
 
@@ -139,6 +140,56 @@ def test_a_mask_of_other_voxels_is_refused(
     other = straight_grid((6.0, 5.0, 8.0), spacing, centre=centre)
     with pytest.raises(OsteotraceError, match="not those of the image"):
         _mask(_some_voxels()).on(other)
+
+
+def test_a_mask_whose_far_voxels_lie_off_those_of_the_image_is_refused() -> None:
+    image = straight_grid((256.0, 256.0, 2.0), (1.0, 0.5, 0.5), centre=(0.0, 0.0, 0.0))
+    # Each turn and stretch is small beside a voxel, their sum at the far corner is not.
+    turn, stretch = 0.9e-4, 1 + 0.9e-4
+    turned = Grid(
+        row_direction=np.array([np.cos(turn), np.sin(turn), 0.0]),
+        column_direction=np.array([-np.sin(turn), np.cos(turn), 0.0]),
+        pixel_spacing=image.pixel_spacing * stretch,
+        origins=image.origins,
+        rows=image.rows,
+        columns=image.columns,
+    )
+    everywhere = np.ones(image.shape, dtype=bool)
+    mask = Mask.of(everywhere, turned, role="drawn", frame_of_reference_uid="2.25.1")
+    with pytest.raises(OsteotraceError, match="not those of the image"):
+        mask.on(image)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"pixel_spacing": (0.0, 1.0)}, "on no grid"),
+        ({"row_direction": (2.0, 0.0, 0.0)}, "on no grid"),
+        ({"rows": -1, "columns": -1}, "on no grid"),
+        ({"bits": bytes([1])}, "beyond its last voxel"),
+        ({"bits": bytes([0])}, "without a voxel"),
+        ({"bits": bytes([128, 0])}, "2 bytes"),
+    ],
+)
+def test_a_record_that_is_no_mask_is_refused(
+    changes: dict[str, object], found: str
+) -> None:
+    voxels = np.zeros(GRID.shape, dtype=bool)
+    voxels[1, 5, 7] = True
+    parts = msgspec.structs.asdict(_mask(voxels))
+    with pytest.raises(OsteotraceError, match=found):
+        Mask(**(parts | changes))
+
+
+def test_a_mask_names_the_image_of_each_slice_or_none() -> None:
+    with pytest.raises(ValueError, match="1 images, 4 slices"):
+        Mask.of(
+            np.ones(GRID.shape, dtype=bool),
+            GRID,
+            role="drawn",
+            frame_of_reference_uid="2.25.1",
+            source_instances=("2.25.7",),
+        )
 
 
 def test_the_extent_of_a_mask_is_its_box() -> None:

@@ -213,9 +213,14 @@ class Grid:
         return self.to_patient(picks.reshape(-1, 3) * last)
 
     def cropped(self, box: tuple[slice, slice, slice]) -> Grid:
-        """Return the grid of a box of voxels, (slice, row, column) ranges of step one."""
+        """Return the grid of a box of voxels, (slice, row, column) ranges of step one.
+
+        ValueError where the box holds no voxel, or its ranges have another step.
+        """
         sides = zip(box, self.shape, strict=True)
         first, row, column = (side.indices(count) for side, count in sides)
+        if any(end <= start or step != 1 for start, end, step in (first, row, column)):
+            raise ValueError(f"the box {box} is empty or skips voxels")
         shift = (
             row[0] * self.pixel_spacing[0] * self.column_direction
             + column[0] * self.pixel_spacing[1] * self.row_direction

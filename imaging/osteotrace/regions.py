@@ -126,13 +126,27 @@ class Mask(
     source_instances: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        expected = (len(self.origins) * self.rows * self.columns + 7) // 8
+        try:
+            count = math.prod(self.grid.shape)
+        except ValueError as problem:
+            raise OsteotraceError(
+                f"a mask ({self.role}) on no grid: {problem}",
+                expected="a box of voxels in patient space",
+                advice="use a record that osteotrace wrote, unedited",
+            ) from problem
+        expected = (count + 7) // 8
         if len(self.bits) != expected or not any(self.bits):
             raise OsteotraceError(
                 f"a mask of {len(self.bits)} bytes"
                 + ("" if any(self.bits) else " without a voxel in it"),
                 expected=f"{expected} bytes with a voxel in them",
                 advice="mark at least one voxel",
+            )
+        if self.bits[-1] & ((1 << (8 * expected - count)) - 1):
+            raise OsteotraceError(
+                f"a mask ({self.role}) with bits set beyond its last voxel",
+                expected=f"{count} voxels, then zeros to the end of the byte",
+                advice="use a record that osteotrace wrote, unedited",
             )
 
     @classmethod
@@ -162,6 +176,8 @@ class Mask(
         """
         if voxels.shape != grid.shape:
             raise ValueError(f"voxels {voxels.shape}, grid {grid.shape}")
+        if len(source_instances) not in (0, len(voxels)):
+            raise ValueError(f"{len(source_instances)} images, {len(voxels)} slices")
         if not voxels.any():
             raise OsteotraceError(
                 f"an empty mask ({role})",
@@ -254,9 +270,17 @@ def _differ(own: Grid, grid: Grid) -> bool:
 
 
 def _farthest(part: Grid, own: Grid) -> float:
-    """Return how far the slices of two grids lie apart, in shares of a voxel."""
-    apart = float(np.linalg.norm(part.origins - own.origins, axis=1).max())
+    """Return how far the voxels of two grids lie apart, in shares of a voxel."""
+    ends = [_ends(grid) for grid in (part, own)]
+    apart = float(np.linalg.norm(ends[0] - ends[1], axis=-1).max())
     return apart / float(np.nanmin(part.spacing))
+
+
+def _ends(grid: Grid) -> NDArray[np.float64]:
+    """Return the LPS mm of the four corners of every slice."""
+    down = (grid.rows - 1) * grid.pixel_spacing[0] * grid.column_direction
+    along = (grid.columns - 1) * grid.pixel_spacing[1] * grid.row_direction
+    return np.stack([grid.origins + way for way in (0, down, along, down + along)])
 
 
 def _plain(vector: NDArray[np.float64]) -> Point:

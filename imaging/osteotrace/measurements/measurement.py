@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 COVERAGE_FACTOR_95: Final = 1.96
 # A length whose standard uncertainty reaches this is shown to 0.1 mm, else to 0.01 mm.
 COARSE_UNCERTAINTY_MM: Final = 0.1
+# Of these an uncertainty may be far below one: it is shown to one digit, so that no value
+# reads "± 0"; but no more decimals than this.
+SMALL_UNITS: Final = ("mm2", "mm3", "1", "{ratio}")
+MOST_DECIMALS: Final = 4
 # Units that are not said after a number.
 UNSPOKEN: Final = ("{counts}", "{grade}")
 
@@ -199,6 +203,8 @@ def measured(
         if interval95 is None:
             reach = COVERAGE_FACTOR_95 * uncertainty
             interval95 = (value - reach, value + reach)
+    if interval95 is not None and interval95[0] > interval95[1]:
+        raise ValueError(f"the interval of {name} ends before it begins")
     return Measurement(
         name=name,
         code=look_up(QUANTITIES, name, "quantity"),
@@ -240,7 +246,10 @@ def decimals(unit: str, uncertainty: float | None) -> int:
     if unit == "mm":
         coarse = uncertainty is None or uncertainty >= COARSE_UNCERTAINTY_MM
         return 1 if coarse else 2
-    return 2 if unit in {"1", "{ratio}"} else 0
+    usual = 2 if unit in {"1", "{ratio}"} else 0
+    if not uncertainty or unit not in SMALL_UNITS:
+        return usual
+    return min(max(usual, -math.floor(math.log10(uncertainty))), MOST_DECIMALS)
 
 
 def shown(value: float, unit: str, uncertainty: float | None) -> str:
@@ -252,6 +261,8 @@ def shown(value: float, unit: str, uncertainty: float | None) -> str:
     '12.07 ± 0.02 mm'
     >>> shown(12.0712, "mm", 0.31)
     '12.1 ± 0.3 mm'
+    >>> shown(3.21, "mm3", 0.32)
+    '3.2 ± 0.3 mm3'
     """
     places = decimals(unit, uncertainty)
     text = f"{value:.{places}f}"
@@ -261,13 +272,22 @@ def shown(value: float, unit: str, uncertainty: float | None) -> str:
 
 
 def shown_range(low: float, high: float, unit: str) -> str:
-    """Return a range as people read it.
+    """Return a range as people read it, its ends apart where they differ.
 
     Examples
     --------
     >>> shown_range(11.94, 31.2, "mm3")
     '12 to 31 mm3'
+    >>> shown_range(0.12, 0.41, "mm3")
+    '0.1 to 0.4 mm3'
     """
     places = decimals(unit, None)
+    while places < MOST_DECIMALS and low < high and _same(low, high, places):
+        places += 1
     words = f"{low:.{places}f} to {high:.{places}f}"
     return f"{words} {unit}" if unit not in UNSPOKEN else words
+
+
+def _same(low: float, high: float, places: int) -> bool:
+    """Tell whether two numbers are shown alike."""
+    return f"{low:.{places}f}" == f"{high:.{places}f}"
