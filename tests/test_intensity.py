@@ -68,7 +68,7 @@ def test_intervals_of_mean_and_median_hold_the_truth(
     correlation: tuple[float, float, float],
 ) -> None:
     clean = np.full(GRID.shape, 60.0)
-    repeats = 60
+    repeats = 40
     held = {"mean_value": 0, "median_value": 0}
     naive = 0
     for seed in range(repeats):
@@ -84,10 +84,10 @@ def test_intervals_of_mean_and_median_hold_the_truth(
         inside = volume.rescaled()[mask.on(GRID)]
         off = abs(inside.mean() - 60.0)
         naive += bool(off <= 1.96 * inside.std() / np.sqrt(len(inside)))
-    # 95 % of 60 is 57; three binomial SD allow 51.9.
-    assert min(held.values()) >= 52
+    # 95 % of 40 is 38; three binomial SD allow 33.9.
+    assert min(held.values()) >= 34
     if any(correlation):
-        assert naive < 50
+        assert naive < 34
 
 
 def test_the_uncertainty_grows_with_correlation_at_the_same_noise() -> None:

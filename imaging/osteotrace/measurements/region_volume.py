@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BLUR_PIXELS: Final = 0.5
 # Spread of a voxel sum against the grid's place, in units of radius times squared
 # spacing: ellipsoids on random grids (a Cavalieri sum alone gives 0.33).
-GRID_SHARE: Final = 0.5
+GRID_SHARE: Final = 0.45
 # Surroundings are read between these distances outside a region, mm.
 COLLAR_MM: Final = (2.0, 5.0)
 # A border this many times the noise's SD high can be seen.
@@ -111,7 +111,7 @@ def of_region(
     sd = 0.0 if noise is None else noise.standard_deviation
     seen = border is not None and border.contrast > LEAST_CONTRAST * sd
     terms = {
-        "u voxel": GRID_SHARE * reach * float(np.sqrt((spacing**4).sum())),
+        "u voxel": grid_uncertainty(counted, spacing, surface),
         "u curvature": 0.5 * correction,
     }
     level, half_way = float("nan"), float("nan")
@@ -133,6 +133,23 @@ def of_region(
         half_way=half_way,
         surface=surface,
     )
+
+
+def grid_uncertainty(volume: float, spacing: Array, surface: float = 0.0) -> float:
+    """Return what the grid's place does to a voxel sum, mm³.
+
+    Parameters
+    ----------
+    volume : float
+        mm³.
+    spacing : (3,) float64
+        mm between slices, rows and columns.
+    surface : float
+        mm²; that of a ball of the same volume at least.
+    """
+    radius = (3 * volume / (4 * np.pi)) ** (1 / 3)
+    reach = max(surface / (4 * np.pi * radius), radius)
+    return float(GRID_SHARE * reach * np.sqrt((spacing**4).sum()))
 
 
 def blur_squared(spacing: Array) -> float:
@@ -192,7 +209,7 @@ class _Border:
         collar = (away > COLLAR_MM[0]) & (away <= COLLAR_MM[1])
         if within is not None:
             collar &= within[box]
-        core = image[deepest_third(inside, spacing)]
+        core = image[deepest_fifth(inside, spacing)]
         if collar.sum() < 8:
             return None
         around = image[collar]
@@ -221,10 +238,10 @@ class _Border:
         return float(np.hypot(np.sqrt(flips), self.slope * self.doubt * clump**0.5))
 
 
-def deepest_third(inside: NDArray[np.bool_], spacing: Array) -> NDArray[np.bool_]:
-    """Return the third of a region that lies deepest, away from its soft border."""
+def deepest_fifth(inside: NDArray[np.bool_], spacing: Array) -> NDArray[np.bool_]:
+    """Return the fifth of a region that lies deepest, away from its soft border."""
     depth = -_distance(inside, spacing)
-    return np.asarray(inside & (depth >= np.quantile(depth[inside], 2 / 3)))
+    return np.asarray(inside & (depth >= np.quantile(depth[inside], 0.8)))
 
 
 def _in_box(region: RegionValues, box: tuple[slice, slice, slice]) -> NDArray[np.bool_]:

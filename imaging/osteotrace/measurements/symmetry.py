@@ -7,14 +7,14 @@ growing child is confounded by growth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
-from osteotrace.measurements import caliper, region_values, region_volume
+from osteotrace.measurements import caliper, region_volume
+from osteotrace.measurements.bone_sides import side_doubts, sides_of
 from osteotrace.measurements.measurement import (
     Detail,
     LesionReading,
@@ -23,12 +23,12 @@ from osteotrace.measurements.measurement import (
     measured,
     not_measured,
 )
+from osteotrace.measurements.mirror import mirror_distance
 from osteotrace.measurements.symmetry_plane import (
     GROWTH,
     METHOD,
     SymmetryPlane,
     landmark_asymmetry,
-    plane_doubts,
     plane_of_symmetry,
     premaxilla_depression,
 )
@@ -36,11 +36,9 @@ from osteotrace.regions import Polyline
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from osteotrace.geometry import Array
+    from osteotrace.measurements.bone_sides import Side
     from osteotrace.measurements.edge_pairs import Between
-    from osteotrace.measurements.region_values import RegionValues
     from osteotrace.regions import Mask
     from osteotrace.volume import Volume
 
@@ -62,25 +60,10 @@ MID_HEIGHT_MM: Final = 2.0
 NEIGHBOURS_MM: Final = (-2.0, 2.0)
 # How well the two sides' places along the arch match, SD in mm.
 MATCHING_MM: Final = 1.0
-# A mask may reach across the midline by this share of its voxels.
-MOST_ACROSS: Final = 0.05
 # The contour of an accepted bone mask, SD in voxels (measured on vertebral masks).
 CONTOUR_VOXELS: Final = 0.3
 # Both sides are segmented alike: their contours err together, but for this share.
 CONTOUR_APART: Final = 0.3
-# Error of a mask's surface laid between voxels, as a share of a voxel.
-SURFACE_VOXELS: Final = 0.2
-MOST_SURFACE_POINTS: Final = 6000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Side:
-    """One side of the bone."""
-
-    name: str
-    mask: Mask
-    found: RegionValues
-    places: Array
 
 
 def expansion(
@@ -124,12 +107,12 @@ def expansion(
             advice="give a positive length, or none",
             usage=True,
         )
-    sides = _sides(volume, left, right)
+    sides = sides_of(volume, left, right)
     flags = [*volume.notes]
     if plane is None:
         plane = _half_way(sides)
         flags.append("no plane of symmetry given: half way between both sides stands in")
-    flags += _doubts(volume, sides, plane)
+    flags += side_doubts(volume, sides, plane)
     arches = [_along_arch(volume, side, plane) for side in sides]
     reach = min(float(arch[np.isfinite(arch)].max()) for arch in arches)
     place = 0.5 * reach if at is None else at
@@ -153,32 +136,7 @@ def expansion(
     )
 
 
-def _sides(volume: Volume, left: Mask, right: Mask) -> tuple[_Side, _Side]:
-    sides = []
-    for name, mask in (("left", left), ("right", right)):
-        found = region_values.read(volume, mask)
-        start = [side.start for side in found.box]
-        places = volume.grid.to_patient(np.argwhere(found.inside) + start)
-        sides.append(_Side(name=name, mask=mask, found=found, places=places))
-    shared = int((left.on(volume.grid) & right.on(volume.grid)).sum())
-    if shared:
-        raise OsteotraceError(
-            f"left and right masks that share {shared} voxels",
-            expected="two masks that do not overlap",
-            advice="cut the bone at the midline",
-        )
-    first, second = sides
-    if first.found.centre[0] < second.found.centre[0]:
-        raise OsteotraceError(
-            "a left mask on the patient's right of the right one",
-            expected="the patient's own sides: +x is left in LPS",
-            advice="swap the masks, and check the sides against the image's letters",
-            usage=True,
-        )
-    return first, second
-
-
-def _half_way(sides: tuple[_Side, _Side]) -> SymmetryPlane:
+def _half_way(sides: tuple[Side, Side]) -> SymmetryPlane:
     left, right = sides
     x = 0.5 * (left.places[:, 0].min() + right.places[:, 0].max())
     return SymmetryPlane(
@@ -190,25 +148,7 @@ def _half_way(sides: tuple[_Side, _Side]) -> SymmetryPlane:
     )
 
 
-def _doubts(
-    volume: Volume, sides: tuple[_Side, _Side], plane: SymmetryPlane
-) -> list[str]:
-    found = list(plane_doubts(plane))
-    gap = float(volume.grid.spacing[0])
-    if gap > region_values.THICK_SLICES_MM:
-        most = region_values.THICK_SLICES_MM
-        found.append(f"slices of {gap:.1f} mm: over {most} mm a jaw is read coarsely")
-    for side, sign in zip(sides, (1, -1), strict=True):
-        across = float((sign * plane.distance(side.places) < 0).mean())
-        if across > MOST_ACROSS:
-            found.append(f"{100 * across:.0f} % of the {side.name} mask lies across")
-        found += region_values.metal_doubts(volume, side.found, f"{side.name} bone")
-        if side.found.count == 1:
-            found.append(f"the {side.name} bone is a single voxel")
-    return found
-
-
-def _along_arch(volume: Volume, side: _Side, plane: SymmetryPlane) -> Array:
+def _along_arch(volume: Volume, side: Side, plane: SymmetryPlane) -> Array:
     """Return the mm of each voxel of a side along the bone from the midline, (n,).
 
     Shortest way inside the mask (SimpleITK fast marching); infinite where no way leads.
@@ -230,7 +170,7 @@ def _along_arch(volume: Volume, side: _Side, plane: SymmetryPlane) -> Array:
 
 
 def _width(
-    volume: Volume, side: _Side, along: Array, place: float, flags: tuple[str, ...]
+    volume: Volume, side: Side, along: Array, place: float, flags: tuple[str, ...]
 ) -> tuple[Measurement | NotMeasured, tuple[Polyline, ...]]:
     """Return the width of one side at a place along its arch, and its line."""
     name = f"bone_width_{side.name}"
@@ -306,7 +246,7 @@ def _section(
 
 
 def _slope(
-    volume: Volume, side: _Side, along: Array, place: float, between: Between
+    volume: Volume, side: Side, along: Array, place: float, between: Between
 ) -> float:
     """Return how the width changes for each mm along the arch."""
     widths = []
@@ -322,7 +262,7 @@ def _slope(
 
 
 def _bone_volume(
-    volume: Volume, side: _Side, flags: tuple[str, ...]
+    volume: Volume, side: Side, flags: tuple[str, ...]
 ) -> Measurement | NotMeasured:
     name = f"bone_volume_{side.name}"
     sources = side.found.sources
@@ -333,9 +273,7 @@ def _bone_volume(
     spacing = volume.grid.spacing
     surface = region_volume.surface_mm2(side.found.inside, spacing)
     contour = surface * CONTOUR_VOXELS * float(np.cbrt(np.prod(spacing)))
-    radius = (3 * value / (4 * np.pi)) ** (1 / 3)
-    grid_term = region_volume.GRID_SHARE * surface / (4 * np.pi * radius)
-    grid_term *= float(np.sqrt((spacing**4).sum()))
+    grid_term = region_volume.grid_uncertainty(value, spacing, surface)
     return measured(
         name,
         value,
@@ -385,107 +323,3 @@ def _index(
         flags=(*flags, *left.flags, *right.flags),
         details=(Detail("u left", terms[0], "%"), Detail("u right", terms[1], "%")),
     )
-
-
-def mirror_distance(
-    volume: Volume, left: Mask, right: Mask, plane: SymmetryPlane
-) -> LesionReading:
-    """Measure how far the left surface lies from the mirrored right one.
-
-    Parameters
-    ----------
-    volume : Volume
-        The image that the masks were drawn on.
-    left, right : Mask
-        The bone of the patient's left and right side.
-    plane : SymmetryPlane
-
-    Returns
-    -------
-    LesionReading
-        ``mirror_distance``, the root mean square distance in mm, both ways.
-
-    Raises
-    ------
-    OsteotraceError
-        As in `expansion`.
-    """
-    sides = _sides(volume, left, right)
-    flags = (*volume.notes, *_doubts(volume, sides, plane))
-    surfaces = [_surface(volume, side) for side in sides]
-    name = "mirror_distance"
-    sources = tuple(dict.fromkeys(s for side in sides for s in side.found.sources))
-    if any(len(points) == 0 for points, _ in surfaces):
-        reason = "a mask too small for a surface"
-        refused = not_measured(name, reason, method=METHOD, sources=sources)
-        return LesionReading(measurements=(refused,), regions=(left, right))
-
-    def read(p: SymmetryPlane) -> float:
-        return _mirror_rms(surfaces, p)
-
-    value = read(plane)
-    terms = {"u voxel": SURFACE_VOXELS * float(np.cbrt(np.prod(volume.grid.spacing)))}
-    terms["u plane"] = plane.uncertainty_of(read)
-    u = float(np.hypot(terms["u voxel"], terms["u plane"]))
-    known = bool(np.isfinite(u))
-    reading = measured(
-        name,
-        value,
-        "mm",
-        method=METHOD,
-        sources=sources,
-        uncertainty=u if known else None,
-        uncertainty_reason="" if known else "the precision of the plane is not stated",
-        definition="root mean square distance between the left surface and the mirror "
-        f"image of the right one, both ways, to the surface's tangent plane; {GROWTH}",
-        flags=flags,
-        details=[Detail(k, v, "mm") for k, v in terms.items() if np.isfinite(v)],
-    )
-    return LesionReading(measurements=(reading,), regions=(left, right))
-
-
-def _surface(volume: Volume, side: _Side) -> tuple[Array, Array]:
-    """Return points on a mask's surface, LPS mm, and their unit normals.
-
-    SimpleITK has no surface mesh: scikit-image's marching cubes on the mask smoothed by
-    one voxel, whose half-way surface keeps the mask's own place.
-    """
-    import SimpleITK as sitk
-    from skimage.measure import marching_cubes
-
-    padded = np.pad(side.found.inside, 3).astype(np.float32)
-    smooth = sitk.GetArrayFromImage(
-        sitk.DiscreteGaussian(sitk.GetImageFromArray(padded), 1.0)
-    )
-    if not smooth.max() > 0.5:
-        return np.empty((0, 3)), np.empty((0, 3))
-    index, faces, _, _ = marching_cubes(smooth, 0.5)
-    start = np.array([s.start for s in side.found.box]) - 3
-    points = volume.grid.to_patient(index + start)
-    normals = _vertex_normals(points, faces)
-    step = max(1, len(points) // MOST_SURFACE_POINTS)
-    return points[::step], normals[::step]
-
-
-def _vertex_normals(points: Array, faces: NDArray[np.integer]) -> Array:
-    """Return the unit normal at each vertex: the mean of its faces', by area."""
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    flat = np.cross(b - a, c - a)
-    normals = np.zeros_like(points)
-    for k in range(3):
-        np.add.at(normals, faces[:, k], flat)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.asarray(normals / np.maximum(length, 1e-12))
-
-
-def _mirror_rms(surfaces: list[tuple[Array, Array]], plane: SymmetryPlane) -> float:
-    """Return the root mean square distance to the other mirrored surface, both ways."""
-    from scipy.spatial import cKDTree
-
-    squares = []
-    for (own, _), (other, normals) in (surfaces, surfaces[::-1]):
-        mirrored = plane.mirrored(own)
-        _, nearest = cKDTree(other).query(mirrored)
-        step = mirrored - other[nearest]
-        squares.append(np.einsum("ij,ij->i", step, normals[nearest]) ** 2)
-    return float(np.sqrt(np.mean(np.concatenate(squares))))

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 METHOD: Final = Method(name="osteotrace symmetry", version="1")
 # Landmarks that lie in the midsagittal plane.
-MIDLINE: Final = ("nasion", "sella", "basion", "anterior nasal spine", "posterior nasal spine")
+MIDLINE: Final = (
+    "nasion",
+    "sella",
+    "basion",
+    "anterior nasal spine",
+    "posterior nasal spine",
+)
 # A click lies within half a voxel (SD) of its landmark, along each axis.
 CLICK_VOXELS: Final = 0.5
 # Landmarks whose second extent is below this lie on a line and fix no plane, mm.
@@ -76,7 +82,9 @@ class SymmetryPlane:
 
     def distance(self, points: ArrayLike) -> Array:
         """Return the signed distance of (..., 3) LPS points, positive on the left."""
-        return np.asarray((np.asarray(points, dtype=np.float64) - self.point) @ self.normal)
+        return np.asarray(
+            (np.asarray(points, dtype=np.float64) - self.point) @ self.normal
+        )
 
     def mirrored(self, points: ArrayLike) -> Array:
         """Return the mirror image of (..., 3) LPS points."""
@@ -127,7 +135,8 @@ def plane_of_symmetry(
     OsteotraceError
         If the landmarks are too few, unknown, on one line, or fix no sagittal plane.
     """
-    frame, sources = "", ()
+    frame = ""
+    sources: tuple[str, ...] = ()
     if isinstance(landmarks, Points):
         _require_midline(landmarks.point_roles)
         frame, sources = landmarks.frame_of_reference_uid, landmarks.source_instances
