@@ -19,6 +19,7 @@ from osteotrace.phantoms.limbs import Region
 from osteotrace.phantoms.rendering import Layer, Part, Pose
 from osteotrace.phantoms.scaling import scaled, scaled_parts
 from osteotrace.phantoms.scans import (
+    RATIO_DEFINITION,
     Ball,
     Known,
     KnownFinding,
@@ -413,9 +414,7 @@ def _finding(number: int, place: int, phase: str) -> KnownFinding:
         "edema_volume": Known(
             volume, "mm3", 0.15 * volume, "marrow of raised STIR signal"
         ),
-        "signal_ratio_to_muscle": Known(
-            ratio, "{ratio}", 0.12 * ratio, "mean of the edema by mean of the muscle"
-        ),
+        "signal_ratio_to_muscle": Known(ratio, "{ratio}", 0.17 * ratio, RATIO_DEFINITION),
     }
     segments = {"edema": _label(lesion), "muscle": "muscle"}
     if lesion.site == "l3":

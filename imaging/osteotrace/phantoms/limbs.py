@@ -28,6 +28,7 @@ from osteotrace.phantoms.shapes import (
 )
 
 if TYPE_CHECKING:
+    from osteotrace.phantoms.scans import Box
     from osteotrace.phantoms.shapes import Array, Shape
 
 CORTEX_MM: Final = 1.6
@@ -58,7 +59,7 @@ class Region:
     marrow: dict[str, Shape]
 
 
-def _bone(name: str, bone: Shape, physes: tuple[float, ...] = ()) -> Part:
+def _bone(name: str, bone: Shape, box: Box, physes: tuple[float, ...] = ()) -> Part:
     layers = [
         Layer(shape=bone, tissue="cortex"),
         Layer(shape=grown(bone, -CORTEX_MM), tissue="marrow"),
@@ -66,7 +67,7 @@ def _bone(name: str, bone: Shape, physes: tuple[float, ...] = ()) -> Part:
     for height in physes:
         plate = rounded_box((0, 0, height), (60, 60, PHYSIS_MM))
         layers.append(Layer(shape=intersection(plate, bone), tissue="physis"))
-    return Part(name=name, box=EVERYWHERE, layers=tuple(layers))
+    return Part(name=name, box=box, layers=tuple(layers))
 
 
 def _flared(
@@ -137,10 +138,12 @@ def knee(side: str) -> Region:
                     Layer(shape=joint, tissue="cartilage"),
                 ),
             ),
-            _bone("femur", femur, (22.0,)),
-            _bone("tibia", tibia, (-18.0,)),
-            _bone("fibula", remembered(fibula), (-30.0,)),
-            _bone("patella", remembered(patella)),
+            _bone("femur", femur, ((-36, -28, 0), (36, 28, 143)), (22.0,)),
+            _bone("tibia", tibia, ((-35, -22, -143), (35, 28, 0)), (-18.0,)),
+            _bone(
+                "fibula", remembered(fibula), ((-37, 5, -143), (37, 25, -18)), (-30.0,)
+            ),
+            _bone("patella", remembered(patella), ((-17, -40, 1), (17, -22, 39))),
         ),
         marrow={
             "femur": intersection(
@@ -192,8 +195,8 @@ def pelvis() -> Region:
                     Layer(shape=bowel, tissue="cartilage"),
                 ),
             ),
-            _bone("sacrum", sacrum),
-            _bone("ilium", ilium),
+            _bone("sacrum", sacrum, ((-40, 5, -52), (40, 62, 66))),
+            _bone("ilium", ilium, ((-94, -45, -53), (94, 66, 57))),
         ),
         marrow={"pelvis": grown(ilium, -CORTEX_MM)},
     )
@@ -249,9 +252,9 @@ def clavicle(side: str) -> Region:
                     Layer(shape=lung, tissue="air"),
                 ),
             ),
-            _bone("rib", remembered(rib)),
-            _bone("sternum", sternum),
-            _bone("clavicle", bone),
+            _bone("rib", remembered(rib), ((-95, -4, -28), (95, 56, 0))),
+            _bone("sternum", sternum, ((-40, -7, -51), (40, 11, 7))),
+            _bone("clavicle", bone, ((-140, -22, -14), (140, 32, 20))),
         ),
         marrow={"clavicle": grown(bone, -CORTEX_MM)},
     )

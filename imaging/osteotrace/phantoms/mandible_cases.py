@@ -11,6 +11,7 @@ from osteotrace.phantoms import mandible
 from osteotrace.phantoms.dicom_series import SeriesLabel
 from osteotrace.phantoms.rendering import Pose
 from osteotrace.phantoms.scans import (
+    RATIO_DEFINITION,
     Ball,
     Known,
     KnownFinding,
@@ -242,7 +243,7 @@ def _edema(month: str) -> KnownFinding:
                 100 * volume / whole, "%", 15 * volume / whole, "of the left half"
             ),
             "signal_ratio_to_muscle": Known(
-                ratio, "{ratio}", 0.15 * ratio, "mean of the edema by mean of the muscle"
+                ratio, "{ratio}", 0.17 * ratio, RATIO_DEFINITION
             ),
         },
         balls=balls,

@@ -12,6 +12,7 @@ from osteotrace.phantoms.dicom_series import SeriesLabel
 from osteotrace.phantoms.morphometry import DEFINITION, Morphometry, morphometry
 from osteotrace.phantoms.rendering import Pose
 from osteotrace.phantoms.scans import (
+    RATIO_DEFINITION,
     Ball,
     Known,
     KnownFinding,
@@ -322,7 +323,7 @@ def _edema(date: str, level: str) -> KnownFinding:
                 100 * volume / whole, "%", 12 * volume / whole, "of the vertebral body"
             ),
             "signal_ratio_to_muscle": Known(
-                ratio, "{ratio}", 0.1 * ratio, "mean of the edema by mean of the muscle"
+                ratio, "{ratio}", 0.17 * ratio, RATIO_DEFINITION
             ),
         },
         points={"seed": _vector(placed.to_anatomy(seed))},
