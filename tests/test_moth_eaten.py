@@ -114,7 +114,7 @@ def test_trabecular_loss_is_read_against_the_other_side() -> None:
     assert isinstance(lucent, Measurement), str(lucent)
     assert lucent.interval95 is not None
     assert lucent.interval95[0] <= 100 * jaw.caverns.share <= lucent.interval95[1]
-    reference = {d.name: d.value for d in fraction(reading).details}["reference side"]
+    reference = {d.name: d.value for d in fraction(reading).details}["u reference side"]
     assert reference < 0.7
 
 

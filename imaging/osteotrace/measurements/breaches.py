@@ -31,9 +31,11 @@ LEAST_PATCHES: Final = 8
 CORRELATED_MM2: Final = 4.0
 # Holes just too small to be found: one of this area is never excluded, mm².
 HIDDEN_AREA_MM2: Final = 1.5
-# How far the fraction strays from the true share on phantoms, as a share of itself: holes
-# of other shapes and sizes, marrow destroyed behind them, the cortex's own unevenness.
-MODEL_SHARE: Final = 0.11
+# How far the fraction strays from the true share on phantoms, as a share of itself: of
+# the whole, and of each 4 mm² of holes by their own shape and the marrow eaten behind.
+MODEL_SHARE: Final = 0.07
+HOLE_SHARE: Final = 0.6
+HOLE_MM2: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +86,7 @@ def find_breaches(surface: CorticalSurface) -> Breaches:
     spread = _lower_spread(deficit[inside])
     density = _strayed(surface, deficit, intact, spread)
     summed = float(surface.area[collar].sum())
+    each = HOLE_SHARE / np.sqrt(max(area, HOLE_MM2) / HOLE_MM2)
     return Breaches(
         fraction=fraction,
         area=area,
@@ -92,7 +95,7 @@ def find_breaches(surface: CorticalSurface) -> Breaches:
         spread=spread,
         u_noise=float(np.sqrt(density * summed)) / surface.whole_area,
         u_hidden=min(1.0, HIDDEN_AREA_MM2 / surface.whole_area),
-        u_model=MODEL_SHARE * fraction,
+        u_model=fraction * float(np.hypot(MODEL_SHARE, each)),
     )
 
 
@@ -121,10 +124,9 @@ def _within(points: Array, at: NDArray[np.bool_], reach: float) -> NDArray[np.bo
 
 
 def _lower_spread(deficit: Array) -> float:
-    """Return the SD of intact cortex: of what lies below the median, where no hole is."""
-    middle = np.median(deficit)
-    below = deficit[deficit < middle]
-    return 1.4826 * float(np.median(middle - below)) if len(below) else 0.0
+    """Return the SD of intact cortex: from places with more mass than is usual."""
+    below = deficit[deficit < 0]
+    return 1.4826 * float(np.median(-below)) if len(below) else 0.0
 
 
 def _strayed(

@@ -16,6 +16,7 @@ import numpy as np
 from osteotrace.measurements.bone_envelope import (
     STEP_MM,
     NoBone,
+    distances,
     envelope,
     levels,
 )
@@ -39,6 +40,8 @@ INNER_SHARE: Final = 0.1
 BEYOND_PEAK_MM: Final = 2.1
 # Depth behind the cortex that the marrow's level is read from, mm.
 MARROW_MM: Final = 1.5
+# Marrow is no brighter than this share of the way from soft tissue to bone.
+MOST_MARROW_SHARE: Final = 0.6
 # Darker than soft tissue by more than this share of the bone's step counts as no darker:
 # air outside would outweigh a thin wall.
 DARK_SHARE: Final = 0.25
@@ -132,12 +135,16 @@ def cortical_surface(window: Window) -> CorticalSurface:
     peak = int(np.argmax(np.where(t > -DEEPEST_PEAK_MM, typical, -np.inf)))
     inner = _inner_end(typical, peak, t, found)
     neighbours, average = _adjacency(faces, len(points))
-    floor = found.soft - DARK_SHARE * found.step
-    marrow = values[:, (t <= t[inner]) & (t >= t[inner] - MARROW_MM)].mean(axis=1)
+    middle = _middles(filled, points, normals, t)
+    marrow = _marrow(values, t, float(t[inner]), middle)
     for _ in range(MARROW_ROUNDS):
         marrow = average @ marrow
+    # Solid bone has no marrow: half of its density counts as cortex.
+    marrow = np.minimum(marrow, found.at(MOST_MARROW_SHARE))
+    floor = found.soft - DARK_SHARE * found.step
     base = np.where(t < t[peak], marrow[:, None], found.soft)
-    cortex = (t >= t[inner] - 1e-9) & (t <= t[peak] + BEYOND_PEAK_MM)
+    start = np.maximum(t[inner], middle)[:, None] - 1e-9
+    cortex = (t >= start) & (t <= t[peak] + BEYOND_PEAK_MM)
     mass = ((np.maximum(values, floor) - base) * cortex).sum(axis=1) * SAMPLE_MM
     for _ in range(MASS_ROUNDS):
         mass = average @ mass
@@ -192,6 +199,24 @@ def _profiles(window: Window, points: Array, normals: Array, t: Array) -> Array:
     values = window.values.astype(np.float32)
     sampled = map_coordinates(values, at.reshape(-1, 3).T, order=1, mode="nearest")
     return np.asarray(sampled, dtype=np.float64).reshape(len(points), len(t))
+
+
+def _middles(filled: NDArray[np.bool_], points: Array, normals: Array, t: Array) -> Array:
+    """Return where each normal reaches the middle of the bone, mm along it."""
+    from scipy.ndimage import map_coordinates
+
+    depths = distances(filled).astype(np.float32)
+    inwards = t <= 0
+    at = (points[:, None, :] + t[None, inwards, None] * normals[:, None, :]) / STEP_MM
+    depth = map_coordinates(depths, at.reshape(-1, 3).T, order=1, mode="nearest")
+    return np.asarray(t[inwards][depth.reshape(len(points), -1).argmin(axis=1)])
+
+
+def _marrow(values: Array, t: Array, inner: float, middle: Array) -> Array:
+    """Return the mean grey level behind the cortex, no deeper than the bone's middle."""
+    end = np.maximum(inner, middle + 0.5 * MARROW_MM)[:, None]
+    behind = (t <= end + 1e-9) & (t >= end - MARROW_MM - 1e-9)
+    return np.asarray((values * behind).sum(axis=1) / behind.sum(axis=1))
 
 
 def _inner_end(typical: Array, peak: int, t: Array, found: Levels) -> int:

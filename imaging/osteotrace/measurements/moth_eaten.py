@@ -131,6 +131,12 @@ def measure(
     )
 
 
+AREA_DEFINITION: Final = "missing share of the cortex times its area, in mid-cortex"
+ONLY_A_RANGE: Final = (
+    "only a range: slices this thick blur intact cortex away where it lies along them"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Lesion:
     """What is known of a region."""
@@ -241,49 +247,48 @@ def _cortical(
         Detail("soft tissue level", lesion.surface.levels.soft, lesion.volume.unit),
         Detail("bone level", lesion.surface.levels.bone, lesion.volume.unit),
     ]
+    terms = [found.uncertainty]
     if beyond is not None:
-        theirs = find_breaches(beyond)
-        details.append(Detail("reference side", 100 * theirs.fraction, "%"))
-    share, u = 100 * found.fraction, 100 * found.uncertainty
-    relative = area * found.uncertainty
-    common = {"method": METHOD, "sources": lesion.sources, "region": BREACHED}
-    if not found.count:
-        common["region"] = lesion.region.role
-    reach = COVERAGE_FACTOR_95
-    return (
-        measured(
-            _CORTICAL[0],
-            share,
-            "%",
-            uncertainty=u,
-            interval95=(max(0.0, share - reach * u), min(100.0, share + reach * u)),
-            definition=DEFINITION,
-            flags=flags,
-            details=details,
+        # What the unaffected side reads is no destruction: neither may be as much here.
+        theirs = find_breaches(beyond).fraction
+        details.append(Detail("u reference side", 100 * theirs, "%"))
+        terms.append(theirs)
+    u = float(np.linalg.norm(terms))
+    thick = float(lesion.window.spacing[0]) > THICK_SLICES_MM
+    common = {
+        "method": METHOD,
+        "sources": lesion.sources,
+        "region": BREACHED if found.count else lesion.region.role,
+        "flags": flags,
+    }
+
+    def value(name: str, number: float, unit: str, u: float, most: float) -> Reading:
+        reach = COVERAGE_FACTOR_95 * u
+        low, high = max(0.0, number - reach), min(most, number + reach)
+        share = name == _CORTICAL[0]
+        return measured(
+            name,
+            number,
+            unit,
+            uncertainty=None if thick else u,
+            uncertainty_reason=ONLY_A_RANGE if thick else "",
+            interval95=(0.0 if thick else low, high),
+            definition=DEFINITION if share else AREA_DEFINITION,
+            details=details if share else (),
             **common,  # type: ignore[arg-type]
-        ),
+        )
+
+    return (
+        value(_CORTICAL[0], 100 * found.fraction, "%", 100 * u, 100.0),
         measured(
             _CORTICAL[1],
             found.count,
             "{counts}",
             uncertainty_reason="a descriptor: holes closer than the point spread merge",
             definition="separate holes through the cortex",
-            flags=flags,
             **common,  # type: ignore[arg-type]
         ),
-        measured(
-            _CORTICAL[2],
-            found.area,
-            "mm2",
-            uncertainty=relative,
-            interval95=(
-                max(0.0, found.area - reach * relative),
-                found.area + reach * relative,
-            ),
-            definition="missing share of the cortex times its area, in mid-cortex",
-            flags=flags,
-            **common,  # type: ignore[arg-type]
-        ),
+        value(_CORTICAL[2], found.area, "mm2", area * u, area),
     )
 
 
