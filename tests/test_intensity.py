@@ -194,6 +194,31 @@ def test_voxels_without_a_finite_value_are_refused() -> None:
         intensity.measure(replace(volume, voxels=holes), voxels((14, 20, 30)))
 
 
+def test_a_single_slice_says_so_and_its_own_spread_stands_for_the_noise() -> None:
+    grid = GRID.cropped((slice(14, 15), slice(0, GRID.rows), slice(0, GRID.columns)))
+    volume = noisy(np.full(GRID.shape, 60.0), GRID, noise=30.0).cropped(
+        (slice(14, 15), slice(0, GRID.rows), slice(0, GRID.columns))
+    )
+    marked = np.zeros(grid.shape, dtype=bool)
+    marked[0, 15:25, 20:30] = True
+    mask = Mask.of(marked, grid, role="drawn", frame_of_reference_uid="")
+    mean = value(intensity.measure(volume, mask).value)
+    assert mean.uncertainty == pytest.approx(3.0, rel=0.5)
+    assert "the region itself" in mean.definition
+    assert any("single slice" in flag for flag in mean.flags)
+
+
+def test_unevenly_spaced_slices_are_measured_where_they_lie_and_flagged() -> None:
+    origins = GRID.origins.copy()
+    origins[20:, 2] += 1.5
+    grid = replace(GRID, origins=origins)
+    volume = noisy(np.full(grid.shape, 60.0), GRID, noise=30.0)
+    volume = replace(volume, grid=grid)
+    mean = value(intensity.measure(volume, true_mask(BALL, grid)).value)
+    assert mean.value == pytest.approx(60.0, abs=4.0)
+    assert any("unevenly spaced" in flag for flag in mean.flags)
+
+
 def test_the_same_input_gives_the_same_reading() -> None:
     volume = noisy(np.full(GRID.shape, 60.0), GRID, noise=30.0, seed=4)
     mask = true_mask(BALL, GRID)

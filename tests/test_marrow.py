@@ -165,6 +165,41 @@ def test_one_voxel_is_measured_only_with_a_warning() -> None:
     assert "the edema is a single voxel" in found.flags
 
 
+def test_a_single_slice_has_no_volume() -> None:
+    box = (slice(18, 19), slice(0, FINE.grid.rows), slice(0, FINE.grid.columns))
+    volume = photograph_edema(FINE, clean=CLEAN).cropped(box)
+    marked = FINE.mask("edema").on(FINE.grid)[box]
+    mask = Mask.of(marked, volume.grid, role="drawn", frame_of_reference_uid="")
+    reading = marrow.measure(volume, mask)
+    assert all("no thickness" in str(each) for each in reading.measurements)
+
+
+def test_each_voxel_of_an_uneven_stack_counts_its_own_gap() -> None:
+    volume = photograph_edema(FINE, clean=CLEAN)
+    heights = FINE.grid.slice_positions.copy()
+    origins = FINE.grid.origins.copy()
+    # The upper half of the stack is read at twice the gap.
+    origins[19:, 2] += heights[19:] - heights[18]
+    grid = replace(FINE.grid, origins=origins)
+    mask = Mask.of(
+        FINE.mask("edema").on(FINE.grid),
+        grid,
+        role="drawn",
+        frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
+    )
+    details = {
+        detail.name: detail.value
+        for detail in value(
+            marrow.measure(replace(volume, grid=grid), mask)["edema_volume"]
+        ).details
+    }
+    per_slice = FINE.mask("edema").on(FINE.grid).sum(axis=(1, 2))
+    thickness = np.where(np.arange(len(heights)) < 18, 1.2, 2.4)
+    thickness[18] = 1.8
+    expected = float(per_slice @ thickness) * 1.0 * 0.9
+    assert details["voxel sum"] == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_seed_in_normal_marrow_is_refused() -> None:
     volume = photograph_edema(FINE, clean=CLEAN)
     with pytest.raises(OsteotraceError, match="does not differ"):

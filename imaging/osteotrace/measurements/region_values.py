@@ -202,8 +202,10 @@ def _block_covariances(volume: Volume, region: RegionValues) -> list[Array]:
 
     Of the largest blocks that hold no more than noise: as quiet as small ones are.
     """
-    floor = _tissue_floor(volume, region)
     found: list[Array] = []
+    if len(volume.grid.origins) < 2:
+        return found
+    floor = _tissue_floor(volume, region)
     quiet = float("inf")
     for side in BLOCKS_MM:
         blocks = homogeneous_blocks(
@@ -247,6 +249,8 @@ def doubts(volume: Volume, region: RegionValues, what: str) -> Iterator[str]:
     slices = int(region.inside.any(axis=(1, 2)).sum())
     if gap > THICK_SLICES_MM and slices < 3:
         yield f"the {what} spans {slices} slice(s) of {gap:.1f} mm: slices too thick"
+    if len(volume.grid.origins) == 1:
+        yield f"a single slice: what lies above and below the {what} is not seen"
     if not volume.grid.has_even_gaps:
         yield "unevenly spaced slices: each voxel counts the gap around its own slice"
     yield from metal_doubts(volume, region, what)
