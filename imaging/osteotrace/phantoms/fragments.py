@@ -148,7 +148,7 @@ def scene(
     """
     generator = np.random.default_rng(seed)
     radii = generator.uniform([9.5, 8.0, 7.5], [10.5, 9.0, 8.5])
-    cavity = ellipsoid((0.0, 0.0, 0.0), radii)
+    cavity = ellipsoid((0.0, 0.0, 0.0), radii.tolist())
     pieces: list[Fragment] = []
     for k in range(count):
         for _ in range(30):
@@ -192,7 +192,7 @@ def control(seed: int, *, osteoporotic: bool = False, cavity: bool = False) -> S
     generator = np.random.default_rng(seed)
     centre = generator.uniform([-5, -5, -4], [5, 5, 4])
     radii = generator.uniform([7, 6, 6], [10, 9, 8])
-    area = ellipsoid(centre, radii)
+    area = ellipsoid(centre.tolist(), radii.tolist())
     parts = [_bone(osteoporotic=osteoporotic)]
     if cavity:
         parts.append(_part("cavity", [Layer(shape=area, tissue="granulation")]))
@@ -259,7 +259,9 @@ def _bone(*, osteoporotic: bool) -> Part:
 
 def _part(name: str, layers: Sequence[Layer]) -> Part:
     corner = np.array(BONE_MM) + AROUND_MM + 2.0
-    return Part(name=name, layers=tuple(layers), box=(-corner, corner))
+    return Part(
+        name=name, layers=tuple(layers), box=((-corner).tolist(), corner.tolist())
+    )
 
 
 def _piece(
@@ -269,19 +271,17 @@ def _piece(
     longest = generator.uniform(*diameters_mm)
     flat = generator.uniform(0.45, 0.8, size=2)
     radii = 0.5 * longest * np.array([1.0, *flat])
-    lumps = [ellipsoid((0, 0, 0), radii)]
+    lumps = [ellipsoid((0, 0, 0), radii.tolist())]
     for _ in range(generator.integers(0, 3)):
         at = generator.uniform(-0.5, 0.5, 3) * radii
-        lumps.append(ellipsoid(at, radii * generator.uniform(0.5, 0.7, 3)))
+        own = radii * generator.uniform(0.5, 0.7, 3)
+        lumps.append(ellipsoid(at.tolist(), own.tolist()))
     shape = union(*lumps)
     if generator.random() < 0.5:
         face = generator.normal(size=3)
         face /= np.linalg.norm(face)
         bound = 0.7 * float(np.linalg.norm(face * radii))
-        whole = shape
-        shape = intersection(
-            whole, lambda points, face=face, bound=bound: face @ points - bound
-        )
+        shape = intersection(shape, _beyond(face, bound))
     turn, _ = np.linalg.qr(generator.normal(size=(3, 3)))
     turn *= np.sign(np.linalg.det(turn))
     shape = turned(shape, turn, (0.0, 0.0, 0.0))
@@ -295,6 +295,11 @@ def _piece(
         volume=0.0,
         longest_diameter=0.0,
     )
+
+
+def _beyond(normal: Array, bound: float) -> Shape:
+    """Return the half space below a plane."""
+    return lambda points: normal @ points - bound
 
 
 def _placed(
@@ -360,4 +365,4 @@ def _bridge(piece: Fragment, generator: np.random.Generator) -> Shape:
     way /= np.linalg.norm(way)
     end = piece.centre + 14.0 * way
     radius = generator.uniform(1.0, 1.5)
-    return tube([piece.centre, end], [radius, radius], axes=(0, 1, 2))
+    return tube([piece.centre.tolist(), end.tolist()], [radius, radius], axes=(0, 1, 2))
