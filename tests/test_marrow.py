@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,6 +20,10 @@ from osteotrace.phantoms.marrow import (
     photograph_edema,
 )
 from osteotrace.regions import Mask
+from osteotrace.volume import open_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FINE = Edema(spacing=(1.2, 1.0, 0.9))
 CLEAN = clean_edema(FINE)
@@ -240,3 +246,42 @@ def test_a_mask_of_another_frame_is_refused() -> None:
 
 def test_the_same_input_gives_the_same_reading() -> None:
     assert read(FINE, CLEAN) == read(FINE, CLEAN)
+
+
+def test_real_vertebral_bodies_are_alike_beside_the_same_muscle(
+    real_dicom: Path,
+) -> None:
+    folder = real_dicom / "spine_mr_masks"
+    image, parts, levels = (
+        open_image(folder / f"sub-mri_{name}.nii.gz")
+        for name in ("label-6_T2w", "seg-subreg_label-6_msk", "seg-vert_label-6_msk")
+    )
+    volume = replace(
+        image, identity=msgspec.structs.replace(image.identity, modality="MR")
+    )
+    body = np.round(parts.rescaled()) == 49
+    vertebra = np.round(levels.rescaled())
+    beside = np.zeros(volume.grid.shape, dtype=bool)
+    # Paraspinal muscle, picked by eye: dark, right of the spinous processes.
+    beside[4:16, 12:36, 42:58] = True
+    beside &= parts.rescaled() == 0
+
+    def mask(voxels: np.ndarray, role: str) -> Mask:
+        return Mask.of(voxels, volume.grid, role=role, frame_of_reference_uid="")
+
+    found = [
+        value(
+            marrow.measure(
+                volume,
+                mask(body & (vertebra == level), "body"),
+                bone=mask(vertebra == level, "vertebra"),
+                muscle=mask(beside, "muscle"),
+            )["signal_ratio_to_muscle"]
+        )
+        for level in (5, 6, 7)
+    ]
+    # Normal marrow on T2: brighter than muscle, and the same at neighbouring levels.
+    ratios = np.array([each.value for each in found])
+    assert ratios == pytest.approx([3.63, 3.85, 3.84], abs=0.05)
+    assert all(each.uncertainty is not None for each in found)
+    assert all("cannot be seen" in " ".join(each.flags) for each in found)
