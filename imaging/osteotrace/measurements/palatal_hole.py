@@ -84,13 +84,15 @@ def find(volume: Volume, seed: Array, line: Array | None, lateral: Array) -> Hol
     CannotFit
         With the reason.
     """
-    hole: Hole | None = None
-    for reach in REACH_MM:
-        hole = _within(volume, seed, line, lateral, reach)
-        if not hole.open_sides:
-            return hole
-    assert hole is not None
-    return hole
+    near = _within(volume, seed, line, lateral, REACH_MM[0])
+    if not near.open_sides:
+        return near
+    try:
+        far = _within(volume, seed, line, lateral, REACH_MM[1])
+    except CannotFit:
+        return near
+    # Farther out an open hole runs around the palate: the near view knows its sides.
+    return near if far.open_sides else far
 
 
 def _within(
@@ -114,7 +116,7 @@ def _within(
         if region is not None:
             image = _against_own_rim(image, region, grey.least_bone)
         region = _region(image, _places(frame, seed, line))
-        sides = _borders(region)
+        sides = _borders(region, image)
         outline = None if sides else _outline(image, region)
         if outline is None or turn == PASSES - 1:
             continue
@@ -196,7 +198,7 @@ def _region(image: DensityImage, places: Array) -> NDArray[np.bool_]:
     """Return the places darker than half way to bone that belong to the first seed."""
     import SimpleITK as sitk
 
-    dark = ~(image.values > image.level)
+    dark = image.values <= image.level
     labels = sitk.GetArrayFromImage(
         sitk.ConnectedComponent(sitk.GetImageFromArray(dark.astype(np.uint8)))
     )
@@ -213,9 +215,20 @@ def _region(image: DensityImage, places: Array) -> NDArray[np.bool_]:
     )
 
 
-def _borders(region: NDArray[np.bool_]) -> tuple[str, ...]:
-    ends = (region[0], region[-1], region[:, 0], region[:, -1])
-    return tuple(side for side, end in zip(SIDES, ends, strict=True) if end.any())
+def _borders(region: NDArray[np.bool_], image: DensityImage) -> tuple[str, ...]:
+    """Return the sides on which a region leaves the lattice, or the volume."""
+    beyond = np.pad(np.isnan(image.values), 1, constant_values=True)
+    neighbours = (
+        beyond[:-2, 1:-1],
+        beyond[2:, 1:-1],
+        beyond[1:-1, :-2],
+        beyond[1:-1, 2:],
+    )
+    return tuple(
+        side
+        for side, outside in zip(SIDES, neighbours, strict=True)
+        if (region & outside).any()
+    )
 
 
 def _outline(image: DensityImage, region: NDArray[np.bool_]) -> Array:

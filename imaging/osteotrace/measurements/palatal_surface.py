@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from osteotrace.errors import OsteotraceError
 from osteotrace.geometry import unit_vector
 from osteotrace.measurements.doubts import LEAST_STEP_HU, SOFT_TISSUE_CEILING_HU
 from osteotrace.measurements.edge_pairs import CannotFit
@@ -51,6 +52,40 @@ DENSITY_STEP_MM: Final = 0.4
 LAYER_SHARE: Final = 0.45
 LAYER_STEP_MM: Final = 0.25
 MOST_LAYERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Midsagittal:
+    """The plane that offsets are measured from.
+
+    Parameters
+    ----------
+    point : (3,) float64 or None
+        LPS mm; None where no plane was given.
+    lateral : (3,) float64
+        Its unit normal, LPS, from right to left.
+    """
+
+    point: Array | None
+    lateral: Array
+
+    @classmethod
+    def of(cls, given: tuple[ArrayLike, ArrayLike] | None) -> Midsagittal:
+        """Return a given plane, or across the patient's left-right axis without one."""
+        if given is None:
+            return cls(point=None, lateral=np.array([1.0, 0.0, 0.0]))
+        point, normal = (np.asarray(part, dtype=np.float64) for part in given)
+        sound = point.shape == normal.shape == (3,) and np.isfinite([point, normal]).all()
+        # A plane that no head has: its normal leans 45° or more out of left-right.
+        if not sound or abs(normal[0]) <= np.linalg.norm(normal) * np.sqrt(0.5):
+            raise OsteotraceError(
+                f"the midsagittal plane {np.asarray(given, dtype=object).tolist()}",
+                expected="a point in LPS mm and a normal from right to left",
+                advice="correct the plane, or leave it out",
+                usage=True,
+            )
+        lateral = unit_vector(normal) * np.sign(normal[0])
+        return cls(point=point, lateral=lateral)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -271,7 +306,7 @@ def fitted(
         terms = _robust(powers[full], middle, (weight * np.minimum(mass, 2.0))[full])
     away = columns.heights - (powers @ terms)[:, None]
     tall = (share * (np.abs(away) < HEIGHT_MM)).sum(axis=1) * HEIGHT_STEP_MM
-    there = full & (weight > np.quantile(weight[full], 0.5))
+    there = full & (weight >= np.quantile(weight[full], 0.5))
     return Surface(
         frame=frame, terms=terms, thickness=float(np.median(tall[there])), gap=gap
     )

@@ -287,6 +287,7 @@ def clean_image(
     blur_mm: float = 0.6,
     extent_mm: Sequence[float] = (50.0, 54.0, 34.0),
     subsamples: Sequence[int] = (3, 3, 3),
+    grid: Grid | None = None,
 ) -> tuple[Array, Grid]:
     """Return a noise-free image of a palate, HU, and its grid around the hole.
 
@@ -300,9 +301,11 @@ def clean_image(
         Sigma of the isotropic point spread.
     extent_mm : (x, y, z)
         mm that the image covers.
+    grid : Grid, optional
+        Where the voxels lie, in place of an even axial stack.
     """
     lying = pose or Pose.turned()
-    grid = straight_grid(extent_mm, spacing_mm, centre=(0.0, 0.0, -1.0))
+    grid = grid or straight_grid(extent_mm, spacing_mm, centre=(0.0, 0.0, -1.0))
     image = render(
         parts(palate),
         {**HOUNSFIELD, "bone": Level(HOUNSFIELD["bone"].mean, palate.texture)},
