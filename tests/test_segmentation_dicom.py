@@ -233,6 +233,35 @@ def test_gaps_that_no_step_explains_are_kept_and_said(tmp_path: Path) -> None:
     assert "empty ones in between may have been left out" in labels.notes[0]
 
 
+def test_a_tiny_gap_does_not_make_every_other_gap_whole(tmp_path: Path) -> None:
+    grid = stack()
+    path = write(tmp_path / "a.dcm", grid, truth(grid))
+    height = {104.0: 104.0, 106.0: 104.06, 108.0: 108.0, 110.0: 111.03, 112.0: 113.0}
+
+    def move(header: Dataset) -> None:
+        for group in header.PerFrameFunctionalGroupsSequence:
+            position = group.PlanePositionSequence[0].ImagePositionPatient
+            position[2] = height[round(float(position[2]), 6)]
+
+    labels = read_labels(changed(path, move))
+    assert labels.grid.shape[0] == 5
+    assert "0.06 to 3.94 mm apart" in labels.notes[0]
+
+
+def test_one_slice_alone_is_not_moved_onto_another_grid(tmp_path: Path) -> None:
+    grid = stack()
+    voxels = np.zeros((*grid.shape, 1), np.uint8)
+    voxels[2, 4:8, 4:9] = 1
+    labels = read_labels(
+        write(tmp_path / "a.dcm", grid, voxels, segments=[segment(1, "L1")])
+    )
+    moved = labels.resampled_onto(scan(grid))
+    assert (moved[1].mask.on(grid) == voxels[..., 0]).all()
+    finer = replace(grid, pixel_spacing=grid.pixel_spacing / 2)
+    with pytest.raises(OsteotraceError, match="labels of one slice"):
+        labels.resampled_onto(scan(finer))
+
+
 def test_a_fractional_segmentation_says_where_it_was_cut(tmp_path: Path) -> None:
     grid = stack()
     share = np.zeros((*grid.shape, 2), np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from osteotrace import protocol as protocols
 from osteotrace.errors import OsteotraceError
 from osteotrace.reading.assessing import assess
-from osteotrace.reading.images import StudyImages
+from osteotrace.reading.images import StudyImages, label_files
 from osteotrace.reading.lesions import findings_of
 from osteotrace.series import Catalogue, Series, scan
 from osteotrace.uids import new_uid
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Assessment
     from osteotrace.protocol import Protocol
+    from osteotrace.series import VolumeHeader
     from osteotrace.volume import Volume
 
 
@@ -70,7 +71,8 @@ def measure(
         A protocol, its name, or its file.
     masks : path, optional
         A file or folder of DICOM SEG, NIfTI or NRRD labels that the protocol names;
-        the study's own DICOM SEG are read in any case.
+        the study's own DICOM SEG are read in any case. Files that are no DICOM name no
+        patient: where scans of several patients share a grid, they are not used.
     reader : str
         Who is responsible for the reading.
     now : datetime, optional
@@ -85,8 +87,9 @@ def measure(
     Raises
     ------
     OsteotraceError
-        If the path does not hold exactly one study, a series the protocol means is
-        missing, ambiguous or in another frame of reference, or cannot be measured.
+        If the path does not hold exactly one study, there are no masks, a series or a
+        label that the protocol means is missing or ambiguous, or a series is in another
+        frame of reference or cannot be measured.
     """
     catalogue = scan(path)
     studies = by_study(catalogue)
@@ -98,7 +101,9 @@ def measure(
             where=str(path),
             usage=True,
         )
-    result = _read_study(studies[0], _protocol(protocol), _path(masks), reader, now, uids)
+    (study,) = studies
+    images = StudyImages(study, _masks(masks), _scans(studies))
+    result = _read_study(study, images, _protocol(protocol), reader, now, uids)
     if result.assessment is None:
         assert result.error is not None
         raise result.error
@@ -121,8 +126,11 @@ def measure_studies(
     """
     checked = _protocol(protocol)
     studies = by_study(scan(path))
-    where = _path(masks)
-    return (_read_study(study, checked, where, reader, now, uids) for study in studies)
+    where, scans = _masks(masks), _scans(studies)
+    return (
+        _read_study(study, StudyImages(study, where, scans), checked, reader, now, uids)
+        for study in studies
+    )
 
 
 def by_study(catalogue: Catalogue) -> list[Catalogue]:
@@ -142,20 +150,27 @@ def _protocol(given: Protocol | str | os.PathLike[str]) -> Protocol:
     return protocols.read(given)
 
 
-def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    return None if given is None else Path(given)
+def _masks(given: str | os.PathLike[str] | None) -> Path | None:
+    """Return the path of the masks, which has to be there whatever the protocol asks."""
+    if given is None:
+        return None
+    label_files(Path(given))
+    return Path(given)
+
+
+def _scans(studies: list[Catalogue]) -> tuple[VolumeHeader, ...]:
+    return tuple(one for study in studies for series in study for one in series.volumes)
 
 
 def _read_study(
     study: Catalogue,
+    images: StudyImages,
     protocol: Protocol,
-    masks: Path | None,
     reader: str,
     now: datetime | None,
     uids: Callable[[], str],
 ) -> StudyReading:
     who = study.series[0].identity
-    images = StudyImages(study, masks)
     try:
         findings = findings_of(protocol.entries, images)
         assessment = assess(

@@ -7,6 +7,7 @@ it lies and which segment it holds. Everything is checked before a pixel is deco
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 # Segmentation Storage and Label Map Segmentation Storage (PS3.4 B.5).
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP: Final = "1.2.840.10008.5.1.4.1.1.66.7"
+STORAGE_CLASSES: Final = (SEGMENTATION, LABEL_MAP)
 # Bits Allocated (0028,0100) of each kind (PS3.3 C.8.20.2).
 BITS: Final = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 # No slice is as large, and no file inflates to as much.
@@ -182,6 +184,23 @@ def read(path: Path) -> Frames:
     rows, columns = int(header.Rows), int(header.Columns)
     if not 0 < rows * columns <= MOST_SLICE_PIXELS:
         raise _damaged(f"frames of {rows} × {columns} pixels")
+    frames, plane = _placed(header, kind)
+    found = Frames(
+        header=header,
+        kind=kind,
+        rows=rows,
+        columns=columns,
+        bits=bits,
+        orientation=plane[:6],
+        pixel_spacing=plane[6:],
+        frames=frames,
+    )
+    _check_pixels(found)
+    return found
+
+
+def _placed(header: Dataset, kind: str) -> tuple[tuple[Frame, ...], Array]:
+    """Return the frames, and the cosines and spacings that they share."""
     groups = header.get("PerFrameFunctionalGroupsSequence") or []
     count = int(header.get("NumberOfFrames") or 1)
     if len(groups) != count:
@@ -206,18 +225,17 @@ def read(path: Path) -> Frames:
             expected="parallel frames of one spacing",
             advice="save each stack of frames as a segmentation of its own",
         )
-    found = Frames(
-        header=header,
-        kind=kind,
-        rows=rows,
-        columns=columns,
-        bits=bits,
-        orientation=np.array(planes[0][:6]),
-        pixel_spacing=np.array(planes[0][6:]),
-        frames=tuple(frames),
-    )
-    _check_pixels(found)
-    return found
+    return tuple(frames), np.array(planes[0])
+
+
+def storage_class(path: Path) -> str:
+    """Return the SOP class that a DICOM file says it is; empty for any other file."""
+    from pydicom.filereader import read_file_meta_info
+
+    # Damaged DICOM raises eleven kinds.
+    with suppress(Exception):
+        return str(read_file_meta_info(path).get("MediaStorageSOPClassUID", ""))
+    return ""
 
 
 def _opened(path: Path) -> Dataset:
@@ -231,7 +249,7 @@ def _opened(path: Path) -> Dataset:
     except InvalidDicomError:
         raise _foreign("a file that is not DICOM") from None
     kind = meta.get("MediaStorageSOPClassUID")
-    if kind not in (SEGMENTATION, LABEL_MAP):
+    if kind not in STORAGE_CLASSES:
         raise _foreign(f"a DICOM file of another kind ({getattr(kind, 'name', kind)})")
     syntax = meta.get("TransferSyntaxUID")
     if syntax == BIG_ENDIAN:

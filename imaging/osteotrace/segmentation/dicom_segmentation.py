@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 # Two frames lie in one slice where they are no farther apart than this, mm.
 SAME_SLICE_MM: Final = 0.01
-# Gaps are whole multiples of the smallest one up to this share of it.
+# Gaps are whole multiples of the smallest one up to this share of themselves, and never
+# more than a quarter of a step off: beside a tiny gap every other one is a multiple.
 WHOLE_GAP_SHARE: Final = 0.02
+MOST_STEP_SHARE: Final = 0.25
 # No stack has as many slices.
 MOST_SLICES: Final = 10_000
 
@@ -80,7 +82,7 @@ def read(path: Path, like: Volume | None, least_fraction: float) -> LabelMap:
             expected="at least one segment that holds a voxel",
             advice="check that the segmentation found anything",
         )
-    series = _series(frames.header)
+    series = _series(frames.header, like)
     return LabelMap(
         labels=tuple(labels),
         grid=stack.grid,
@@ -226,7 +228,8 @@ def _filled(
     gaps = np.diff(origins @ normal)
     multiples = gaps / gaps.min()
     whole = np.round(multiples)
-    uneven = np.abs(multiples - whole) > WHOLE_GAP_SHARE * whole
+    allowed = np.minimum(WHOLE_GAP_SHARE * whole, MOST_STEP_SHARE)
+    uneven = np.abs(multiples - whole) > allowed
     if uneven.any() or whole.sum() >= MOST_SLICES:
         note = (
             f"slices of the segmentation lie {gaps.min():.2f} to {gaps.max():.2f} mm "
@@ -354,11 +357,16 @@ def _label(item: Dataset, mask: Mask) -> Label:
     )
 
 
-def _series(header: Dataset) -> str:
-    """Return the series that a segmentation says it was drawn on, if it does."""
-    for series in header.get("ReferencedSeriesSequence") or ():
-        return str(series.get("SeriesInstanceUID", ""))
-    return ""
+def _series(header: Dataset, like: Volume | None) -> str:
+    """Return the series that a segmentation says it was drawn on, if it does.
+
+    That of the image, if it is among several; else the first.
+    """
+    items = header.get("ReferencedSeriesSequence") or ()
+    named = [str(item.get("SeriesInstanceUID", "")) for item in items]
+    if like is not None and like.identity.series_uid in named:
+        return like.identity.series_uid
+    return next(iter(named), "")
 
 
 def _notes(

@@ -323,11 +323,12 @@ def boxes(values: NDArray[Any]) -> list[tuple[int, tuple[slice, slice, slice]]]:
 
     numbers: NDArray[Any] | None = None
     if int(values.max()) > np.iinfo(np.uint16).max:
-        numbers, ranks = np.unique(values, return_inverse=True)
-        # Rank 0 is nothing, as 0 is, also where every voxel is labelled.
-        if numbers[0] != 0:
-            numbers, ranks = np.append(0, numbers), ranks + 1
-        values = ranks.reshape(values.shape)
+        numbers = _numbers(values)
+        ranks = np.empty(values.shape, np.uint16)
+        # Slice by slice: an image taken for labels may be large.
+        for plane, rank in zip(values, ranks, strict=True):
+            rank[:] = np.searchsorted(numbers, plane)
+        values = ranks
     found: list[tuple[int, tuple[slice, slice, slice]]] = []
     for k, box in enumerate(find_objects(values), 1):
         # The boxes of numbers that do not occur are None.
@@ -335,14 +336,28 @@ def boxes(values: NDArray[Any]) -> list[tuple[int, tuple[slice, slice, slice]]]:
             a, b, c = box
             found.append((k, (a, b, c)))
     if len(found) > MOST_LABELS:
-        raise OsteotraceError(
-            f"{len(found)} different values",
-            expected=f"a label map of at most {MOST_LABELS} labels",
-            advice="give the segmentation, not the image",
-        )
+        raise _too_many(len(found))
     if numbers is None:
         return found
     return [(int(numbers[k]), box) for k, box in found]
+
+
+def _numbers(values: NDArray[Any]) -> NDArray[Any]:
+    """Return 0 and the different values of an array, ascending."""
+    known = np.zeros(1, values.dtype)
+    for plane in values:
+        known = np.union1d(known, plane)
+        if len(known) > MOST_LABELS + 1:
+            raise _too_many(len(known) - 1)
+    return known
+
+
+def _too_many(count: int) -> OsteotraceError:
+    return OsteotraceError(
+        f"{count} different values or more",
+        expected=f"a label map of at most {MOST_LABELS} labels",
+        advice="give the segmentation, not the image",
+    )
 
 
 def _mask(

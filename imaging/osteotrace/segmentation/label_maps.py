@@ -120,8 +120,11 @@ class LabelMap:
         wanted = f"the label {key!r}"
         if key in self.empty:
             wanted = f"the label {key!r} without a voxel"
+        if found:
+            each = ", ".join(f"{label.number} {label.name!r}" for label in found)
+            wanted = f"{len(found)} labels for {key!r} ({each})"
         raise OsteotraceError(
-            f"{len(found)} labels for {key!r}" if found else wanted,
+            wanted,
             expected=f"one of {', '.join(there[:MOST_NAMES])}{beyond}",
             advice="choose one of these labels, by its name or number",
             usage=True,
@@ -138,6 +141,8 @@ class LabelMap:
         exact = [label for label in self.labels if label.name == key]
         if exact:
             return exact
+        if not key.strip():
+            return []
         wanted = standard_name(key) or key.lower()
         return [
             label
@@ -174,7 +179,8 @@ class LabelMap:
         Raises
         ------
         OsteotraceError
-            If frames of reference differ or are unknown, or nothing is left.
+            If frames of reference differ or are unknown, there is one slice only, whose
+            extent across it nobody knows, or nothing is left.
         """
         from osteotrace.segmentation.label_resampling import resampled
 

@@ -111,6 +111,12 @@ def _resampled(mask: Mask, grid: Grid, volume: Volume, method: str) -> Mask | No
 
     ``grid`` is that of all labels: a mask in one slice knows no gap to the next one.
     """
+    if len(grid.origins) < 2:
+        raise OsteotraceError(
+            "labels of one slice, whose extent across it is unknown",
+            expected="labels of two slices or more, or on the grid of the image",
+            advice="read them with the image that they were drawn on",
+        )
     first = np.round(grid.to_index(mask.grid.origins[0])) - PADDING_VOXELS
     voxels = np.pad(mask.voxels, PADDING_VOXELS).astype(np.uint8)
     picks = np.indices((2, 2, 2)).reshape(3, -1).T
