@@ -92,23 +92,23 @@ class Broken:
 _L4: Final = Broken(front_loss_mm=3.0, depression_mm=1.5, cemented=True)
 BY_DATE: Final[dict[str, dict[str, Broken]]] = {
     "2023-07": {
-        "l1": Broken(front_loss_mm=7.0, depression_mm=2.0, edema=(7.0, 17.0)),
+        "l1": Broken(front_loss_mm=6.2, depression_mm=2.0, edema=(7.0, 17.0)),
         "l4": _L4,
     },
     "2023-09-03": {
         "l1": Broken(
-            front_loss_mm=8.2, depression_mm=2.2, edema=(4.5, 14.0), cemented=True
+            front_loss_mm=7.0, depression_mm=2.2, edema=(4.5, 14.0), cemented=True
         ),
-        "l2": Broken(front_loss_mm=6.2, depression_mm=2.0, edema=(7.5, 18.0)),
+        "l2": Broken(front_loss_mm=5.4, depression_mm=2.0, edema=(7.5, 18.0)),
         "l4": _L4,
         "l5": Broken(front_loss_mm=2.4, depression_mm=2.6, edema=(5.0, 15.0)),
     },
     "2023-09-27": {
-        "l1": Broken(front_loss_mm=8.2, depression_mm=2.2, cemented=True),
+        "l1": Broken(front_loss_mm=7.0, depression_mm=2.2, cemented=True),
         "l2": Broken(
-            front_loss_mm=6.6, depression_mm=2.0, edema=(4.0, 14.0), cemented=True
+            front_loss_mm=5.8, depression_mm=2.0, edema=(4.0, 14.0), cemented=True
         ),
-        "l3": Broken(front_loss_mm=5.2, depression_mm=3.6, edema=(8.0, 18.0)),
+        "l3": Broken(front_loss_mm=4.8, depression_mm=3.6, edema=(8.0, 18.0)),
         "l4": _L4,
         "l5": Broken(
             front_loss_mm=2.4, depression_mm=2.6, edema=(3.5, 12.0), cemented=True

@@ -41,11 +41,9 @@ _POSES: Final = {
 }
 _CENTRE_MM: Final = (0.0, 21.0, -6.0)
 
-# How near a reading has to come: achieved by `osteotrace.measurements.vertebra` at
-# slices of 1 mm, three standard deviations.
-HEIGHT_TOLERANCE_MM: Final = 0.6
-LOSS_TOLERANCE: Final = 3.0
-ANGLE_TOLERANCE_DEG: Final = 2.0
+# How near a reading has to come: mm of height or depression, points of loss, degrees.
+# Where an endplate is steep, the windows of the definition reach into its rim.
+TOLERANCES: Final = {False: (0.7, 3.0, 2.0), True: (1.0, 4.0, 3.0)}
 
 # Six rough points: mm off the true ones, left, posterior and superior.
 _ROUGH_MM: Final = (
@@ -210,8 +208,9 @@ def _vertebra(date: str, level: str) -> KnownFinding:
 def _vertebra_values(date: str, level: str) -> dict[str, Known]:
     true = read(date, level)
     front, middle, back = true.heights_mm
+    height_tolerance, _, angle_tolerance = TOLERANCES[level in spine.BY_DATE[date]]
     values = {
-        f"height_{place}": Known(height, "mm", HEIGHT_TOLERANCE_MM, DEFINITION)
+        f"height_{place}": Known(height, "mm", height_tolerance, DEFINITION)
         for place, height in zip(_PLACES, true.heights_mm, strict=True)
     }
     values["height_loss_own_anterior"] = _loss(front, back, "own posterior height")
@@ -219,12 +218,12 @@ def _vertebra_values(date: str, level: str) -> dict[str, Known]:
     values["wedge_angle"] = Known(
         true.wedge_deg,
         "deg",
-        ANGLE_TOLERANCE_DEG,
+        angle_tolerance,
         "between the lines of both endplates, positive where the front is lower",
     )
     for plate, depth in zip(("superior", "inferior"), true.depression_mm, strict=True):
         values[f"endplate_depression_{plate}"] = Known(
-            depth, "mm", HEIGHT_TOLERANCE_MM, "deepest below the line from rim to rim"
+            depth, "mm", height_tolerance, "deepest below the line from rim to rim"
         )
     volume = body_volume(date, level)
     values["body_volume"] = Known(
@@ -256,7 +255,7 @@ def _against_others(date: str, level: str) -> dict[str, Known]:
         values["local_kyphosis"] = Known(
             _endplate_deg(date, above, 0) - _endplate_deg(date, level, 1),
             "deg",
-            ANGLE_TOLERANCE_DEG,
+            TOLERANCES[True][2],
             f"superior endplate of {above.upper()} to inferior endplate of "
             f"{level.upper()}, positive where it bends forwards",
         )
@@ -278,7 +277,10 @@ def _neighbours(date: str, level: str) -> tuple[str, ...]:
 
 def _loss(own: float, reference: float, against: str) -> Known:
     return Known(
-        100 * (1 - own / reference), "%", LOSS_TOLERANCE, f"height lost against {against}"
+        100 * (1 - own / reference),
+        "%",
+        TOLERANCES[True][1],
+        f"height lost against {against}",
     )
 
 

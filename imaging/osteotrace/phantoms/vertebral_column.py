@@ -36,7 +36,7 @@ ENDPLATE_MM: Final = 0.9
 CROSS_SECTION_POWER: Final = 2.6
 WAIST: Final = 0.07
 # Over which mm an edge between endplate and wall is rounded.
-ROUNDED_MM: Final = 2.0
+ROUNDED_MM: Final = 1.2
 # Share of the depth over which the front of a crushed endplate slopes.
 SLOPE_SHARE: Final = 0.85
 # Share of a body's new wedge that the column above leans; the discs take up the rest.
