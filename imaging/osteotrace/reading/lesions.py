@@ -15,6 +15,7 @@ from osteotrace.measurements import (
     marrow,
     moth_eaten,
     palate,
+    sequestra,
     symmetry,
 )
 from osteotrace.protocol import entries as kinds
@@ -121,6 +122,18 @@ def _soft_tissue_gap(entry: kinds.SoftTissueGapEntry, images: StudyImages) -> Fi
     return (lesion_finding(entry, volume, reading),)
 
 
+def _sequestra(entry: kinds.SequestraEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    found = sequestra.find(volume, images.region(volume, entry.region, "region"))
+    return (
+        lesion_finding(entry, volume, found.summary),
+        *(
+            lesion_finding(entry, volume, fragment, part=f"/{number}")
+            for number, fragment in enumerate(found.fragments, start=1)
+        ),
+    )
+
+
 def _marrow_edema(entry: kinds.MarrowEdemaEntry, images: StudyImages) -> Findings:
     volume = images.volume(entry)
     edema = images.optional(volume, entry.edema, "edema")
@@ -192,6 +205,7 @@ _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.CaliperEntry: _caliper,
     kinds.PalatalDefectEntry: _palatal_defect,
     kinds.SoftTissueGapEntry: _soft_tissue_gap,
+    kinds.SequestraEntry: _sequestra,
     kinds.MarrowEdemaEntry: _marrow_edema,
     kinds.MothEatenEntry: _on_regions(moth_eaten.measure, ("region", "reference")),
     kinds.CementEntry: _on_regions(cement.measure, ("region", "body")),
