@@ -178,12 +178,14 @@ def test_the_sample_protocol_has_the_rough_points_of_the_sample_s_truth() -> Non
 FRAME = 'frame_of_reference_uid = "1.2.3"'
 BALL = "{ centre = [1, 2, 3], radius = 4 }"
 SIX = ", ".join(f"{key} = [0, 0, {n}]" for n, key in enumerate(SIX_POINTS))
+SAME = ", ".join(f"{key} = [0, 0, 1]" for key in SIX_POINTS)
+LENGTH = 'kind = "lesion"\nsite = "jaw"\nstart = [1, 2, 3]\nend = [1, 2, 9]'
 ASKED = {
     "palatal_defect": "seed = [1, 2, 3]",
     "soft_tissue_gap": "start = [1, 2, 3]\nend = [1, 2, 9]",
     "sequestra": f"region = {BALL}",
     "gas": f'region = {BALL}\nairway = {{ label = "airway" }}',
-    "moth_eaten": f"region = {BALL}\nreference = {BALL}",
+    "moth_eaten": f'region = {BALL}\nreference = {{ label = "right" }}',
     "sclerotic_rim": f"lesion = {BALL}",
     "periosteal_reaction": f"region = {BALL}",
     "vertebra": f'level = "L1"\npoints = {{ {SIX} }}',
@@ -221,7 +223,16 @@ def test_no_table_is_forgotten() -> None:
         ("vertebra", 'level = "L1"', 3, "both or neither"),
         ("vertebra", 'level = "L1"\npoints = { a = [1, 2, 3] }', 8, "a"),
         ("marrow_edema", "seed = [1, 2, 3]", 3, "a seed without a reference"),
+        ("marrow_edema", f"edema = {BALL}\nwithin = {BALL}", 8, "within without a seed"),
         ("sequestrum", f"region = {BALL}", 3, "the key 'sequestrum'"),
+        ("moth_eaten", f"region = {BALL}\nreference = {BALL}", 8, "the region itself"),
+        ("expansion", f"left = {BALL}\nright = {BALL}", 8, "the left side"),
+        ("gas", 'region = { label = " " }', 7, "an empty label"),
+        ("gas", "region = { corners = [[1, 2, 3], [1, 5, 6]] }", 7, "without thickness"),
+        ("vertebra", f'level = "X9"\npoints = {{ {SIX} }}', 7, "the level 'X9'"),
+        ("vertebra", f'level = "C2"\npoints = {{ {SIX} }}', 7, "the level C2"),
+        ("vertebra", f'level = "L1"\npoints = {{ {SAME} }}', 8, "one place for two"),
+        ("caliper", f'{LENGTH}\nquantity = "voxel_volume"', 11, "which is no length"),
     ],
 )
 def test_what_a_lesion_lacks_is_named(

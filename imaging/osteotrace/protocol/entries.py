@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Laterality
 from osteotrace.measurements.doubts import Walls
 from osteotrace.measurements.edge_pairs import Between
+from osteotrace.measurements.vertebra.levels import checked
 from osteotrace.regions import Point
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 
 # Landmarks that fix a plane.
 LEAST_LANDMARKS: Final = 3
+# What a caliper's length may be recorded as.
+LENGTHS: Final = (
+    "distance", "palatal_gap_ap", "palatal_gap_transverse", "palatal_gap_on_line",
+    "soft_tissue_notch", "soft_tissue_shortening", "longest_diameter",
+    "lucent_rim_width", "cortical_thickness", "sclerotic_rim_thickness",
+    "periosteal_thickness", "periosteal_length", "height_anterior", "height_middle",
+    "height_posterior", "endplate_depression_superior", "endplate_depression_inferior",
+    "bone_width_left", "bone_width_right", "landmark_asymmetry", "premaxilla_depression",
+)  # fmt: skip
 # The six points of a vertebra, by the key that a protocol gives each.
 SIX_POINTS: Final = tuple(
     f"{endplate}_{place}"
@@ -104,7 +115,8 @@ class CaliperEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Parameters
     ----------
     quantity : str
-        Key of `osteotrace.codes.QUANTITIES` that the value is recorded as.
+        One of `LENGTHS`, keys of `osteotrace.codes.QUANTITIES`: what the value is
+        recorded as.
     start, end : (x, y, z)
         Rough points.
     snap : bool
@@ -121,6 +133,12 @@ class CaliperEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True)
     walls: Walls = "any"
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if self.quantity not in LENGTHS:
+            yield (
+                "quantity",
+                f"{self.quantity!r}, which is no length",
+                "one of " + ", ".join(LENGTHS),
+            )
         yield from _same(self.start, self.end)
 
 
@@ -180,6 +198,10 @@ class MothEatenEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: str = "moth_eaten"
     site: str = "jaw"
 
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if self.region == self.reference:
+            yield "reference", "the region itself", "a region of the unaffected side"
+
 
 class ScleroticRimEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The sclerotic rim around a lesion."""
@@ -223,10 +245,16 @@ class VertebraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True
     site: str = "spine"
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
+        try:
+            checked(self.level)
+        except OsteotraceError as problem:
+            yield "level", problem.found, problem.expected
         if (self.points is None) == (self.body is None):
             yield "points", "both or neither of points and body", "one of the two"
         if self.points is not None and set(self.points) != set(SIX_POINTS):
             yield "points", ", ".join(self.points), "the six " + ", ".join(SIX_POINTS)
+        if self.points is not None and len(set(self.points.values())) < len(self.points):
+            yield "points", "one place for two of them", "six different points"
 
 
 class CementEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -263,6 +291,10 @@ class MarrowEdemaEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=T
     def wrong(self) -> Iterator[tuple[str, str, str]]:
         if (self.edema is None) == (self.seed is None):
             yield "edema", "both or neither of edema and seed", "one of the two"
+        grown_from = {"reference": self.reference, "within": self.within}
+        for key, where in grown_from.items():
+            if self.seed is None and where is not None:
+                yield key, f"{key} without a seed", "a seed, or no other key beside edema"
         if self.seed is not None and self.reference is None:
             yield "reference", "a seed without a reference", "a region of normal marrow"
 
@@ -290,6 +322,8 @@ class ExpansionEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     site: str = "mandible"
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if self.left == self.right:
+            yield "right", "the region of the left side", "that of the other side"
         if self.midline is not None and len(self.midline) < LEAST_LANDMARKS:
             found = f"{len(self.midline)} landmarks"
             yield "midline", found, f"at least {LEAST_LANDMARKS} on the midline"

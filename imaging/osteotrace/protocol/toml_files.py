@@ -251,6 +251,12 @@ def _check_where(where: Where, refuse: Callable[[str, str], OsteotraceError]) ->
         )
     if ball and (where.centre is None or not 0 < (where.radius or 0.0) < float("inf")):
         raise refuse("half a ball", "a centre and a radius above 0 mm")
+    if where.corners is not None and any(
+        a == b for a, b in zip(*where.corners, strict=True)
+    ):
+        raise refuse("a box without thickness", "corners that differ in x, y and z")
+    if where.label is not None and not where.label.strip():
+        raise refuse("an empty label", "the name of a label")
 
 
 # msgspec ends its messages with the place, such as "at `$[...][0].start[2]`".
