@@ -363,7 +363,8 @@ _HOW: Final = (
 
 
 def _chord(line: Array, axis: int) -> float:
-    first, last = outlines.longest_chord(line, axis, over=CHORD_MM)
+    # Many outlines are measured: coarser steps, as the ends are smoothed anyway.
+    first, last = outlines.longest_chord(line, axis, over=CHORD_MM, step=0.25)
     return float(last[axis] - first[axis])
 
 
