@@ -122,7 +122,7 @@ def cortical_surface(window: Window) -> CorticalSurface:
     """
     found = levels(window)
     filled = envelope(window, found)
-    points, faces, normals = _mesh(filled)
+    points, faces, normals = mesh(filled)
     in_region = _in_region(window, points)
     if not in_region.any():
         raise NoBone("the region holds no surface of a bone, so no cortex")
@@ -130,11 +130,11 @@ def cortical_surface(window: Window) -> CorticalSurface:
     clear = ((points > BORDER_MM) & (points < last - BORDER_MM)).all(axis=1)
     usable = clear | in_region
     t = np.arange(REACH_MM[0], REACH_MM[1] + 1e-9, SAMPLE_MM)
-    values = _profiles(window, points, normals, t)
+    values = profiles(window, points, normals, t)
     typical = np.median(values[usable], axis=0)
     peak = int(np.argmax(np.where(t > -DEEPEST_PEAK_MM, typical, -np.inf)))
     inner = _inner_end(typical, peak, t, found)
-    neighbours, average = _adjacency(faces, len(points))
+    neighbours, average = adjacency(faces, len(points))
     middle = _middles(filled, points, normals, t)
     marrow = _marrow(values, t, float(t[inner]), middle)
     for _ in range(MARROW_ROUNDS):
@@ -154,7 +154,7 @@ def cortical_surface(window: Window) -> CorticalSurface:
     return CorticalSurface(
         points=points,
         normals=normals,
-        area=_areas(points, faces, normals, float(t[peak])),
+        area=areas(points, faces, normals, float(t[peak])),
         mass=mass,
         expected=expected,
         in_region=in_region,
@@ -167,12 +167,14 @@ def cortical_surface(window: Window) -> CorticalSurface:
     )
 
 
-def _mesh(filled: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp], Array]:
+def mesh(
+    filled: NDArray[np.bool_], smoothing_mm: float = SURFACE_SMOOTHING_MM
+) -> tuple[Array, NDArray[np.intp], Array]:
     """Return points (n, 3) in mm, faces (m, 3) and outward normals of the envelope."""
     from scipy.ndimage import gaussian_filter, map_coordinates
     from skimage.measure import marching_cubes
 
-    soft = gaussian_filter(filled.astype(np.float32), SURFACE_SMOOTHING_MM / STEP_MM)
+    soft = gaussian_filter(filled.astype(np.float32), smoothing_mm / STEP_MM)
     if not soft.min() < 0.5 < soft.max():
         raise NoBone("the window holds no surface of a bone, so no cortex")
     vertices, faces, _, _ = marching_cubes(soft, 0.5)
@@ -191,7 +193,7 @@ def _in_region(window: Window, points: Array) -> NDArray[np.bool_]:
     return np.asarray(map_coordinates(mark, points.T / STEP_MM, order=1) > 0.3)
 
 
-def _profiles(window: Window, points: Array, normals: Array, t: Array) -> Array:
+def profiles(window: Window, points: Array, normals: Array, t: Array) -> Array:
     """Return the grey values along the normals, (n, samples), from unsmoothed voxels."""
     from scipy.ndimage import map_coordinates
 
@@ -228,7 +230,7 @@ def _inner_end(typical: Array, peak: int, t: Array, found: Levels) -> int:
     return int(below[-1]) if len(below) else 0
 
 
-def _adjacency(faces: NDArray[np.intp], count: int) -> tuple[Any, Any]:
+def adjacency(faces: NDArray[np.intp], count: int) -> tuple[Any, Any]:
     """Return which points share an edge, and the matrix that averages over them."""
     from scipy import sparse
 
@@ -242,7 +244,7 @@ def _adjacency(faces: NDArray[np.intp], count: int) -> tuple[Any, Any]:
     return joined, share @ whole
 
 
-def _areas(points: Array, faces: NDArray[np.intp], normals: Array, depth: float) -> Array:
+def areas(points: Array, faces: NDArray[np.intp], normals: Array, depth: float) -> Array:
     """Return mm² of each point at a depth along the normals.
 
     A corner has less cortex than surface: areas are taken in the middle of the cortex.
