@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from osteotrace.phantoms.in_memory import as_volume, straight_grid
 from osteotrace.regions import Polyline
 from osteotrace.reports import figures
 from osteotrace.reports.figures.planes import Plane, share_of_mask
-from osteotrace.segmentation.marked import ball
+from osteotrace.segmentation.marked import ball, from_voxels
 
 CENTRE = (3.0, -20.0, 100.0)
 RADIUS = 9.0
@@ -71,10 +72,31 @@ def test_the_outline_of_a_ball_is_its_circle(
         down=np.array(down),
         width=40.0,
     )
-    share = share_of_mask(MASK, plane)
+    share = share_of_mask(MASK, plane, VOLUME.grid)
     area = (share > 0.5).mean() * plane.width**2
     assert area == pytest.approx(expected, rel=0.03)
     assert share[0].max() == 0.0
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["image", "image with other slices"])
+def test_a_mask_in_one_slice_is_drawn_as_thick_as_the_slice(own: bool) -> None:
+    voxels = np.zeros(VOLUME.grid.shape, dtype=bool)
+    voxels[14, 40:60, 50:70] = True
+    grid = VOLUME.grid
+    if own:
+        heights = np.where(np.arange(30) > 14, 1.5, 0.0)[:, None] * grid.normal
+        grid = replace(grid, origins=grid.origins + heights)
+    mask = from_voxels(replace(VOLUME, grid=grid), voxels, role="one slice")
+    plane = Plane(
+        name="",
+        centre=mask.grid.corners().mean(axis=0),
+        right=np.array([1.0, 0, 0]),
+        down=np.array([0, 0, -1.0]),
+        width=20.0,
+    )
+    shown = share_of_mask(mask, plane, grid) > 0.5
+    thickness = shown[:, 320].mean() * plane.width
+    assert thickness == pytest.approx(2.0 + 0.75 * own, abs=0.05)
 
 
 def test_the_picture_is_the_same_each_time_and_three_squares_wide() -> None:

@@ -29,6 +29,15 @@ DOTS_PER_INCH: Final = 130
 
 
 def grey_window(values: NDArray[np.float64], unit: str) -> tuple[float, float]:
+    """Return the values shown black and white: the bone window, or that of the picture.
+
+    Parameters
+    ----------
+    values : array
+        In ``unit``; NaN where there is no image.
+    unit : str
+        UCUM unit.
+    """
     if unit == HOUNSFIELD:
         return BONE_WINDOW_HU
     inside = values[np.isfinite(values)]
@@ -58,12 +67,14 @@ def show_slice(
 
 
 def halo() -> list[Any]:
+    """Return the black rim that keeps lines and words readable on white."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=2.5, foreground="black")]
 
 
 def letters(axes: Axes, plane: Plane) -> None:
+    """Write the patient letters of a plane at its four sides."""
     places = (
         (-plane.right, 0.02, 0.5, "left", "center"),
         (plane.right, 0.98, 0.5, "right", "center"),
@@ -86,6 +97,7 @@ def letters(axes: Axes, plane: Plane) -> None:
 
 
 def scale_bar(axes: Axes, half: float) -> None:
+    """Draw a bar of 10 mm into a picture that reaches ``half`` mm from its centre."""
     length = 10.0
     x, y = -0.94 * half, 0.88 * half
     axes.plot([x, x + length], [y, y], color="white", linewidth=3, path_effects=halo())

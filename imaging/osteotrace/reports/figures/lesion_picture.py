@@ -140,7 +140,7 @@ def _draw_panel(
     for region in shown:
         colour = FITTED_COLOUR if region.role == role else DRAWN_COLOUR
         if isinstance(region, Mask):
-            _outline(axes, share_of_mask(region, plane), plane, colour)
+            _outline(axes, share_of_mask(region, plane, volume.grid), plane, colour)
         elif isinstance(region, Polyline | Points):
             _project(axes, region, plane, colour)
     axes.set(

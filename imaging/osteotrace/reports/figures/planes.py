@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from osteotrace.errors import OsteotraceError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from osteotrace.geometry import Array
+    from osteotrace.geometry import Array, Grid
     from osteotrace.regions import Mask
     from osteotrace.volume import Volume
 
@@ -71,13 +73,22 @@ def reslice(volume: Volume, plane: Plane) -> NDArray[np.float64]:
     return np.where(volume.grid.contains(points), shown, np.nan)
 
 
-def share_of_mask(mask: Mask, plane: Plane) -> NDArray[np.float64]:
-    """Return (pixels, pixels) shares of a mask on a plane: its outline lies at 0.5."""
+def share_of_mask(mask: Mask, plane: Plane, grid: Grid) -> NDArray[np.float64]:
+    """Return (pixels, pixels) shares of a mask on a plane: its outline lies at 0.5.
+
+    ``grid`` is that of the volume: a mask in one slice does not know how thick it is,
+    nor one in an uneven stack how far its neighbours lie.
+    """
     from osteotrace.volume.resampling import interpolated
 
     # One empty voxel all around, so that the outline closes.
     padded = np.pad(mask.voxels.astype(np.float32), 1)
-    index = mask.grid.to_index(plane.points()) + 1
+    try:
+        mask.on(grid)
+        first = np.round(grid.to_index(mask.grid.origins[0]))
+    except OsteotraceError:
+        grid, first = mask.grid, np.zeros(3)
+    index = grid.to_index(plane.points()) - first + 1
     last = np.array(padded.shape) - 1
     shown = interpolated(padded, np.clip(index, 0, last))
     inside = ((index >= 0) & (index <= last)).all(axis=-1)
