@@ -7,7 +7,7 @@ are checked by the TOML reader; nothing here measures.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import msgspec
 
@@ -86,8 +86,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Key of `osteotrace.codes.LATERALITIES` or empty.
     note : str
         Free text for the finding.
+
+    Attributes
+    ----------
+    primary : str
+        Key of `osteotrace.codes.QUANTITIES`: the first value of the finding.
     """
 
+    primary: ClassVar[str] = "distance"
     label: str
     modality: str
     kind: str
@@ -148,6 +154,7 @@ class PalatalDefectEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields
     start: Point | None = None
     end: Point | None = None
     seed: Point | None = None
+    primary: ClassVar[str] = "palatal_gap_ap"
     kind: str = "palatal_bony_defect"
     site: str = "hard_palate"
 
@@ -166,6 +173,7 @@ class SoftTissueGapEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields
     start: Point
     end: Point
     meaning: Literal["notch_width", "shortening"] = "notch_width"
+    primary: ClassVar[str] = "soft_tissue_notch"
     kind: str = "soft_tissue_defect"
     site: str = "premaxilla"
 
@@ -177,6 +185,7 @@ class SequestraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Sequestra inside a marked region: one finding for all, and one a fragment."""
 
     region: Where
+    primary: ClassVar[str] = "fragment_count"
     kind: str = "sequestrum"
     site: str = "jaw"
 
@@ -186,6 +195,7 @@ class GasEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     region: Where
     airway: Where | None = None
+    primary: ClassVar[str] = "gas_volume"
     kind: str = "gas"
     site: str = "jaw"
 
@@ -195,6 +205,7 @@ class MothEatenEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     region: Where
     reference: Where | None = None
+    primary: ClassVar[str] = "cortical_breach_fraction"
     kind: str = "moth_eaten"
     site: str = "jaw"
 
@@ -207,6 +218,7 @@ class ScleroticRimEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=
     """The sclerotic rim around a lesion."""
 
     lesion: Where
+    primary: ClassVar[str] = "sclerotic_rim_thickness"
     kind: str = "sclerotic_rim"
     site: str = "jaw"
 
@@ -217,6 +229,7 @@ class PeriostealReactionEntry(
     """Periosteal reaction inside a marked region."""
 
     region: Where
+    primary: ClassVar[str] = "periosteal_thickness"
     kind: str = "periosteal_reaction"
     site: str = "jaw"
 
@@ -241,6 +254,7 @@ class VertebraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True
     body: Where | None = None
     fractured: bool = False
     cemented: bool = False
+    primary: ClassVar[str] = "height_anterior"
     kind: str = "vertebra"
     site: str = "spine"
 
@@ -262,6 +276,7 @@ class CementEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     region: Where
     body: Where | None = None
+    primary: ClassVar[str] = "cement_volume"
     kind: str = "cement"
     site: str = "spine"
 
@@ -285,6 +300,7 @@ class MarrowEdemaEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=T
     within: Where | None = None
     bone: Where | None = None
     muscle: Where | None = None
+    primary: ClassVar[str] = "edema_volume"
     kind: str = "marrow_edema"
     site: str = "jaw"
 
@@ -318,6 +334,7 @@ class ExpansionEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     right: Where
     midline: dict[str, Point] | None = None
     at: float | None = None
+    primary: ClassVar[str] = "asymmetry_index"
     kind: str = "bone_expansion"
     site: str = "mandible"
 
@@ -333,6 +350,7 @@ class IntensityEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Statistics of the values in a region."""
 
     region: Where
+    primary: ClassVar[str] = "mean_value"
     kind: str = "region"
     site: str = "jaw"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace import geometry
+from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.measurements import (
     cement,
@@ -18,6 +19,7 @@ from osteotrace.measurements import (
     sequestra,
     symmetry,
 )
+from osteotrace.measurements.measurement import LesionReading, Method, not_measured
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
@@ -26,7 +28,6 @@ from osteotrace.regions import Points
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from osteotrace.measurements.measurement import LesionReading
     from osteotrace.protocol import Entry
     from osteotrace.reading.images import StudyImages
     from osteotrace.regions import Mask, Point
@@ -34,18 +35,33 @@ if TYPE_CHECKING:
 
 Findings = tuple[Finding, ...]
 
+# Who says why an entry was not measured.
+METHOD: Final = Method(name="osteotrace protocol", version="1")
+
 
 def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
     """Return the findings of a protocol's entries, in the order of the entries.
 
+    What cannot be measured on the volume that its entry means is a finding without a
+    value: the reason stands in it, and the other entries are measured.
+
     Raises
     ------
     OsteotraceError
-        If a volume or a region that an entry means is not there.
+        If there is no volume, or more than one, that an entry means.
     """
-    return tuple(
-        finding for entry in entries for finding in _FINDERS[type(entry)](entry, images)
-    )
+    return tuple(finding for entry in entries for finding in _found(entry, images))
+
+
+def _found(entry: Entry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    try:
+        return _FINDERS[type(entry)](entry, images)
+    except OsteotraceError as problem:
+        reading = LesionReading(
+            measurements=(not_measured(entry.primary, str(problem), method=METHOD),)
+        )
+        return (lesion_finding(entry, volume, reading),)
 
 
 def lesion_finding(
