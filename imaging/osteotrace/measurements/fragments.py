@@ -2,7 +2,7 @@
 
 The surface is that of a blurred shape fitted to the grey image (`blurred_shapes`), never
 the outline of thresholded voxels. Repeats of the fit on its own model, with noise like
-the image's, give the bias that is taken off and the uncertainty.
+the image's, give the uncertainty and the bias of the volume.
 """
 
 from __future__ import annotations
@@ -52,14 +52,17 @@ MOST_FRAGMENTS_FOR_SIGMA: Final = 3
 REPEATS: Final = 8
 # Below this longest diameter (mm) only a range of the volume is honest.
 RANGE_BELOW_MM: Final = 4.0
-# What the fitted surface loses at narrow ends beyond what its own repeats show, mm, and
-# what is left uncertain; shares of the volume likewise. Found on phantoms of the family
-# `osteotrace.phantoms.fragments`.
-TIP_MM: Final = 0.13
-TIP_UNCERTAINTY_MM: Final = 0.13
-MODEL_GAIN: Final = 1.0
-MODEL_SHARE: Final = 0.03
+# What the fitted surface loses at narrow ends, mm, and how many SD of the repeats the
+# farthest of many noisy points lies too far out; what is left uncertain. Found on
+# phantoms of the family `osteotrace.phantoms.fragments`.
+TIP_MM: Final = 0.22
+OUTERMOST_SDS: Final = 1.6
+TIP_UNCERTAINTY_MM: Final = 0.12
+# What is left uncertain of the volume, as a share of it.
+MODEL_SHARE: Final = 0.035
 SMALL_MODEL_SHARE: Final = 0.12
+# A repeat starts from a surface that is noisy already and spreads less than the fit.
+REPEAT_GAIN: Final = 1.4
 VOXEL_SHARE: Final = 0.05
 # An axis of fewer voxels than this is below resolution.
 LEAST_VOXELS: Final = 3.0
@@ -100,21 +103,20 @@ class FittedFragment:
 
     @property
     def length(self) -> float:
-        """Return the longest diameter without the bias that the repeats show, mm."""
-        again = float(np.mean([_length(shape) for shape in self.repeats]))
-        return 2 * _length(self.shape) - again + TIP_MM
+        """Return the longest diameter without the bias of its ends, mm."""
+        return _length(self.shape) + TIP_MM - OUTERMOST_SDS * self.sd[0]
 
     @property
     def volume(self) -> float:
         """Return the volume without the bias that the repeats show, mm3."""
         again = float(np.mean([shape.volume for shape in self.repeats]))
-        return MODEL_GAIN * self.shape.volume**2 / again
+        return self.shape.volume**2 / again
 
     @property
     def density(self) -> float:
         """Return the step from background to fragment without that bias."""
         again = float(np.mean([shape.density for shape in self.repeats]))
-        return self.shape.density**2 / again / MODEL_GAIN
+        return self.shape.density**2 / again
 
 
 def _length(shape: Shape) -> float:
@@ -243,7 +245,7 @@ def _places(pieces: Pieces, window: Window, points: Array) -> Array:
 
 
 def _line(pieces: Pieces, fragment: FittedFragment) -> Polyline:
-    """Return the longest diameter as a line, drawn out by the bias that is taken off."""
+    """Return the longest diameter as a line, with its ends corrected."""
     volume = pieces.lattice.volume
     a, b = _places(pieces, fragment.window, np.array(fragment.shape.longest()))
     stretch = 0.5 * (fragment.length - geometry.distance(a, b))
@@ -317,7 +319,7 @@ def _diameter(
     pieces: Pieces, fragment: FittedFragment, line: Polyline, flags: tuple[str, ...]
 ) -> Measurement:
     terms = {
-        "u noise": fragment.sd[0],
+        "u noise": REPEAT_GAIN * fragment.sd[0],
         "u definition": TIP_UNCERTAINTY_MM,
         "u voxel": VOXEL_SHARE * float(pieces.lattice.native.grid.spacing.max()),
     }
@@ -330,8 +332,8 @@ def _diameter(
         uncertainty=_root_sum(terms),
         region=LONGEST,
         definition="greatest distance between two points of the surface of a blurred "
-        "shape fitted to the grey image; the bias of the fit, found on its own model, "
-        "and the rounding of narrow ends are taken off",
+        "shape fitted to the grey image; the rounding of narrow ends and what noise "
+        "adds to the farthest points, known from phantoms, are taken off",
         flags=flags,
         details=[Detail(name, value, "mm") for name, value in terms.items()],
     )
@@ -349,7 +351,7 @@ def _volume(
 ) -> Measurement:
     value, small = fragment.volume, fragment.length < RANGE_BELOW_MM
     terms = {
-        "u noise": fragment.sd[1],
+        "u noise": REPEAT_GAIN * fragment.sd[1],
         "u definition": (SMALL_MODEL_SHARE if small else MODEL_SHARE) * value,
         "u point spread": abs(fragment.volume_per_sigma) * sigma[1],
     }
