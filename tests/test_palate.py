@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from osteotrace import OsteotraceError, geometry
+from osteotrace import OsteotraceError, geometry, load, phantoms, scan
 from osteotrace.geometry import Grid
 from osteotrace.measurements import caliper, palate
 from osteotrace.measurements.measurement import Measurement, NotMeasured
@@ -30,6 +31,7 @@ SMALL = Palate(radii_mm=(2.88, 2.88), thickness_mm=2.5)
 OVAL = Palate(radii_mm=(5.0, 8.0), thickness_mm=4.0, vault_mm=28.0)
 UNEVEN = Palate(radii_mm=(4.6, 5.6), waves=((3, 0.07, 0.5), (2, 0.05, 1.0)))
 FISTULA = Palate(radii_mm=(4.8, 4.3), inside="air")
+SAMPLE = Path(__file__).parents[1] / "sample_dicom/maxilla_after"
 LYING = Pose.turned(pitch_deg=7, roll_deg=-3, origin=(0.23, -0.11, 0.31))
 FINE = (0.6, 0.5, 0.5)
 EXTENT = (46.0, 50.0, 28.0)
@@ -286,6 +288,33 @@ def test_a_tilted_stack_reads_the_same_without_resampling() -> None:
     assert abs(ap) < 0.2
     assert abs(transverse) < 0.15
     assert abs(area) < 3.0
+
+
+def test_the_sample_maxilla_reads_its_true_gap_from_points_and_from_a_seed() -> None:
+    case = phantoms.truth("maxilla_after").quantities["palatal_gap"]
+    series = next(s for s in scan(SAMPLE) if s.identity.modality == "CT")
+    volume = load(series)
+    start, end = (np.array(edge.rough_point_lps_mm) for edge in case.edges)
+    for points in ((start, end), (0.5 * (start + end),)):
+        ap = value(palate.bony_gap(volume, *points), "palatal_gap_ap")
+        assert ap.value == pytest.approx(case.value, abs=case.tolerance)
+        assert ap.definition.startswith("gap between two walls: perpendicular")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ((256, -346, -99), "seed lies in bone"),
+        ((251, -341, -87), "above or below the palatal plate"),
+        ((256, -341, -114), "above or below the palatal plate"),
+        ((256, -311, -108), "no palatal bone surrounds the points"),
+    ],
+)
+def test_a_real_intact_palate_has_no_hole(
+    real_dicom: Path, place: tuple[float, float, float], words: str
+) -> None:
+    volume = load(next(iter(scan(real_dicom / "jaw_ct_cerr"))))
+    assert words in reason(palate.bony_gap(volume, place))
 
 
 def test_errors_are_as_large_as_the_uncertainty_says() -> None:

@@ -79,6 +79,10 @@ LINING_MM: Final = 0.02
 FLAT_BEND: Final = 1 / 25.0
 FLAT_WALL_MM: Final = 1.5
 FLAT_SHARE: Final = 0.95
+# How well the palatal line's direction repeats between seeds, degrees, and the area on
+# the rim's plane, as a share: on a thick anterior palate, whose middle is ill defined.
+LINE_DEG: Final = 2.0
+PLANE_SHARE: Final = 0.002
 # Lengths times this share: the scanner's scale.
 SCALE_SHARE: Final = 0.0005
 
@@ -200,6 +204,7 @@ class Defect:
         value, normal = projected_area(outline.points)
         terms = self._terms(outlines.area, "mm2", 2)
         terms.append(Detail("u scale", 2 * SCALE_SHARE * value, "mm2"))
+        terms.append(Detail("u palatal plane", PLANE_SHARE * value, "mm2"))
         measurement = self._measured(
             BONY[2],
             value,
@@ -224,6 +229,9 @@ class Defect:
         along = np.subtract(*np.array(palatal.points))
         value = abs(float((ends[1] - ends[0]) @ geometry.unit_vector(along)))
         terms = [detail for detail in ap.details if detail.name.startswith("u ")]
+        aside = float(np.sqrt(max(geometry.distance(*ends) ** 2 - value**2, 0.0)))
+        lean = aside * float(np.radians(LINE_DEG))
+        terms.append(Detail("u palatal line", lean, "mm"))
         measurement = self._measured(
             BONY[3],
             value,
