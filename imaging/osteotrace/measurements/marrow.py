@@ -39,8 +39,6 @@ METHOD: Final = Method(name="osteotrace marrow", version="1")
 MOST_OUTSIDE: Final = 0.05
 # A region whose border lies this far off the half-way surface, as a share of its volume.
 MOST_OFF: Final = 0.15
-# What moves voxels across the border of a region.
-BORDER_TERMS: Final = ("u voxel", "u noise", "u contour")
 # Below this signal over noise magnitude signal is no measure of the tissue (Gudbjartsson
 # 1995, 10.1002/mrm.1910340618).
 LEAST_SIGNAL_TO_NOISE: Final = 3.0
@@ -251,10 +249,8 @@ def _ratio_terms(
         of_muscle = quiet.of_mean(other.inside) * max(1.0, spread)
         terms["u muscle"] = bright / beside * of_muscle / beside
     if np.isfinite(size.level):
-        # A border moved outwards takes in voxels at the half-way level. The correction
-        # for blur changes the volume, not the voxels that the mean is taken over.
-        border = [t.value for t in size.terms if t.name in BORDER_TERMS]
-        moved = abs(bright - size.level) * np.linalg.norm(border) / size.value
+        # A border moved outwards takes in voxels at the half-way level.
+        moved = abs(bright - size.level) * size.uncertainty / size.value
         terms["u contour"] = float(moved) / beside
     return tuple(Detail(name, float(term), "{ratio}") for name, term in terms.items())
 

@@ -58,6 +58,9 @@ ALONG_MM: Final = 6.0
 MID_HEIGHT_MM: Final = 2.0
 # Neighbouring sections tell how the width changes along the arch, mm.
 NEIGHBOURS_MM: Final = (-2.0, 2.0)
+# The arch's direction, read from a mask, is uncertain by this (SD): a line off the
+# perpendicular reads longer.
+ACROSS_DEG: Final = 4.0
 # How well the two sides' places along the arch match, SD in mm.
 MATCHING_MM: Final = 1.0
 # The contour of an accepted bone mask, SD in voxels (measured on vertebral masks).
@@ -189,13 +192,15 @@ def _width(
         raise AssertionError("a caliper that is not quick has an uncertainty")
     slope = _slope(volume, side, along, place, between)
     matching = MATCHING_MM * abs(slope)
+    direction = read.value * (1 - float(np.cos(np.radians(ACROSS_DEG))))
+    terms = [read.uncertainty, matching, direction]
     value = measured(
         name,
         read.value,
         "mm",
         method=METHOD,
         sources=read.sources,
-        uncertainty=float(np.hypot(read.uncertainty, matching)),
+        uncertainty=float(np.linalg.norm(terms)),
         region=f"{name}, {read.region}",
         definition=f"bucco-lingual width at mid-height, {place:.1f} mm along the arch "
         "from the symphysis, across the arch and horizontal; "
@@ -204,6 +209,7 @@ def _width(
         details=(
             Detail("u caliper", read.uncertainty, "mm"),
             Detail("u matching", matching, "mm"),
+            Detail("u direction", direction, "mm"),
             Detail("distance along the arch", place, "mm"),
         ),
     )
