@@ -34,11 +34,19 @@ def print_error(error: OsteotraceError, *, as_json: bool) -> None:
 
 def refused(finding: "Finding") -> OsteotraceError | None:
     """Return the error that a finding without a value is on the command line."""
+    from osteotrace.measurements.caliper import AS_DRAWN
     from osteotrace.measurements.measurement import NotMeasured
 
     primary = finding.measurements[0]
     if not isinstance(primary, NotMeasured):
         return None
+    if not any(region.role == AS_DRAWN for region in finding.regions):
+        return OsteotraceError(
+            f"no value for {primary.code.meaning}: {primary.reason}",
+            expected="a lesion that the images show well enough",
+            advice="check the marks on the images; the other findings are written",
+            where=finding.label,
+        )
     return OsteotraceError(
         primary.reason,
         expected="an edge near each end of the line",
@@ -48,10 +56,11 @@ def refused(finding: "Finding") -> OsteotraceError | None:
 
 
 def print_findings(assessment: "Assessment") -> None:
-    """Print a table of findings: value ± u, 95 % interval, what speaks against it."""
+    """Print the headline values of findings, and what speaks against each."""
     from rich.console import Console
     from rich.table import Table
 
+    from osteotrace.measurements.measurement import Measurement
     from osteotrace.reports import text
 
     title = f"{assessment.patient}, study of {assessment.study_date or 'no date'}"
@@ -62,15 +71,15 @@ def print_findings(assessment: "Assessment") -> None:
     table.add_column("95 % interval", no_wrap=True)
     table.add_column("doubts")
     for finding in assessment.findings:
-        primary = finding.measurements[0]
-        refusal = refused(finding)
-        table.add_row(
-            finding.label,
-            primary.code.meaning,
-            text.value(primary) if refusal is None else "not measured",
-            text.interval(primary),
-            "; ".join(text.doubts(primary)) or "none",
-        )
+        for number, reading in enumerate(text.headlines(finding)):
+            there = isinstance(reading, Measurement)
+            table.add_row(
+                finding.label if number == 0 else "",
+                reading.code.meaning,
+                text.value(reading) if there else "not measured",
+                text.interval(reading),
+                "; ".join(text.doubts(reading)) or "none",
+            )
     Console(highlight=False, markup=False).print(table)
 
 

@@ -58,9 +58,9 @@ def _found(entry: Entry, images: StudyImages) -> Findings:
     try:
         return _FINDERS[type(entry)](entry, images)
     except OsteotraceError as problem:
-        reading = LesionReading(
-            measurements=(not_measured(entry.primary, str(problem), method=METHOD),)
-        )
+        reason = f"{problem.found}; expected {problem.expected}; {problem.advice}"
+        refusal = not_measured(entry.primary, reason, method=METHOD)
+        reading = LesionReading(measurements=(refusal,))
         return (lesion_finding(entry, volume, reading),)
 
 

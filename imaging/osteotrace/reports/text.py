@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_STATEMENT
 from osteotrace.codes import KINDS, SITES
@@ -11,6 +11,22 @@ from osteotrace.measurements.measurement import Measurement, decimals
 if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
     from osteotrace.measurements.measurement import Reading
+
+# Values that a summary leaves to the table and the record.
+BEHIND: Final = frozenset(
+    {
+        "length_along_line",
+        "length_perpendicular",
+        "length_as_drawn",
+        "palatal_gap_on_line",
+        "voxel_volume",
+        "mean_value",
+        "value_sd",
+        "minimum_value",
+        "maximum_value",
+        "contrast_to_host",
+    }
+)
 
 
 def report(assessment: Assessment) -> str:
@@ -38,6 +54,12 @@ def heading(finding: Finding) -> str:
     if finding.laterality:
         words.append(finding.laterality)
     return f"{finding.label}: {', '.join(words)}"
+
+
+def headlines(finding: Finding) -> tuple[Reading, ...]:
+    """Return the primary value of a finding and those that are read beside it."""
+    primary, *others = finding.measurements
+    return (primary, *(reading for reading in others if reading.name not in BEHIND))
 
 
 def value(reading: Reading) -> str:
