@@ -12,10 +12,12 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.measurements import (
     cement,
+    gas,
     intensity,
     marrow,
     moth_eaten,
     palate,
+    rims,
     sequestra,
     symmetry,
 )
@@ -223,6 +225,9 @@ _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.SoftTissueGapEntry: _soft_tissue_gap,
     kinds.SequestraEntry: _sequestra,
     kinds.MarrowEdemaEntry: _marrow_edema,
+    kinds.GasEntry: _on_regions(gas.measure, ("region", "airway")),
+    kinds.ScleroticRimEntry: _on_regions(rims.sclerotic_rim, ("lesion",)),
+    kinds.PeriostealReactionEntry: _on_regions(rims.periosteal_reaction, ("region",)),
     kinds.MothEatenEntry: _on_regions(moth_eaten.measure, ("region", "reference")),
     kinds.CementEntry: _on_regions(cement.measure, ("region", "body")),
     kinds.ExpansionEntry: _expansion,
