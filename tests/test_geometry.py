@@ -244,3 +244,13 @@ def test_the_box_around_a_place_beside_the_grid_is_empty() -> None:
     beside = grid().to_patient([1.0, 60.0, 2.0])
     box = grid().box_around([beside], 1.0)
     assert box[1].stop - box[1].start == 0
+
+
+@pytest.mark.parametrize(
+    ("point", "margin"), [((np.nan, 0, 0), 1.0), ((0, 0, 0), np.nan), ((0, 0, 0), np.inf)]
+)
+def test_there_is_no_box_around_a_place_that_is_not_finite(
+    point: tuple[float, ...], margin: float
+) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        grid().box_around([point], margin)

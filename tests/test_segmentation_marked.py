@@ -151,6 +151,20 @@ def test_a_shape_that_reaches_out_is_refused_unless_it_may_be_cut() -> None:
     assert (cut.on(volume.grid) == by_every_voxel(volume, edge, 6.0)).all()
 
 
+@pytest.mark.parametrize("volume", [scan(), tilted(), tilted(uneven=True)])
+def test_a_box_that_may_be_cut_may_have_its_middle_outside(volume: Volume) -> None:
+    corner = volume.grid.to_patient((np.array(volume.grid.shape) - 1) * 0.8)
+    far = corner + np.array([60.0, 60.0, 60.0])
+    with pytest.raises(OsteotraceError, match="lies outside the image"):
+        marked.box(volume, corner, far, role="box")
+    cut = marked.box(volume, corner, far, role="box", cut_at_edge=True)
+    index = np.moveaxis(np.indices(volume.grid.shape), 0, -1)
+    expected = (volume.grid.to_patient(index) >= corner - 1e-6).all(axis=-1)
+    assert (cut.on(volume.grid) == expected).all()
+    with pytest.raises(OsteotraceError, match="lies outside the image"):
+        marked.box(volume, far, far + 5, role="box", cut_at_edge=True)
+
+
 @pytest.mark.parametrize("radius", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_ball_without_a_size_is_refused(radius: float) -> None:
     with pytest.raises(OsteotraceError, match="radius"):

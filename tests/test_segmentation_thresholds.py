@@ -296,6 +296,17 @@ def test_only_what_hangs_together_with_the_seed_is_grown() -> None:
     assert mask.role == "blob"
 
 
+@pytest.mark.parametrize("smoothing_mm", [-1.0, np.nan, np.inf])
+def test_growing_refuses_a_smoothing_that_is_none(smoothing_mm: float) -> None:
+    volume, _, _ = two_blobs()
+    region = marked.ball(volume, (-8, 0, 0), 5, role="region")
+    with pytest.raises(OsteotraceError, match="a smoothing of"):
+        grown(
+            volume, (-8, 0, 0), 300, np.inf, within=region, role="x",
+            smoothing_mm=smoothing_mm,
+        )  # fmt: skip
+
+
 def test_growing_stays_in_its_region() -> None:
     volume, left, _ = two_blobs()
     half = marked.box(volume, (-20, -15, -15), (-8, 15, 15), role="region")

@@ -238,9 +238,11 @@ class Grid:
         """Return the box of voxels around (n, 3) LPS mm points and a margin in mm.
 
         The margin holds along every axis of the grid; the box ends where the grid ends
-        and may be empty.
+        and may be empty. ValueError where a number is not finite.
         """
         points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+        if not (np.isfinite(points).all() and np.isfinite(margin)):
+            raise ValueError("a box around a place that is not finite")
         aside = margin * np.stack([self.normal, -self.normal])
         reached = (points[:, None, :] + aside).reshape(-1, 3)
         at = self.to_index(np.concatenate([points, reached]))

@@ -13,7 +13,7 @@ import numpy as np
 from osteotrace.errors import OsteotraceError
 from osteotrace.geometry import HALF_VOXEL
 from osteotrace.segmentation import marked
-from osteotrace.segmentation.thresholds import smoothed
+from osteotrace.segmentation.smoothing import smoothed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -59,18 +59,12 @@ def grown(
     Raises
     ------
     OsteotraceError
-        If the seed lies outside the region, its value not between the levels, or the
-        region is off the image.
+        If the seed lies outside the region, its value not between the levels, the region
+        is off the image, or a level or the smoothing is none.
     """
     import SimpleITK as sitk
 
-    if not low <= high:
-        raise OsteotraceError(
-            f"values from {low} to {high}",
-            expected="two levels, the lower one first",
-            advice="correct the levels",
-            usage=True,
-        )
+    _check(low, high, smoothing_mm)
     own = within.on(volume.grid)
     window = volume.grid.box_around(within.grid.corners(), 4 * smoothing_mm)
     inside = own[window]
@@ -99,6 +93,23 @@ def grown(
     )
     reached: NDArray[np.bool_] = sitk.GetArrayFromImage(filled) > 0
     return marked.in_window(volume, reached, window, role=role)
+
+
+def _check(low: float, high: float, smoothing_mm: float) -> None:
+    if not low <= high:
+        raise OsteotraceError(
+            f"values from {low} to {high}",
+            expected="two levels, the lower one first",
+            advice="correct the levels",
+            usage=True,
+        )
+    if not 0 <= smoothing_mm < np.inf:
+        raise OsteotraceError(
+            f"a smoothing of {smoothing_mm} mm",
+            expected="the sigma of a Gaussian in mm, 0 for none",
+            advice="correct the smoothing",
+            usage=True,
+        )
 
 
 def _voxel_of(

@@ -103,7 +103,13 @@ def box(
     picks = np.indices((2, 2, 2)).reshape(3, -1).T
     corners = np.where(picks == 1, high, low)
     what = f"a box from {_said(low)} to {_said(high)}"
-    _check_inside(volume, (ends[:1] + ends[1:]) / 2, corners, what, cut_at_edge)
+    within = (ends[:1] + ends[1:]) / 2
+    if cut_at_edge:
+        # Where the middle lies outside, the part nearest the image may still lie in it.
+        grid = volume.grid
+        middle = grid.to_patient((np.array(grid.shape) - 1) / 2)
+        within = np.clip([*within, middle, *grid.corners()], low, high)
+    _check_inside(volume, within, corners, what, cut_at_edge)
 
     def inside(points: Array) -> NDArray[np.bool_]:
         kept = (points >= low - ROUNDING_MM) & (points <= high + ROUNDING_MM)

@@ -14,6 +14,7 @@ import numpy as np
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.segmentation import marked
+from osteotrace.segmentation.smoothing import smoothed
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
@@ -142,13 +143,6 @@ def bone_threshold(
     _check(found, volume)
     if volume.unit != HOUNSFIELD:
         notes = (*notes, "the threshold is of uncalibrated grey values, not of HU")
-    what = "HU" if volume.unit == HOUNSFIELD else "grey value"
-    definition = (
-        f"half way between the commonest soft-tissue value within {AROUND_MM:g} mm of "
-        f"the region ({found.soft:.0f} {what}) and the {percentile:g}th percentile of "
-        f"the region's {found.count} voxels at or above the threshold "
-        f"({found.bone:.0f} {what})"
-    )
     return BoneThreshold(
         level=found.level,
         soft_tissue=found.soft,
@@ -156,7 +150,7 @@ def bone_threshold(
         unit=volume.unit,
         soft_tissue_spread=found.spread,
         bone_voxels=found.count,
-        definition=definition,
+        definition=_definition(found, volume, percentile),
         notes=notes,
     )
 
@@ -198,47 +192,22 @@ def bone(
     return marked.in_window(volume, voxels, window, role=role), found
 
 
-def smoothed(
-    volume: Volume, window: tuple[slice, slice, slice], sigma_mm: float
-) -> Array:
-    """Return the rescaled values of a window, smoothed by a Gaussian in mm.
-
-    Raises
-    ------
-    OsteotraceError
-        If the slices are unevenly spaced: a filter of one step would smooth them
-        unevenly.
-    """
-    values = volume.rescaled(window)
-    if not sigma_mm > 0:
-        return values
-    grid = volume.grid
-    if not grid.has_even_gaps:
-        raise OsteotraceError(
-            "unevenly spaced slices",
-            expected="even slices for a filter",
-            advice="rectify the volume first, or do without smoothing",
-        )
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(values)
-    spacing = np.nan_to_num(grid.spacing, nan=1.0)
-    image.SetSpacing(spacing[::-1].tolist())
-    # Along the slices of a single one there is nothing to smooth.
-    sigmas = [sigma_mm, sigma_mm, sigma_mm if len(values) > 1 else 0.0]
-    gaussian = sitk.DiscreteGaussianImageFilter()
-    gaussian.SetVariance([sigma**2 for sigma in sigmas])
-    gaussian.SetUseImageSpacing(True)
-    gaussian.SetMaximumKernelWidth(65)
-    return np.asarray(sitk.GetArrayFromImage(gaussian.Execute(image)))
-
-
 class _Found(msgspec.Struct, frozen=True):
     level: float
     soft: float
     bone: float
     spread: float
     count: int
+
+
+def _definition(found: _Found, volume: Volume, percentile: float) -> str:
+    what = "HU" if volume.unit == HOUNSFIELD else "grey value"
+    return (
+        f"half way between the commonest soft-tissue value within {AROUND_MM:g} mm of "
+        f"the region ({found.soft:.0f} {what}) and the {percentile:g}th percentile of "
+        f"the region's {found.count} voxels at or above the threshold "
+        f"({found.bone:.0f} {what})"
+    )
 
 
 def _middle_slice(volume: Volume) -> Array:
@@ -290,8 +259,7 @@ def _settled(
         if len(tissue) < LEAST_SOFT_VOXELS:
             return found
         soft, spread = _commonest(tissue)
-        least = LEAST_CONTRAST_HU if volume.unit == HOUNSFIELD else 0.0
-        lowest = soft + max(least, LEAST_CONTRAST_SPREADS * spread) / 2
+        lowest = soft + _least_contrast(volume, spread) / 2
         level, bone, count = _half_way(ordered, soft, lowest, percentile)
         found = _Found(level, soft, bone, spread, count)
         if count < LEAST_BONE_VOXELS:
@@ -352,6 +320,8 @@ def _commonest(values: Array) -> tuple[float, float]:
 
     The top of the histogram, smoothed by half the spread of its own peak.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     low, high = float(values.min()), float(values.max())
     step = max((high - low) / HISTOGRAM_BINS, 1e-9)
     heights, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(low, high))
@@ -359,18 +329,12 @@ def _commonest(values: Array) -> tuple[float, float]:
     # Wide enough that bins of few voxels do not make the top, narrow beside any peak.
     sigma = 2.0 * step
     for _ in range(2):
-        smooth = _smooth(heights, sigma / step)
+        smooth = gaussian_filter1d(heights.astype(np.float64), sigma / step)
         top = int(np.argmax(smooth))
         sigma = max(_half_width(smooth, top) * step / 1.177, step) / 2
     spread = 2 * sigma
     near = np.abs(values - middles[top]) <= spread
     return float(np.mean(values[near])), spread
-
-
-def _smooth(heights: NDArray[np.intp], sigma: float) -> Array:
-    from scipy.ndimage import gaussian_filter1d
-
-    return np.asarray(gaussian_filter1d(heights.astype(np.float64), sigma))
 
 
 def _half_width(heights: Array, top: int) -> float:
@@ -389,12 +353,16 @@ def _check(found: _Found, volume: Volume) -> None:
             f"{found.count} voxels at or above {found.level:.0f}, or no soft tissue there"
         )
     contrast = found.bone - found.soft
-    least = LEAST_CONTRAST_HU if volume.unit == HOUNSFIELD else 0.0
-    if contrast < max(least, LEAST_CONTRAST_SPREADS * found.spread):
+    if contrast < _least_contrast(volume, found.spread):
         raise _no_bone(
             f"a step of {contrast:.0f} from soft tissue ({found.soft:.0f} ± "
             f"{found.spread:.0f}) to the brightest quarter"
         )
+
+
+def _least_contrast(volume: Volume, spread: float) -> float:
+    least = LEAST_CONTRAST_HU if volume.unit == HOUNSFIELD else 0.0
+    return max(least, LEAST_CONTRAST_SPREADS * spread)
 
 
 def _no_bone(found: str) -> OsteotraceError:
