@@ -307,7 +307,7 @@ def _profiles(
     shape: Shape, pitch: float, middle: float
 ) -> tuple[Array, Array, Array, float]:
     """Return top, bottom, place (mm behind the front wall) and depth in a frame."""
-    across = np.linspace(-5, 5, 21)
+    across = np.linspace(-5, 5, 11)
     turned = Pose.turned(pitch_deg=float(np.degrees(pitch)))
 
     def at(u: Array, s: Array, v: Array) -> Array:
@@ -315,16 +315,16 @@ def _profiles(
         values = shape(np.ascontiguousarray((points @ turned.rotation.T).T))
         return values.reshape(np.broadcast_shapes(u.shape, s.shape, v.shape))
 
-    s = np.arange(-28, 28, 0.1)
-    v = np.arange(-25, 25, 0.1)
+    s = np.arange(-28, 28, 0.2)
+    v = np.arange(-22, 22, 0.2)
     mid = at(across[:, None, None], np.zeros((1, 1, 1)), v[None, None, :])
-    height = float((mid < 0).sum(axis=-1).mean() * 0.1)
+    height = float((mid < 0).sum(axis=-1).mean() * 0.2)
     band = middle + np.linspace(-0.15, 0.15, 13) * height
     lines = at(across[:, None, None], s[None, None, :], band[None, :, None])
     front = float(_crossings(s, lines, first=True).mean())
     back = float(_crossings(s, lines, first=False).mean())
     depth = back - front
-    places = np.linspace(0.0, 1.0, 201) * depth
+    places = np.linspace(0.0, 1.0, 101) * depth
     columns = at(across[:, None, None], (front + places)[None, :, None], v)
     tops = np.nanmean(_crossings(v, columns, first=False), axis=0)
     bottoms = np.nanmean(_crossings(v, columns, first=True), axis=0)
@@ -351,7 +351,7 @@ def _window_mean(places: Array, heights: Array, fraction: float, depth: float) -
 
 def _depression(fractions: Array, heights: Array, depth: float) -> float:
     front, back = fractions <= 0.25, fractions >= 0.75
-    seen = (fractions >= 0.03) & (fractions <= 0.97)
+    seen = (fractions >= 0.05) & (fractions <= 0.95)
     places = fractions * depth
     a = np.flatnonzero(front & seen)[np.argmax(heights[front & seen])]
     b = np.flatnonzero(back & seen)[np.argmax(heights[back & seen])]

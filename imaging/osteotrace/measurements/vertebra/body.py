@@ -17,7 +17,7 @@ from osteotrace.measurements.measurement import (
     NotMeasured,
     measured,
 )
-from osteotrace.measurements.vertebra import levels, refinement
+from osteotrace.measurements.vertebra import levels
 from osteotrace.measurements.vertebra.frame import (
     FRACTIONS,
     STRIP_MM,
@@ -45,6 +45,7 @@ from osteotrace.measurements.vertebra.records import (
     VertebraReading,
     plain,
 )
+from osteotrace.measurements.vertebra.smooth_plate import NotSeen
 from osteotrace.regions import Mask, Polyline
 from osteotrace.volume import HOUNSFIELD
 
@@ -129,7 +130,7 @@ def from_mask(
         try:
             profiles = from_grey(volume, found.body, found.frame, found.surfaces)
             basis = FROM_GREY
-        except (refinement.NotSeen, NoFrame) as reason:
+        except (NotSeen, NoFrame) as reason:
             said.append(f"endplates not fitted to the image: {reason}")
     return _reading(mask, name, volume, found, profiles, said, DEFINITION + basis)
 
@@ -324,7 +325,7 @@ def _shape_measurements(profiles: Profiles, said: Said) -> Iterator[Measurement]
             "mm",
             profiles.u_depression,
             definition="deepest point of the endplate's mean profile under the line "
-            "between the highest points of its front and back quarter",
+            "between the highest points of its front and back quarter (from 5 to 95 %)",
         )
 
 

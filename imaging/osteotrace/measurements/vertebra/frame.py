@@ -148,6 +148,7 @@ class Body:
         # One empty voxel around, so that the surface closes at the box.
         padded = np.pad(voxels.astype(np.float64), 1)
         self._field = field_over(grid, padded, np.array([-1, -1, -1]))
+        self._longest = float(np.max(grid.spacing))
         self.points = grid.to_patient(np.argwhere(voxels))
 
     def sampled(self, u: Array, s: Array, v: Array, frame: Frame) -> Array:
@@ -166,7 +167,7 @@ class Body:
         count = 2 * round(_BESIDE_MM / apart) + 1
         u = np.linspace(-_BESIDE_MM, _BESIDE_MM, count)
         s = np.arange(0.5 * _STEP_MM, frame.depth, _STEP_MM)
-        reach = half_height + _BEYOND_MM
+        reach = half_height + _BEYOND_MM + 0.5 * self._longest
         v = np.arange(-reach, reach + _STEP_MM, _STEP_MM)
         values = self.sampled(u, s, v, frame)
         return Surfaces(

@@ -72,17 +72,25 @@ class Samples:
         mm outwards from the surface that the fit starts from.
     values : (n,) float64
         Grey values.
+    brighter : (n,) float64
+        How much brighter than elsewhere the tissue inside is known to be there, as
+        where the wall of the body shines in.
     """
 
     x: Array
     y: Array
     z: Array
     values: Array
+    brighter: Array
 
-    def kept(self, keep: NDArray[np.bool_]) -> Samples:
+    def kept(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Samples:
         """Return those marked."""
         return Samples(
-            x=self.x[keep], y=self.y[keep], z=self.z[keep], values=self.values[keep]
+            x=self.x[keep],
+            y=self.y[keep],
+            z=self.z[keep],
+            values=self.values[keep],
+            brighter=self.brighter[keep],
         )
 
 
@@ -192,7 +200,7 @@ def fit_plate(samples: Samples, shape: Shape, tissues: Tissues, spread: Spread) 
     limit[: len(shape.start)], limit[len(shape.start)] = _LONGEST_STEP_MM, 0.4
     state = prior.copy()
     for _ in range(_MOST_STEPS):
-        model, slopes = _model(state, shape.columns, samples.z, tissues.plate, spread)
+        model, slopes = _model(state, shape.columns, samples, tissues.plate, spread)
         rest = (samples.values - model) / tissues.noise
         jacobian = slopes / tissues.noise
         normal = jacobian.T @ jacobian + pull_back
@@ -216,12 +224,14 @@ def fit_plate(samples: Samples, shape: Shape, tissues: Tissues, spread: Spread) 
 
 
 def _model(
-    state: Array, columns: Array, z: Array, plate: float, spread: Spread
+    state: Array, columns: Array, samples: Samples, plate: float, spread: Spread
 ) -> tuple[Array, Array]:
     """Return the model at the samples, and its slopes by the state, (n, k + 3)."""
     count = columns.shape[1]
     centre = columns @ state[:count]
-    thickness, inside, outside = np.exp(state[count]), state[count + 1], state[count + 2]
+    thickness, outside = np.exp(state[count]), state[count + 2]
+    inside = state[count + 1] + samples.brighter
+    z = samples.z
     outer, d_outer = _step(centre + 0.5 * thickness - z, spread)
     inner, d_inner = _step(centre - 0.5 * thickness - z, spread)
     model = outside + (plate - outside) * outer - (plate - inside) * inner
@@ -268,10 +278,11 @@ def coarse_offset(
     for centre in np.arange(-reach, reach + 0.01, 0.4):
         inner, bump = _step(centre - samples.z, spread)
         columns = np.stack([inner, 1 - inner, bump], axis=1)
-        solved, *_ = np.linalg.lstsq(columns, samples.values, rcond=None)
+        values = samples.values - samples.brighter * inner
+        solved, *_ = np.linalg.lstsq(columns, values, rcond=None)
         if solved[2] * sign <= 0:
             continue
-        cost = float(((samples.values - columns @ solved) ** 2).sum())
+        cost = float(((values - columns @ solved) ** 2).sum())
         if cost < best:
             best, found = cost, float(centre)
     return found

@@ -10,6 +10,7 @@ import numpy as np
 from osteotrace.measurements.vertebra import refinement
 from osteotrace.measurements.vertebra.frame import FRACTIONS, Frame
 from osteotrace.measurements.vertebra.records import Heights, heights_of
+from osteotrace.measurements.vertebra.smooth_plate import NotSeen, thickness_log_sd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,8 @@ GRID_SHARE: Final = 0.25
 CONTOUR_SHARE: Final = 0.28
 # Of fitted endplates: what the voxel's extent along the body leaves, share of it.
 VOXEL_SHARE: Final = 0.08
+# Beyond this the share grows with the extent, mm.
+_THICK_MM: Final = 2.0
 # Fitted endplates farther than this from the mask's, voxels along the body plus mm.
 _FAR: Final = (1.0, 0.5)
 # Noise of a window's height beyond which the image does not help, mm.
@@ -115,7 +118,7 @@ def from_surfaces(frame: Frame, surfaces: Surfaces, grid: Grid) -> Profiles:
     u = float(np.hypot(GRID_SHARE, CONTOUR_SHARE)) * voxel
     strip = surfaces.in_strip
     fractions = surfaces.s / frame.depth
-    seen = (fractions >= 0.03) & (fractions <= 0.97)
+    seen = (fractions >= 0.05) & (fractions <= 0.95)
     rows = [surfaces.top[strip][:, seen], -surfaces.bottom[strip][:, seen]]
     sunk = [
         depression(fractions[seen], np.nanmean(row, axis=0), frame.depth) for row in rows
@@ -156,7 +159,7 @@ def from_grey(volume: Volume, body: Body, frame: Frame, surfaces: Surfaces) -> P
     noise = np.array([[w.u_noise for w in plate.windows] for plate in plates])
     heights = upper - lower
     if not (heights > 0).all() or np.hypot(*noise).max() > _MOST_NOISE_MM:
-        raise refinement.NotSeen("the fitted endplates are too uncertain")
+        raise NotSeen("the fitted endplates are too uncertain")
     voxel = voxel_extent(volume.grid, frame.up)
     terms, covariance = _budget(plates, noise, frame, u_depth, voxel)
     run = (FRACTIONS[2] - FRACTIONS[0]) * frame.depth
@@ -181,7 +184,8 @@ def from_grey(volume: Volume, body: Body, frame: Frame, surfaces: Surfaces) -> P
 
 
 def _voxel_u(voxel: float) -> float:
-    return VOXEL_SHARE * voxel
+    """Return what the voxel's extent leaves: more than its share where it is thick."""
+    return VOXEL_SHARE * voxel * max(1.0, voxel / _THICK_MM)
 
 
 def _budget(
@@ -193,7 +197,7 @@ def _budget(
 ) -> tuple[tuple[Mapping[str, float], ...], Array]:
     """Return the terms of each height's uncertainty, mm, and their covariance."""
     thickness = 0.5 * sum(plate.thickness for plate in plates)
-    u_plate = thickness * refinement.thickness_log_sd()
+    u_plate = thickness * thickness_log_sd()
     fractions = plates[0].fractions
     height = plates[0].profile - plates[1].profile
     slopes = np.gradient(height, fractions * frame.depth)

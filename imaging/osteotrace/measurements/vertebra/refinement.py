@@ -17,8 +17,17 @@ from osteotrace.measurements.vertebra.frame import (
     WALL_SHARE,
     WINDOW_SHARE,
 )
-from osteotrace.measurements.vertebra.plates import Plate, Samples, Shape, Tissues
-from osteotrace.volume import HOUNSFIELD
+from osteotrace.measurements.vertebra.plates import Shape
+from osteotrace.measurements.vertebra.smooth_plate import (
+    LEAST_VOXELS,
+    NotSeen,
+    SmoothPlate,
+    mask_surface,
+    smooth_fit,
+    surface_columns,
+    thickness_log_sd,
+    thickness_told,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,34 +36,17 @@ if TYPE_CHECKING:
     from osteotrace.measurements.vertebra.frame import Body, Frame, Surfaces
     from osteotrace.volume import Volume
 
-# Attenuation of endplates and walls: a bone of 0.8 mm never shows it (assumed), HU.
-PLATE_HU: Final = 850.0
-# Signal of compact bone on MR, as a share of the marrow's (assumed).
-PLATE_SIGNAL_SHARE: Final = 0.05
-# Image used inside and outside of a plate, mm, and in extents of a voxel across it.
-_INSIDE_MM: Final = (6.0, 2.2)
-_OUTSIDE_MM: Final = (4.0, 1.6)
-# Surfaces are polynomials of this degree along the depth.
-_DEGREE: Final = 6
-# How far the whole plate may lie from the mask's surface, mm plus share of a voxel.
-_REACH: Final = (1.5, 0.6)
 # Windows beside the three of the heights, which the depressions are read from.
-_BETWEEN: Final = (0.05, 0.2, 0.35, 0.65, 0.8, 0.95)
+_BETWEEN: Final = (0.2, 0.35, 0.65, 0.8)
 _BETWEEN_SHARE: Final = 0.045
 # A window's surface stays this near to the smooth one, mm; it may lean this much more.
 _WINDOW_SD_MM: Final = 0.6
 _WINDOW_SLOPE_SD: Final = 0.12
 # The thickness in a window against that of the plate, log SD.
 _WINDOW_THICKNESS_LOG_SD: Final = 0.2
-LEAST_VOXELS: Final = 30
-# Every so many voxels serve to find a plate roughly; this many fit a frame or a wall.
-_THINNING: Final = 5
+# About as many voxels fit a frame or a wall; all fit an endplate.
 _FRAME_VOXELS: Final = 1500
 _ALL: Final = 100_000
-
-
-class NotSeen(Exception):
-    """The grey values show no such plate; the reason is the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,148 +137,12 @@ def grey_around(volume: Volume, frame: Frame, half_height: float) -> Grey:
     return Grey(grid=grid, near=near, values=volume.rescaled(box)[near])
 
 
-def thickness_told(fitted: float) -> float:
-    """Return the likeliest thickness where density and thickness are both unsure.
-
-    A fit at the assumed density gives their product; its surprise is shared out by
-    what each is expected to vary.
-    """
-    own, density = plates.THICKNESS_LOG_SD**2, plates.DENSITY_LOG_SD**2
-    share = own / (own + density)
-    return float(plates.THICKNESS_MM ** (1 - share) * fitted**share)
-
-
-def thickness_log_sd() -> float:
-    """Return the relative standard uncertainty of `thickness_told`."""
-    own, density = plates.THICKNESS_LOG_SD**2, plates.DENSITY_LOG_SD**2
-    return float(np.sqrt(own * density / (own + density)))
-
-
-def _legendre(part: Array) -> Array:
-    """Return Legendre polynomials up to `_DEGREE` at places from 0 to 1."""
-    return np.asarray(np.polynomial.legendre.legvander(2 * part - 1, _DEGREE))
-
-
-def _columns(x: Array, y: Array, depth: float) -> Array:
-    """Return the basis of a smooth surface at (n,) places across and along."""
-    across, part = x / STRIP_MM, y / depth
-    beside = [across, across * (2 * part - 1), across**2, across**2 * (2 * part - 1)]
-    return np.concatenate([_legendre(part), np.stack(beside, axis=1)], axis=1)
-
-
-# mm that each coefficient of the smooth surface may move from the mask's.
-_EXPECTED: Final = np.array([2.0, 1.5, 1.0, 0.6, 0.5, 0.4, 0.4, 1.0, 0.5, 0.4, 0.3])
-
-
-def _mask_surface(x: Array, y: Array, z: Array, depth: float) -> Array:
-    """Return the coefficients of the smooth surface nearest to a mask's columns."""
-    seen = np.isfinite(z)
-    if seen.sum() < LEAST_VOXELS:
-        raise NotSeen("the mask has too few columns")
-    columns = _columns(x[seen], y[seen], depth)
-    # A little stiffness: terraces of thick slices are no anatomy.
-    stiff = np.diag(0.2 / _EXPECTED)
-    solved, *_ = np.linalg.lstsq(
-        np.concatenate([columns, stiff]),
-        np.concatenate([z[seen], np.zeros(len(stiff))]),
-        rcond=None,
-    )
-    return np.asarray(solved)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Seen:
-    """A plate's smooth fit, with what its windows are fitted from."""
-
-    samples: Samples
-    base: Array
-    plate: Plate
-    tissues: Tissues
-    spread: plates.Spread
-    depth: float
-
-    def surface(self, x: Array, y: Array) -> Array:
-        """Return z of the smooth surface's middle."""
-        coefficients = self.base + self.plate.coefficients
-        return np.asarray(_columns(x, y, self.depth) @ coefficients)
-
-
-def _smooth_fit(
-    volume: Volume,
-    places: Array,
-    values: Array,
-    base: Array,
-    depth: float,
-    out: Array,
-    *,
-    most: int,
-) -> _Seen:
-    """Fit a smooth surface to the voxels around the mask's.
-
-    Parameters
-    ----------
-    places : (n, 3) array
-        Across, along and outwards, mm.
-    base : (k,) array
-        Coefficients of the mask's surface.
-    out : (3,) array
-        LPS direction outwards.
-    """
-    spread = plates.spread_along(volume.grid, out)
-    x, y, z = places.T
-    inside_mm, outside_mm = (max(a, b * spread.box) for a, b in (_INSIDE_MM, _OUTSIDE_MM))
-    near = (np.abs(x) <= STRIP_MM) & (y >= 0) & (y <= depth)
-    x, y, z, values = x[near], y[near], z[near], values[near]
-    columns = _columns(x, y, depth)
-    z = z - columns @ base
-    near = np.flatnonzero((z >= -inside_mm) & (z <= outside_mm))
-    if len(near) < 2 * LEAST_VOXELS:
-        raise NotSeen("too few voxels lie around the endplates")
-    near = near[:: max(1, len(near) // most)]
-    samples = Samples(x=x[near], y=y[near], z=z[near], values=values[near])
-    tissues = _first_tissues(volume, samples)
-    reach = _REACH[0] + _REACH[1] * spread.box
-    thinned = samples.kept(np.arange(len(samples.z)) % _THINNING == 0)
-    offset = plates.coarse_offset(thinned, tissues, spread, reach)
-    start = np.zeros(len(base))
-    start[0] = offset
-    shape = Shape(columns=columns[near], start=start, expected=_EXPECTED)
-    plate = plates.fit_plate(samples, shape, tissues, spread)
-    tissues = replace(tissues, noise=max(plate.residual, 1e-3))
-    shape = replace(shape, start=plate.coefficients)
-    plate = plates.fit_plate(samples, shape, tissues, spread)
-    return _Seen(
-        samples=samples,
-        base=base,
-        plate=plate,
-        tissues=tissues,
-        spread=spread,
-        depth=depth,
-    )
-
-
-def _first_tissues(volume: Volume, samples: Samples) -> Tissues:
-    order = np.argsort(samples.z)
-    quarter = max(len(order) // 4, 1)
-    inside = float(np.median(samples.values[order[:quarter]]))
-    outside = float(np.median(samples.values[order[-quarter:]]))
-    in_hu = volume.unit == HOUNSFIELD
-    plate = PLATE_HU if in_hu else PLATE_SIGNAL_SHARE * inside
-    noise = 1.4826 * float(np.median(np.abs(samples.values[order[:quarter]] - inside)))
-    tissues = Tissues(inside=inside, plate=plate, outside=outside, noise=max(noise, 1.0))
-    # A plate no brighter (CT) or darker (MR) than what lies beside it has no place.
-    toward = tissues.contrast if in_hu else -tissues.contrast
-    if toward < 3 * tissues.noise:
-        raise NotSeen("the plates do not stand out from what lies beside them")
-    return tissues
-
-
-def _window(seen: _Seen, middle: float, half: float) -> tuple[float, float]:
+def _window(seen: SmoothPlate, middle: float, half: float) -> tuple[float, float]:
     """Return mean z and noise of the outer surface where |y - middle| <= half."""
     samples = seen.samples.kept(np.abs(seen.samples.y - middle) <= half)
     if len(samples.z) < LEAST_VOXELS:
         raise NotSeen("a window holds too few voxels")
-    columns = _columns(samples.x, samples.y, seen.depth)
+    columns = surface_columns(samples.x, samples.y, seen.depth)
     local = replace(samples, z=samples.z - columns @ seen.plate.coefficients)
     plain = np.stack([np.ones_like(local.x), local.x, local.y - middle], axis=1)
     tissues = replace(
@@ -325,7 +181,7 @@ def endplate(
     rows = {f: _window(seen, f * depth, WINDOW_SHARE * depth) for f in FRACTIONS}
     rows |= {f: _window(seen, f * depth, _BETWEEN_SHARE * depth) for f in _BETWEEN}
     told = thickness_told(seen.plate.thickness)
-    fractions = np.linspace(0.03, 0.97, 48)
+    fractions = np.linspace(0.05, 0.95, 46)
     across = np.linspace(-STRIP_MM, STRIP_MM, 11)
 
     def smooth(parts: Array) -> Array:
@@ -337,7 +193,7 @@ def endplate(
     local = np.array([rows[f][0] for f in nodes]) - smooth(nodes)
     profile = smooth(fractions) + np.interp(fractions, nodes, local)
     x, y = np.meshgrid(across, fractions * depth)
-    mask = _columns(x.ravel(), y.ravel(), depth) @ seen.base
+    mask = surface_columns(x.ravel(), y.ravel(), depth) @ seen.base
     return Endplate(
         windows=tuple(Window(v=sign * rows[f][0], u_noise=rows[f][1]) for f in FRACTIONS),
         fractions=fractions,
@@ -355,15 +211,24 @@ def _smooth_endplate(
     sign: float,
     *,
     most: int,
-) -> _Seen:
+) -> SmoothPlate:
     surface = surfaces.top if sign > 0 else surfaces.bottom
     strip = surfaces.in_strip
     x, y = np.meshgrid(surfaces.u[strip], surfaces.s, indexing="ij")
     z = sign * surface[strip]
-    base = _mask_surface(x.ravel(), y.ravel(), z.ravel(), frame.depth)
+    base = mask_surface(x.ravel(), y.ravel(), z.ravel(), frame.depth)
     places = grey.places(frame) * [1.0, 1.0, sign]
     out = sign * frame.up
-    return _smooth_fit(volume, places, grey.values, base, frame.depth, out, most=most)
+    return smooth_fit(
+        volume,
+        places,
+        grey.values,
+        base,
+        frame.depth,
+        out,
+        most=most,
+        walled=True,
+    )
 
 
 def refined_frame(
@@ -410,8 +275,8 @@ def _walled(
         z = sign * wall.ravel()
         out = sign * frame.posterior
         try:
-            base = _mask_surface(x.ravel(), y.ravel(), z, 2 * reach)
-            seen = _smooth_fit(
+            base = mask_surface(x.ravel(), y.ravel(), z, 2 * reach)
+            seen = smooth_fit(
                 volume, places, grey.values, base, 2 * reach, out, most=_FRAME_VOXELS
             )
         except NotSeen:
