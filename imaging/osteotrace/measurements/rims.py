@@ -92,7 +92,10 @@ FLANK_MM: Final = 9.0
 LEAST_COSINE: Final = 0.6
 LEAST_BARE_MM2: Final = 20.0
 PERIOSTEAL_MODEL_MM: Final = 0.2
-LENGTH_MODEL_MM: Final = 0.7
+LENGTH_MODEL_MM: Final = 0.9
+# The reaction reaches as far as it has this share of its height: the closed envelope
+# slopes down beyond its end.
+END_SHARE: Final = 0.6
 
 
 def sclerotic_rim(volume: Volume, lesion: Mask) -> LesionReading:
@@ -418,7 +421,7 @@ def _read_periosteum(window: Window) -> _Periosteum:
     height = depth - np.median(depth[bare])
     high = inside & usable & (height > LEAST_HEIGHT_MM)
     top = float(np.percentile(height[high], 75)) if high.any() else 0.0
-    reaction = np.flatnonzero(inside & usable & (height > max(0.5 * top, 0.5)))
+    reaction = np.flatnonzero(inside & usable & (height > max(END_SHARE * top, 0.5)))
     if len(reaction) == 0:
         raise NoBone(f"no new bone over {LEAST_HEIGHT_MM} mm high in the region")
     count, label = connected_components(joined[reaction][:, reaction], directed=False)

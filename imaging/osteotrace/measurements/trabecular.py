@@ -39,8 +39,10 @@ LEAST_MARROW_MM3: Final = 100.0
 MOST_REFERENCE: Final = 0.25
 # Marrow is cut into cubes of this side to see how far its lucent share strays, mm.
 CUBE_MM: Final = 4.0
-# How far the fraction strays from the true share on phantoms, as a share of itself.
-MODEL_SHARE: Final = 0.08
+# How far the fraction strays from the true share on phantoms: in points, as the part of
+# the marrow next to the cortex is not looked at, and as a share of itself.
+MODEL_POINTS: Final = 1.5
+MODEL_SHARE: Final = 0.12
 DEFINITION: Final = (
     "share of the marrow space darker than half way from soft tissue to the reference "
     "side's median marrow, over what is as dark on the reference side: (f - f0)/(1 - f0)"
@@ -91,7 +93,7 @@ def lucent_fraction(
     # Both sides have their own texture; holes are no part of it.
     noise = base.variance * (1 / lesion.cubes + 1 / base.cubes)
     u_texture = float(np.sqrt(noise)) / (1 - base.share)
-    u_model = MODEL_SHARE * abs(fraction)
+    u_model = float(np.hypot(MODEL_POINTS / 100, MODEL_SHARE * fraction))
     share, u = 100 * fraction, 100 * float(np.hypot(u_texture, u_model))
     reach = COVERAGE_FACTOR_95 * u
     return measured(
