@@ -98,7 +98,11 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
         "without a FrameOfReferenceUID (0020,0052)": [
             finding.label
             for finding in assessment.findings
-            if any(not region.frame_of_reference_uid for region in finding.regions)
+            if any(
+                not region.frame_of_reference_uid
+                for region in finding.regions
+                if not isinstance(region, ImagePoints)
+            )
         ],
         "marked on no DICOM image": [
             finding.label
@@ -106,6 +110,7 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
             if finding.regions and not finding.source_instances
         ],
     }
+    unplaced = any(lacking.values())
     lacking["marked as a mask or on a radiograph"] = [
         finding.label
         for finding in assessment.findings
@@ -122,8 +127,8 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
         "; ".join(told),
         expected="points and lines with the frame of reference and the images of every "
         "finding, which a DICOM SR has to name",
-        advice="keep this reading as JSON and tables, which hold it whole; or measure "
-        "on the original DICOM series",
+        advice="keep this reading as JSON and tables, which hold it whole"
+        + ("; or measure on the original DICOM series" if unplaced else ""),
     )
 
 
