@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import Entry, Where, meant_volume
+from osteotrace.regions import Points
 from osteotrace.segmentation import marked
 from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
 from osteotrace.segmentation.labels import READERS, read_labels
@@ -21,11 +23,11 @@ from osteotrace.volume import load as load_volume
 from osteotrace.volume.stored_image import SAME_GRID_MM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from osteotrace.geometry import Grid
-    from osteotrace.regions import Mask
+    from osteotrace.regions import Mask, Point
     from osteotrace.segmentation.labels import LabelMap
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
@@ -280,3 +282,15 @@ def _fill_one_box(first: Grid, second: Grid) -> bool:
         return False
     apart = np.linalg.norm(first.corners()[:, None] - second.corners(), axis=-1)
     return bool(apart.min(axis=0).max() <= SAME_GRID_MM)
+
+
+def points_of(volume: Volume, role: str, named: Mapping[str, Point]) -> Points:
+    """Return the named points of an entry as a region; ``_`` in a name is a space."""
+    stored = tuple(geometry.as_stored(point) for point in named.values())
+    return Points(
+        role=role,
+        points=stored,
+        point_roles=tuple(name.replace("_", " ") for name in named),
+        frame_of_reference_uid=volume.frame_of_reference_uid,
+        source_instances=tuple(image.source for image in volume.slices_between(stored)),
+    )

@@ -1,15 +1,13 @@
 """From a protocol's entries to findings: which measurement each entry stands for.
 
-One function an entry type measures and names the finding.
+One function an entry type measures and names the finding; vertebrae are read together.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Finding
 from osteotrace.measurements import (
     cement,
     gas,
@@ -21,24 +19,23 @@ from osteotrace.measurements import (
     sequestra,
     symmetry,
 )
-from osteotrace.measurements.measurement import LesionReading, Method, not_measured
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
-from osteotrace.regions import Points
+from osteotrace.reading.images import points_of
+from osteotrace.reading.naming import lesion_finding, refused_finding
+from osteotrace.reading.vertebrae import vertebra_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from osteotrace.findings import Finding
+    from osteotrace.measurements.measurement import LesionReading
     from osteotrace.protocol import Entry
     from osteotrace.reading.images import StudyImages
-    from osteotrace.regions import Mask, Point
-    from osteotrace.volume import Volume
+    from osteotrace.regions import Mask
 
-Findings = tuple[Finding, ...]
-
-# Who says why an entry was not measured.
-METHOD: Final = Method(name="osteotrace protocol", version="1")
+Findings = tuple["Finding", ...]
 
 
 def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
@@ -52,7 +49,17 @@ def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
     OsteotraceError
         If there is no volume, or more than one, that an entry means.
     """
-    return tuple(finding for entry in entries for finding in _found(entry, images))
+    levels = [entry for entry in entries if isinstance(entry, kinds.VertebraEntry)]
+    vertebrae = vertebra_findings(levels, images)
+    return tuple(
+        finding
+        for entry in entries
+        for finding in (
+            (vertebrae[entry.label],)
+            if entry.label in vertebrae
+            else _found(entry, images)
+        )
+    )
 
 
 def _found(entry: Entry, images: StudyImages) -> Findings:
@@ -60,46 +67,7 @@ def _found(entry: Entry, images: StudyImages) -> Findings:
     try:
         return _FINDERS[type(entry)](entry, images)
     except OsteotraceError as problem:
-        reason = f"{problem.found}; expected {problem.expected}; {problem.advice}"
-        refusal = not_measured(entry.primary, reason, method=METHOD)
-        reading = LesionReading(measurements=(refusal,))
-        return (lesion_finding(entry, volume, reading),)
-
-
-def lesion_finding(
-    entry: Entry,
-    volume: Volume,
-    reading: LesionReading,
-    *,
-    part: str = "",
-    site: str = "",
-) -> Finding:
-    """Return the finding that a lesion's reading stands for.
-
-    Parameters
-    ----------
-    entry : Entry
-        What asked for it.
-    volume : Volume
-        What it was read on.
-    reading : LesionReading
-    part : str
-        Added to the entry's label where it stands for several findings.
-    site : str
-        In place of the entry's.
-    """
-    label = f"{entry.label}{part}"
-    return Finding(
-        tracking_uid=tracking_uid(volume.identity.study_uid, label),
-        label=label,
-        kind=entry.kind,
-        site=site or entry.site,
-        laterality=entry.laterality,
-        note=entry.note,
-        regions=reading.regions,
-        measurements=reading.measurements,
-        series_uid=volume.identity.series_uid,
-    )
+        return (refused_finding(entry, volume, problem),)
 
 
 def _caliper(entry: kinds.CaliperEntry, images: StudyImages) -> Findings:
@@ -187,18 +155,6 @@ def _expansion(entry: kinds.ExpansionEntry, images: StudyImages) -> Findings:
         at=entry.at,
     )
     return (lesion_finding(entry, volume, reading),)
-
-
-def points_of(volume: Volume, role: str, named: Mapping[str, Point]) -> Points:
-    """Return the named points of an entry as a region; ``_`` in a name is a space."""
-    stored = tuple(geometry.as_stored(point) for point in named.values())
-    return Points(
-        role=role,
-        points=stored,
-        point_roles=tuple(name.replace("_", " ") for name in named),
-        frame_of_reference_uid=volume.frame_of_reference_uid,
-        source_instances=tuple(image.source for image in volume.slices_between(stored)),
-    )
 
 
 def _on_regions(
