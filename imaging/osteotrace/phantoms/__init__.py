@@ -2,11 +2,11 @@
 
 ``shapes``, ``scaling`` and ``rendering`` are the engine, ``dicom_series``,
 ``label_series`` and ``enhanced_ct`` the files. The anatomy: ``dentition``,
-``soft_tissue``, ``maxilla``, ``maxilla_before``, ``mandible``, ``vertebral_column`` and ``spine``,
-``limbs``. ``scans`` says what a case is, ``cases`` which there are, ``ground_truth`` and
-``morphometry`` what is known of them, ``sample_protocols`` what to measure, and
-``samples`` the folders. The phantoms that the accuracy table is drawn from are in memory
-(``in_memory``), one module a family.
+``soft_tissue``, ``maxilla``, ``maxilla_before``, ``mandible``, ``vertebral_column``,
+``spine``, ``limbs`` and ``crmo``. ``scans`` says what a case is, ``cases`` which there
+are, ``ground_truth`` and ``morphometry`` what is known of them, ``sample_protocols`` what
+to measure, and ``samples`` the folders. The phantoms that the accuracy table is drawn
+from are in memory (``in_memory``), one module a family.
 """
 
 from osteotrace.phantoms.cases import CASES

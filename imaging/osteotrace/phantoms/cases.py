@@ -13,6 +13,7 @@ import numpy as np
 from osteotrace.errors import OsteotraceError
 from osteotrace.phantoms import (
     crmo,
+    crmo_cases,
     mandible_cases,
     maxilla_after,
     maxilla_before,
@@ -32,7 +33,7 @@ _CASES: Final[dict[str, Callable[[], PhantomCase]]] = {
     "maxilla_before": maxilla_before.case,
     **{name: partial(mandible_cases.case, name) for name in mandible_cases.CASES},
     **{name: partial(spine_cases.case, name) for name in spine_cases.CASES},
-    **{name: partial(crmo.case, name) for name in crmo.CASES},
+    **{name: partial(crmo_cases.case, name) for name in crmo.CASES},
 }
 CASES: Final = tuple(_CASES)
 

@@ -13,21 +13,13 @@ import numpy as np
 
 from osteotrace.codes import KINDS, SITES
 from osteotrace.phantoms import limbs, spine
-from osteotrace.phantoms.dicom_series import SeriesLabel
 from osteotrace.phantoms.label_series import MUSCLE
 from osteotrace.phantoms.limbs import Region
-from osteotrace.phantoms.rendering import Layer, Part, Pose
+from osteotrace.phantoms.rendering import Layer, Part
 from osteotrace.phantoms.scaling import scaled, scaled_parts
 from osteotrace.phantoms.scans import (
-    RATIO_DEFINITION,
     Ball,
-    Known,
-    KnownFinding,
-    PhantomCase,
-    Scan,
     Segment,
-    grid_around,
-    integrated_volume,
 )
 from osteotrace.phantoms.shapes import ellipsoid, grown, intersection
 from osteotrace.phantoms.vertebral_column import ENDPLATE_MM
@@ -35,8 +27,6 @@ from osteotrace.phantoms.vertebral_column import ENDPLATE_MM
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osteotrace.geometry import Grid
-    from osteotrace.phantoms.rendering import Level
     from osteotrace.phantoms.scans import Box, Vector
     from osteotrace.phantoms.shapes import Shape
 
@@ -228,29 +218,6 @@ SUBJECTS: Final = {
 CASES: Final = {
     f"crmo_{number}_{phase}": (number, phase) for number in SUBJECTS for phase in PHASES
 }
-# Pitch, roll and yaw of the body in the scanner before and after, deg.
-_POSES: Final = ((2.0, -1.5, 1.0), (-1.5, 2.0, -2.5))
-_AXES: Final[dict[str, tuple[Vector, Vector]]] = {
-    "axial": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-    "coronal": ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),
-    "sagittal": ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0)),
-}
-
-
-def case(name: str) -> PhantomCase:
-    """Return one of `CASES`."""
-    number, phase = CASES[name]
-    where = " and ".join(
-        f"{lesion.laterality} {lesion.site}".strip()
-        for lesion in SUBJECTS[number].lesions
-    )
-    return PhantomCase(
-        name=name,
-        title=f"Osteomyelitis, subject {number}, {phase} treatment: {where}",
-        parts=partial(parts, number, phase),
-        scans=(_mr(name),),
-        findings=partial(_findings, number, phase),
-    )
 
 
 def parts(number: int, phase: str) -> tuple[Part, ...]:
@@ -260,10 +227,10 @@ def parts(number: int, phase: str) -> tuple[Part, ...]:
     lesions = (
         Part(
             name=f"edema of {lesion.site}",
-            box=_box(lesion, phase),
+            box=edema_box(lesion, phase),
             layers=(
                 Layer(
-                    shape=_edema(lesion, scene.marrow[lesion.site], phase),
+                    shape=edema(lesion, scene.marrow[lesion.site], phase),
                     tissue="edema",
                 ),
             ),
@@ -273,66 +240,16 @@ def parts(number: int, phase: str) -> tuple[Part, ...]:
     return (*scene.parts, *lesions)
 
 
-def _edema(lesion: Lesion, marrow: Shape, phase: str) -> Shape:
+def edema(lesion: Lesion, marrow: Shape, phase: str) -> Shape:
+    """Return what a lesion fills of the marrow at a date."""
     return intersection(ellipsoid(lesion.centre, lesion.radii(phase)), marrow)
 
 
-def _box(lesion: Lesion, phase: str) -> Box:
+def edema_box(lesion: Lesion, phase: str) -> Box:
+    """Return the box that holds an edema."""
     reach = zip(lesion.centre, lesion.radii(phase), strict=True)
     low, high = zip(*((v - r - 1.5, v + r + 1.5) for v, r in reach), strict=True)
     return low, high
-
-
-def _levels(number: int) -> dict[str, Level]:
-    return (
-        {**spine.STIR_SIGNAL, **limbs.STIR_SIGNAL} if number == 3 else limbs.STIR_SIGNAL
-    )
-
-
-def _mr(name: str) -> Scan:
-    number, phase = CASES[name]
-    subject = SUBJECTS[number]
-    late = PHASES.index(phase)
-    pitch, roll, yaw = _POSES[late]
-    pose = Pose.turned(
-        pitch_deg=pitch,
-        roll_deg=roll,
-        yaw_deg=yaw,
-        origin=(3.1 - 5.0 * late, -7.4 + 9.0 * late, 20.6 + 13.0 * late),
-    )
-    return Scan(
-        modality="MR",
-        label=SeriesLabel(
-            study=name,
-            name="MR",
-            patient_id=f"SYN-CRMO-{number}",
-            description=f"STIR {subject.plane}",
-            study_description=f"Osteomyelitis, subject {number}, {phase} (synthetic)",
-            body_part=subject.body_part,
-            number=4,
-            date=subject.dates[late],
-            inversion_ms=160,
-        ),
-        grid=_grid(subject, pose),
-        pose=pose,
-        levels=_levels(number),
-        subsamples=(4, 2, 2),
-        psf_sigma_mm=(0.0, 0.5, 0.5),
-        noise_sd=14.0,
-        noise_correlation_fwhm_mm=(0.0, 1.0, 1.0),
-        segments=partial(segments, number, phase),
-    )
-
-
-def _grid(subject: Subject, pose: Pose) -> Grid:
-    row, column = _AXES[subject.plane]
-    return grid_around(
-        pose.to_patient(subject.centre),
-        row_direction=row,
-        column_direction=column,
-        spacing_mm=subject.spacing_mm,
-        shape=subject.shape,
-    )
 
 
 def segments(number: int, phase: str) -> tuple[Segment, ...]:
@@ -341,9 +258,9 @@ def segments(number: int, phase: str) -> tuple[Segment, ...]:
     marrow = subject.region().marrow
     marked = [
         Segment(
-            label=_label(lesion),
-            shape=_edema(lesion, marrow[lesion.site], phase),
-            box=_box(lesion, phase),
+            label=segment_label(lesion),
+            shape=edema(lesion, marrow[lesion.site], phase),
+            box=edema_box(lesion, phase),
             property_type=KINDS["marrow_edema"],
             lesion=True,
             laterality=lesion.laterality,
@@ -351,7 +268,7 @@ def segments(number: int, phase: str) -> tuple[Segment, ...]:
         for lesion in subject.lesions
     ]
     if number == 3:
-        marked.append(_child_body())
+        marked.append(child_body())
     centre, radius = subject.muscle.centre, subject.muscle.radius_mm
     return (
         *marked,
@@ -364,12 +281,14 @@ def segments(number: int, phase: str) -> tuple[Segment, ...]:
     )
 
 
-def _label(lesion: Lesion) -> str:
+def segment_label(lesion: Lesion) -> str:
+    """Return the label of an edema in the label series."""
     where = lesion.site.upper() if lesion.site == "l3" else lesion.site
     return f"{lesion.laterality} {where} marrow edema".strip()
 
 
-def _child_body() -> Segment:
+def child_body() -> Segment:
+    """Return the body of the child's L3."""
     placed = spine.column(spine.UNBROKEN)["l3"]
     low, high = (CHILD * np.asarray(corner) for corner in placed.body_box)
     return Segment(
@@ -377,60 +296,4 @@ def _child_body() -> Segment:
         shape=scaled(placed.body, CHILD),
         box=(low.tolist(), high.tolist()),
         property_type=SITES["l3"],
-    )
-
-
-# What is known ------------------------------------------------------------------------
-
-
-@cache
-def edema_volume(number: int, place: int, phase: str) -> float:
-    """Return the true volume of a subject's lesion, mm3."""
-    subject = SUBJECTS[number]
-    lesion = subject.lesions[place]
-    shape = _edema(lesion, subject.region().marrow[lesion.site], phase)
-    return integrated_volume(shape, _box(lesion, phase), step_mm=0.4)
-
-
-@cache
-def _body_volume() -> float:
-    segment = _child_body()
-    return integrated_volume(segment.shape, segment.box)
-
-
-@cache
-def _findings(number: int, phase: str) -> tuple[KnownFinding, ...]:
-    count = len(SUBJECTS[number].lesions)
-    return tuple(_finding(number, place, phase) for place in range(count))
-
-
-def _finding(number: int, place: int, phase: str) -> KnownFinding:
-    subject = SUBJECTS[number]
-    lesion = subject.lesions[place]
-    volume = edema_volume(number, place, phase)
-    levels = _levels(number)
-    ratio = levels["edema"].mean / levels["muscle"].mean
-    values = {
-        "edema_volume": Known(
-            volume, "mm3", 0.15 * volume, "marrow of raised STIR signal"
-        ),
-        "signal_ratio_to_muscle": Known(ratio, "{ratio}", 0.17 * ratio, RATIO_DEFINITION),
-    }
-    segments = {"edema": _label(lesion), "muscle": "muscle"}
-    if lesion.site == "l3":
-        whole = _body_volume()
-        values["edema_percent"] = Known(
-            100 * volume / whole, "%", 15 * volume / whole, "of the vertebral body"
-        )
-        segments["body"] = "L3 vertebral body"
-    return KnownFinding(
-        label=f"EDEMA {lesion.site}",
-        kind="marrow_edema",
-        site=lesion.site,
-        laterality=lesion.laterality,
-        modality="MR",
-        values=values,
-        points={"seed": lesion.centre},
-        balls={"muscle": subject.muscle, "marrow": subject.marrow},
-        segments=segments,
     )
