@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import osteotrace as ot
 from osteotrace import OsteotraceError
 from osteotrace.geometry import Grid
 from osteotrace.measurements import moth_eaten
@@ -18,6 +19,8 @@ from osteotrace.phantoms.cortices import EatenJaw
 from osteotrace.regions import Mask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from osteotrace.geometry import Array
     from osteotrace.volume import Volume
 
@@ -263,3 +266,19 @@ def test_a_tilted_stack_is_resampled_and_says_so() -> None:
     value = fraction(moth_eaten.measure(volume, region))
     assert any("resampled" in flag for flag in value.flags)
     assert value.value == pytest.approx(100 * jaw.holes.share, rel=0.25)
+
+
+def test_an_intact_jaw_at_3_mm_slices_reads_a_range_from_zero(real_dicom: Path) -> None:
+    volume = ot.load(real_dicom / "jaw_ct_cerr")
+    right = box_mask(volume, (slice(1, 7), slice(155, 185), slice(200, 236)))
+    left = box_mask(volume, (slice(1, 7), slice(155, 185), slice(256, 292)))
+    sides = [
+        fraction(moth_eaten.measure(volume, own, reference=other))
+        for own, other in ((right, left), (left, right))
+    ]
+    for value in sides:
+        assert value.is_range
+        assert value.interval95 is not None
+        assert value.interval95[0] == 0.0
+        assert any("too thick" in flag for flag in value.flags)
+    assert sides[0].value == pytest.approx(sides[1].value, abs=4.0)
