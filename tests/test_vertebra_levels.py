@@ -30,7 +30,8 @@ def marks(
         [[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]]
     )
     places = np.concatenate([upper, lower]) @ rotation.T
-    return np.asarray(places + [0.0, 0.0, z])
+    places[:, 2] += z
+    return np.asarray(places)
 
 
 def as_points(places: np.ndarray, roles: tuple[str, ...] = ROLES) -> Points:
