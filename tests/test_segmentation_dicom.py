@@ -262,6 +262,17 @@ def test_one_slice_alone_is_not_moved_onto_another_grid(tmp_path: Path) -> None:
         labels.resampled_onto(scan(finer))
 
 
+@pytest.mark.parametrize("place", ["straight", "oblique"])
+def test_centres_half_way_between_two_voxels_belong_to_one_of_them(
+    tmp_path: Path, place: str
+) -> None:
+    grid = stack(oblique=place == "oblique")
+    labels = read_labels(write(tmp_path / "a.dcm", grid, truth(grid)))
+    finer = scan(grid).rectified((1.0, 0.7, 0.5))
+    moved = labels.resampled_onto(finer)["lesion"].mask.voxels
+    assert moved.sum() == 2 * truth(grid)[..., 1].sum()
+
+
 def test_a_fractional_segmentation_says_where_it_was_cut(tmp_path: Path) -> None:
     grid = stack()
     share = np.zeros((*grid.shape, 2), np.float32)

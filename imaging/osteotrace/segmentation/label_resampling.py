@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import HALF_VOXEL
 from osteotrace.segmentation import marked
 from osteotrace.segmentation.label_maps import LabelMap, other_frame
 
@@ -27,6 +28,9 @@ METHODS: Final = {
     "nearest": "the label of the nearest voxel",
     "gaussian": "the label with most weight under a Gaussian of 0.8 voxels",
 }
+# A centre half way between two voxels belongs to the later one, whatever its last digits
+# are: this much is added to its index.
+TIE: Final = 1e-6
 # Empty voxels kept around a label, so that it ends where its own voxels end.
 PADDING_VOXELS: Final = 2
 
@@ -139,7 +143,7 @@ def _even(
     import SimpleITK as sitk
 
     to_source = np.linalg.inv(grid.affine()) @ window.affine()
-    to_source[:3, 3] -= first
+    to_source[:3, 3] += TIE - first
     transform = sitk.AffineTransform(3)
     # SimpleITK counts (column, row, slice): rows and columns are reversed.
     transform.SetMatrix(to_source[2::-1, 2::-1].ravel().tolist())
@@ -164,7 +168,7 @@ def _uneven(
     for k, plane in enumerate(out):
         index[..., 0] = k
         at = grid.to_index(window.to_patient(index)) - first
-        nearest = np.round(at).astype(np.intp)
+        nearest = np.floor(at + HALF_VOXEL + TIE).astype(np.intp)
         inside = ((nearest >= 0) & (nearest < voxels.shape)).all(axis=-1)
         plane[inside] = voxels[tuple(nearest[inside].T)] != 0
     return out
