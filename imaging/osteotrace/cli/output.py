@@ -72,13 +72,15 @@ def print_findings(assessment: "Assessment") -> None:
     table.add_column("doubts")
     for finding in assessment.findings:
         for number, reading in enumerate(text.headlines(finding)):
-            there = isinstance(reading, Measurement)
+            value, doubts = "not measured", tuple(text.doubts(reading))
+            if isinstance(reading, Measurement):
+                value, doubts = text.value(reading), reading.flags
             table.add_row(
                 finding.label if number == 0 else "",
                 reading.code.meaning,
-                text.value(reading) if there else "not measured",
+                value,
                 text.interval(reading),
-                "; ".join(text.doubts(reading)) or "none",
+                "; ".join(doubts) or "none",
             )
     Console(highlight=False, markup=False).print(table)
 

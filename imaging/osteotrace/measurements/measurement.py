@@ -261,13 +261,17 @@ def shown(value: float, unit: str, uncertainty: float | None) -> str:
     '12.07 ± 0.02 mm'
     >>> shown(12.0712, "mm", 0.31)
     '12.1 ± 0.3 mm'
+    >>> shown(12.4, "%", 0.41)
+    '12 ± 0.4 %'
     >>> shown(3.21, "mm3", 0.32)
     '3.2 ± 0.3 mm3'
     """
     places = decimals(unit, uncertainty)
     text = f"{value:.{places}f}"
     if uncertainty is not None:
-        text += f" ± {uncertainty:.{places}f}"
+        # A small u keeps a digit where the value's own decimals would round it to none.
+        nothing = uncertainty > 0 and float(f"{uncertainty:.{places}f}") == 0
+        text += f" ± {uncertainty:.1g}" if nothing else f" ± {uncertainty:.{places}f}"
     return f"{text} {unit}" if unit not in UNSPOKEN else text
 
 

@@ -12,19 +12,26 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
     from osteotrace.measurements.measurement import Reading
 
-# Values that a summary leaves to the table and the record.
-BEHIND: Final = frozenset(
+# What a summary shows beside a finding's primary value; the rest is in table and record.
+BESIDE: Final = frozenset(
     {
-        "length_along_line",
-        "length_perpendicular",
-        "length_as_drawn",
-        "palatal_gap_on_line",
-        "voxel_volume",
-        "mean_value",
-        "value_sd",
-        "minimum_value",
-        "maximum_value",
-        "contrast_to_host",
+        "palatal_gap_transverse",
+        "palatal_gap_area",
+        "longest_diameter",
+        "separated_fraction",
+        "breach_count",
+        "trabecular_lucent_fraction",
+        "sclerotic_rim_completeness",
+        "height_middle",
+        "height_posterior",
+        "height_loss_own_anterior",
+        "genant_grade",
+        "edema_percent",
+        "signal_ratio_to_muscle",
+        "bone_width_left",
+        "bone_width_right",
+        "asymmetry_index_volume",
+        "median_value",
     }
 )
 
@@ -57,9 +64,10 @@ def heading(finding: Finding) -> str:
 
 
 def headlines(finding: Finding) -> tuple[Reading, ...]:
-    """Return the primary value of a finding and those that are read beside it."""
+    """Return the primary value of a finding and the measured ones read beside it."""
     primary, *others = finding.measurements
-    return (primary, *(reading for reading in others if reading.name not in BEHIND))
+    beside = (r for r in others if isinstance(r, Measurement) and r.name in BESIDE)
+    return (primary, *beside)
 
 
 def value(reading: Reading) -> str:
