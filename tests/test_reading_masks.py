@@ -15,6 +15,7 @@ from tests.fixtures.label_images import write_nifti
 import osteotrace as ot
 from osteotrace import reading
 from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.protocol import Protocol, Where
 from osteotrace.protocol.entries import IntensityEntry
 from osteotrace.reading.images import StudyImages
@@ -233,7 +234,11 @@ def test_labels_without_a_patient_are_not_used_where_two_scans_fit_them(
     readings = list(reading.measure_studies(study, protocol, masks=file))
     assert len(readings) == 2
     for one in readings:
-        assert "a.nii.gz: names no patient, and 1 more of the scans" in str(one.error)
+        assert one.assessment is not None
+        (finding,) = one.assessment.findings
+        (value,) = finding.measurements
+        assert isinstance(value, NotMeasured)
+        assert "a.nii.gz: names no patient, and 1 more of the scans" in value.reason
 
 
 def test_two_series_of_one_space_share_labels_without_a_patient(
@@ -243,7 +248,11 @@ def test_two_series_of_one_space_share_labels_without_a_patient(
     protocol = Protocol(name="test", entries=(entry(),), sha256="0" * 64)
     second_study(study, study / "ct2")
     readings = list(reading.measure_studies(study, protocol, masks=file))
-    assert [one.error for one in readings] == [None, None]
+    assert len(readings) == 2
+    for one in readings:
+        assert one.assessment is not None
+        (finding,) = one.assessment.findings
+        assert isinstance(finding.measurements[0], Measurement)
 
 
 def test_masks_that_are_not_there_are_refused_whatever_is_asked(study: Path) -> None:
