@@ -26,8 +26,8 @@ from osteotrace.measurements.palatal_sizes import (
     METHOD,
     SCALE_SHARE,
     TRANSVERSE_EDGES,
-    VOXEL_SHARE,
     polyline,
+    voxel_place,
 )
 from osteotrace.measurements.profiles import Bundle
 
@@ -89,7 +89,7 @@ def _across_seed(
         "u edge noise": float(
             np.hypot(noise.white_noise(walls[0]), noise.white_noise(walls[1]))
         ),
-        "u voxel": float(np.sqrt(2.0)) * VOXEL_SHARE * hole.surface.gap,
+        "u voxel": float(np.sqrt(2.0)) * voxel_place(hole.surface),
         "u scale": SCALE_SHARE * value,
     }
     measurement = measured(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from osteotrace.geometry import Array
     from osteotrace.measurements.palatal_hole import Hole
+    from osteotrace.measurements.palatal_surface import Surface
     from osteotrace.measurements.palatal_uncertainty import RimNoise
     from osteotrace.volume import Volume
 
@@ -67,11 +68,12 @@ MOST_METAL_VOXELS: Final = 5
 UNFITTED_SAID: Final = 0.05
 # Of the correction for curvature this share is uncertain, from phantoms. The half that a
 # single edge is given would cover 100 % of the areas, as the blur is read all around.
-CURVATURE_SHARE: Final = 0.1
-# Place of an edge by where between two voxels the palate lies, as a share of the voxel
-# across it, and how far along the rim that goes together, mm: from phantoms.
-VOXEL_SHARE: Final = 0.025
-VOXEL_ALONG_MM: Final = 2.5
+CURVATURE_SHARE: Final = 0.07
+# Place of an edge by where between two voxels the palate lies: this times the square of
+# the voxel across the plate over its thickness; and how far along the rim that goes
+# together, mm. From noise-free phantoms.
+VOXEL_SHARE: Final = 0.19
+VOXEL_ALONG_MM: Final = 0.6
 # Place of the bone under a lining that is thinner than the blur resolves, mm: likewise.
 LINING_MM: Final = 0.02
 # A wall is flat where the rim bends less than this (1/mm) over a caliper's width (mm); a
@@ -273,7 +275,7 @@ class Defect:
         parts = [size(line) for line in self.halves]
         halves = 0.5 * abs(parts[0] - parts[1]) if len(parts) == 2 else 0.0
         # An edge's error at both ends of a chord, or all along the rim of an area.
-        place = VOXEL_SHARE * self.hole.surface.gap
+        place = voxel_place(self.hole.surface)
         around = outlines.perimeter(rim.outline)
         spread = np.sqrt(2.0) if power == 1 else np.sqrt(VOXEL_ALONG_MM * around)
         lining = 0.0 if rim.lining is None else LINING_MM
@@ -368,6 +370,11 @@ _HOW: Final = (
     "error-function edges with free local plateaus all around the rim, the pull of the "
     "blur on a curved edge put back; voxels interpolated linearly"
 )
+
+
+def voxel_place(surface: Surface) -> float:
+    """Return the standard uncertainty of an edge's place from the voxels, mm."""
+    return VOXEL_SHARE * surface.gap**2 / surface.thickness
 
 
 def _chord(line: Array, axis: int) -> float:

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 DRAWS: Final = 32
 # Noise is drawn this far around the rim's samples, mm.
 AROUND_MM: Final = 1.5
+# Homogeneous blocks are this large; around a palate there is often no larger one.
+BLOCKS_MM: Final = (noise.BLOCK_MM, 9.0, 7.0)
 # Half a block whose correlation is read, and how far apart noise is correlated, mm.
-BLOCK_HALF_MM: Final = 6.0
-LONGEST_LAG_MM: Final = 3.0
+BLOCK_HALF_MM: Final = 3.5
+LONGEST_LAG_MM: Final = 2.0
 # Noise that does not come from the blocks is taken as this wide, mm, as CT's is.
 USUAL_FWHM_MM: Final = 1.2
 # Gaussian: full width at half maximum over standard deviation, 2 √(2 ln 2).
@@ -72,12 +74,16 @@ def rim_noise(volume: Volume, surface: Surface, rim: Rim, first: int) -> RimNois
     """
     places = np.stack([surface.points(rim.places, h) for h in surface.layers])
     window = Window(volume, places.reshape(-1, 3), AROUND_MM)
-    blocks = noise.homogeneous_blocks(
-        volume,
-        surface.frame.origin,
-        floor=noise.AIR_CEILING_HU,
-        residual=rim.residual,
-    )
+    blocks = noise.NOTHING
+    for size in BLOCKS_MM:
+        if not len(blocks.centres):
+            blocks = noise.homogeneous_blocks(
+                volume,
+                surface.frame.origin,
+                floor=noise.AIR_CEILING_HU,
+                residual=rim.residual,
+                block_mm=size,
+            )
     spectrum = _spectrum(volume, blocks, window.values.shape, rim.residual)
     index = window.index(places)
     profiles = np.stack(
