@@ -210,6 +210,16 @@ def test_metal_in_the_region_is_refused() -> None:
     assert "metal" in not_measured_reason(moth_eaten.measure(volume, EATEN.region()))
 
 
+def test_metal_beside_the_region_is_flagged() -> None:
+    values = clean(EATEN).copy()
+    inside = np.argwhere(EATEN.region().on(EATEN.grid))
+    values[:3, int(inside[:, 1].mean()), :3] = 6000.0
+    volume = in_memory.as_volume(values, EATEN.grid)
+    value = fraction(moth_eaten.measure(volume, EATEN.region()))
+    assert any("metal near" in flag for flag in value.flags)
+    assert value.value == pytest.approx(100 * EATEN.holes.share, rel=0.25)
+
+
 def test_a_mask_of_another_image_is_an_error() -> None:
     other = replace(EATEN, seed=99)
     with pytest.raises(OsteotraceError, match="voxels are not those of the image"):

@@ -186,7 +186,8 @@ def levels(window: Window) -> Levels:
     NoBone
         If nothing in it stands out from soft tissue as bone does.
     """
-    tissue = window.even[window.even > air_ceiling(window)]
+    even = window.even
+    tissue = even[(even > air_ceiling(window)) & (even < METAL_HU)]
     if len(tissue) < 2 or float(np.ptp(tissue)) == 0:
         raise NoBone("the region holds one grey value only")
     threshold = _otsu(tissue)

@@ -54,6 +54,8 @@ LEAST_COSINE: Final = 0.3
 ANCHORS: Final = 500
 # Places above this share of the neighbourhood's 75th percentile are intact cortex.
 INTACT_SHARE: Final = 0.8
+# A place expects at least this share of what is usual in the region.
+LEAST_EXPECTED_SHARE: Final = 0.25
 # Distance that a turned normal counts for where neighbourhoods are interpolated, mm.
 TURN_MM: Final = 3.0
 # The window's border that profiles cannot use, mm.
@@ -139,7 +141,7 @@ def cortical_surface(window: Window) -> CorticalSurface:
     marrow = _marrow(values, t, float(t[inner]), middle)
     for _ in range(MARROW_ROUNDS):
         marrow = average @ marrow
-    # Solid bone has no marrow: half of its density counts as cortex.
+    # Solid bone has no marrow: what is brighter than marrow can be counts as cortex.
     marrow = np.minimum(marrow, found.at(MOST_MARROW_SHARE))
     floor = found.soft - DARK_SHARE * found.step
     base = np.where(t < t[peak], marrow[:, None], found.soft)
@@ -149,8 +151,10 @@ def cortical_surface(window: Window) -> CorticalSurface:
     for _ in range(MASS_ROUNDS):
         mass = average @ mass
     expected = _expected(points, normals, mass, np.flatnonzero(usable))
-    if not (expected[in_region] > 0).all():
+    usual = float(np.median(expected[in_region]))
+    if usual <= 0:
         raise NoBone("the bone in the region has no cortex denser than its marrow")
+    expected = np.maximum(expected, LEAST_EXPECTED_SHARE * usual)
     return CorticalSurface(
         points=points,
         normals=normals,

@@ -207,6 +207,8 @@ def _image_flags(lesion: _Lesion) -> tuple[str, ...]:
         )
     if lesion.volume.unit != HOUNSFIELD:
         flags.append("uncalibrated grey values: levels are the image's own")
+    if (lesion.window.values > METAL_HU).any():
+        flags.append("metal near the region: its streaks pass for holes or for cortex")
     at = np.argwhere(lesion.region.on(lesion.volume.grid))
     if (at.min(axis=0) == 0).any() or (
         at.max(axis=0) == np.array(lesion.volume.grid.shape) - 1
