@@ -43,6 +43,7 @@ _ABOVE_BONE_HU: Final = 600.0
 _ABOVE_CORTEX_HU: Final = 200.0
 # Smaller pieces are noise or a dense osteophyte, mm3.
 LEAST_MM3: Final = 20.0
+_LEAST_VOXELS: Final = 5
 # The collar is this many times the blur (half a voxel and the point spread) wide.
 _COLLAR: Final = 1.5
 _POINT_SPREAD_MM: Final = 0.6
@@ -115,9 +116,10 @@ def _pieces(
 
     image = sitk.GetImageFromArray(bright.astype(np.uint8))
     labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(image, True))
+    least = max(LEAST_MM3, _LEAST_VOXELS * voxel_mm3)
     sizes = np.bincount(labels.ravel()) * voxel_mm3
     touching = np.unique(labels[own & bright])
-    kept = [n for n in touching if n > 0 and sizes[n] >= LEAST_MM3]
+    kept = [n for n in touching if n > 0 and sizes[n] >= least]
     return np.isin(labels, kept)
 
 

@@ -19,7 +19,6 @@ from osteotrace.measurements.vertebra.frame import (
 )
 from osteotrace.measurements.vertebra.plates import Shape
 from osteotrace.measurements.vertebra.smooth_plate import (
-    LEAST_VOXELS,
     NotSeen,
     SmoothPlate,
     mask_surface,
@@ -44,6 +43,9 @@ _WINDOW_SD_MM: Final = 0.6
 _WINDOW_SLOPE_SD: Final = 0.12
 # The thickness in a window against that of the plate, log SD.
 _WINDOW_THICKNESS_LOG_SD: Final = 0.2
+# A window of fewer voxels is not fitted; its u is this share of a voxel.
+_LEAST_IN_WINDOW: Final = 15
+_COARSE_SHARE: Final = 0.2
 # About as many voxels fit a frame or a wall; all fit an endplate.
 _FRAME_VOXELS: Final = 1500
 _ALL: Final = 100_000
@@ -140,8 +142,12 @@ def grey_around(volume: Volume, frame: Frame, half_height: float) -> Grey:
 def _window(seen: SmoothPlate, middle: float, half: float) -> tuple[float, float]:
     """Return mean z and noise of the outer surface where |y - middle| <= half."""
     samples = seen.samples.kept(np.abs(seen.samples.y - middle) <= half)
-    if len(samples.z) < LEAST_VOXELS:
-        raise NotSeen("a window holds too few voxels")
+    told = thickness_told(seen.plate.thickness)
+    x, y = np.meshgrid(np.linspace(-1, 1, 11), np.linspace(-1, 1, 11))
+    base = seen.surface(x.ravel() * STRIP_MM, middle + half * y.ravel()).mean()
+    if len(samples.z) < _LEAST_IN_WINDOW:
+        # Coarse voxels: the smooth surface stands for the window.
+        return float(base + 0.5 * told), _COARSE_SHARE * seen.spread.box
     columns = surface_columns(samples.x, samples.y, seen.depth)
     local = replace(samples, z=samples.z - columns @ seen.plate.coefficients)
     plain = np.stack([np.ones_like(local.x), local.x, local.y - middle], axis=1)
@@ -158,11 +164,9 @@ def _window(seen: SmoothPlate, middle: float, half: float) -> tuple[float, float
         expected=np.array([_WINDOW_SD_MM, _WINDOW_SLOPE_SD, _WINDOW_SLOPE_SD]),
     )
     fit = plates.fit_plate(local, shape, tissues, seen.spread)
-    told = thickness_told(seen.plate.thickness) / seen.plate.thickness
-    x, y = np.meshgrid(np.linspace(-1, 1, 11), np.linspace(-1, 1, 11))
-    base = seen.surface(x.ravel() * STRIP_MM, middle + half * y.ravel()).mean()
     u = plates.pooled(fit.influence[0] + fit.influence[3], local)
-    return float(base + fit.coefficients[0] + 0.5 * fit.thickness * told), u
+    share = told / seen.plate.thickness
+    return float(base + fit.coefficients[0] + 0.5 * fit.thickness * share), u
 
 
 def endplate(
