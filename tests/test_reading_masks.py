@@ -19,6 +19,7 @@ from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.protocol import Protocol, Where
 from osteotrace.protocol.entries import IntensityEntry
 from osteotrace.reading.images import StudyImages
+from osteotrace.reading.lesions import findings_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,12 +200,22 @@ def test_what_was_done_to_a_label_is_told(study: Path, tmp_path: Path) -> None:
     file = nifti(study, tmp_path / "vertebrae_L1.nii.gz")
     volume = ot.load(study / "ct")
     write_nifti(file, np.ones(volume.grid.shape, np.uint8), volume.grid)
-    images = StudyImages(ot.scan(study), file)
-    where = Where(label="L1")
-    volume = images.volume(entry())
-    assert images.notes(volume, where) == ("the label has the name of its file",)
-    assert images.notes(volume, Where(centre=(0, 0, 0), radius=2.0)) == ()
-    assert images.notes(volume, None) == ()
+    asked = entry()
+    told = {
+        "label": Where(label="L1"),
+        "ball": Where(centre=tuple(volume.grid.corners().mean(axis=0)), radius=2.0),
+    }
+    for kind, where in told.items():
+        both = IntensityEntry(
+            label="I",
+            modality=asked.modality,
+            frame_of_reference_uid=asked.frame_of_reference_uid,
+            region=where,
+        )
+        (finding,) = findings_of([both], StudyImages(ot.scan(study), file))
+        note = "the label has the name of its file"
+        flags = [getattr(m, "flags", ()) for m in finding.measurements]
+        assert all((note in flagged) is (kind == "label") for flagged in flags)
 
 
 def second_study(study: Path, place: Path, **tags: str) -> None:

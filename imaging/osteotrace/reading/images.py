@@ -15,6 +15,7 @@ import numpy as np
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import Entry, Where, meant_volume
+from osteotrace.protocol.entries import regions
 from osteotrace.regions import Points
 from osteotrace.segmentation import marked
 from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
@@ -102,14 +103,17 @@ class StudyImages:
         """Return the region, or None where the entry names none."""
         return None if where is None else self.region(volume, where, role)
 
-    def notes(self, volume: Volume, where: Where | None) -> tuple[str, ...]:
-        """Return what was done to the label of a region on the way here, in words.
+    def notes_of(self, entry: Entry, volume: Volume) -> tuple[str, ...]:
+        """Return what was done to the labels of an entry on the way here, in words.
 
         Empty for balls and boxes. Errors as `region`.
         """
-        if where is None or where.label is None:
-            return ()
-        return self._labels_of(volume).holding(where.label).notes
+        held = [
+            self._labels_of(volume).holding(where.label).notes
+            for _, where in regions(entry)
+            if where.label is not None
+        ]
+        return tuple(dict.fromkeys(note for notes in held for note in notes))
 
     def _labels_of(self, volume: Volume) -> _Labels:
         series_uid = volume.identity.series_uid

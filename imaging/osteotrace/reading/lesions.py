@@ -23,7 +23,7 @@ from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
 from osteotrace.reading.images import points_of
-from osteotrace.reading.naming import lesion_finding, refused_finding
+from osteotrace.reading.naming import lesion_finding, refused_finding, with_notes
 from osteotrace.reading.vertebrae import vertebra_findings
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
 def _found(entry: Entry, images: StudyImages) -> Findings:
     volume = images.volume(entry)
     try:
-        return _FINDERS[type(entry)](entry, images)
+        found = _FINDERS[type(entry)](entry, images)
+        notes = images.notes_of(entry, volume)
+        return tuple(with_notes(finding, notes) for finding in found)
     except OsteotraceError as problem:
         return (refused_finding(entry, volume, problem),)
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from osteotrace.findings import Finding
-from osteotrace.measurements.measurement import LesionReading, Method, not_measured
+from osteotrace.measurements.measurement import (
+    LesionReading,
+    Measurement,
+    Method,
+    not_measured,
+)
 from osteotrace.reading.assessing import tracking_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from osteotrace.errors import OsteotraceError
     from osteotrace.protocol import Entry
     from osteotrace.volume import Volume
@@ -51,6 +60,20 @@ def lesion_finding(
         measurements=reading.measurements,
         series_uid=volume.identity.series_uid,
     )
+
+
+def with_notes(finding: Finding, notes: Iterable[str]) -> Finding:
+    """Return a finding whose every value is flagged with what was done to its masks."""
+    told = tuple(notes)
+    if not told:
+        return finding
+    measurements = tuple(
+        msgspec.structs.replace(m, flags=tuple(dict.fromkeys((*m.flags, *told))))
+        if isinstance(m, Measurement)
+        else m
+        for m in finding.measurements
+    )
+    return msgspec.structs.replace(finding, measurements=measurements)
 
 
 def refused_finding(entry: Entry, volume: Volume, problem: OsteotraceError) -> Finding:

@@ -15,7 +15,7 @@ from osteotrace.measurements import vertebra
 from osteotrace.measurements.measurement import LesionReading
 from osteotrace.protocol.entries import SIX_POINTS
 from osteotrace.reading.images import points_of
-from osteotrace.reading.naming import lesion_finding, refused_finding
+from osteotrace.reading.naming import lesion_finding, refused_finding, with_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,8 @@ def _spine(members: list[Member], images: StudyImages) -> dict[str, Finding]:
             level = entry.level.upper()
             joined = _joined(readings[level].reading, beside[level])
             site = level.lower() if level.lower() in SITES else entry.site
-            findings[entry.label] = lesion_finding(entry, volume, joined, site=site)
+            finding = lesion_finding(entry, volume, joined, site=site)
+            findings[entry.label] = with_notes(finding, images.notes_of(entry, volume))
     return findings
 
 
