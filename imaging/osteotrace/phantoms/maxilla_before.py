@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from osteotrace.codes import KINDS
 from osteotrace.phantoms import maxilla
 from osteotrace.phantoms.dentition import UPPER, dental_organ
 from osteotrace.phantoms.dicom_series import SeriesLabel
@@ -23,6 +24,7 @@ from osteotrace.phantoms.scans import (
     KnownFinding,
     PhantomCase,
     Scan,
+    Segment,
     grid_around,
     integrated_volume,
 )
@@ -49,12 +51,14 @@ HOUNSFIELD: Final = {
     "granulation": Level(42.0),
     "mass": Level(78.0),
     "sequestrum": Level(1080.0),
+    "rim": Level(1350.0),
 }
 
 # The cavity under and in the right maxillary sinus; its wall of sclerotic bone.
 CAVITY_CENTRE_MM: Final = (-25.0, 12.0, 7.0)
 CAVITY_RADII_MM: Final = (9.0, 13.5, 7.5)
 RIM_MM: Final = 2.0
+CAVITY: Final = "cavity"
 
 # Dead bone: name, centre, half axes, and turn about the superior axis, deg. Pathology
 # found fragments up to 11 by 7 mm.
@@ -64,7 +68,7 @@ SEQUESTRA: Final[tuple[tuple[str, Vector, Vector, float], ...]] = (
     ("SEQ-C", (-28.4, 17.6, 8.8), (2.0, 2.6, 2.1), 20.0),
     ("SEQ-D", (-29.5, 14.4, 4.2), (1.8, 2.1, 1.8), 0.0),
 )
-SEARCH: Final = Ball(CAVITY_CENTRE_MM, 15.0)
+SEARCH: Final = Ball(CAVITY_CENTRE_MM, 13.0)
 
 # Moth-eaten: left and superior of each hole in the labial plate, and its radius.
 HOLES_MM: Final = (
@@ -90,7 +94,7 @@ BREACH_RADIUS_MM: Final = 2.5
 
 # Gas: under the defect, in the cheek, in the cavity: centre and half axes.
 GAS: Final[tuple[tuple[str, Vector, Vector], ...]] = (
-    ("GAS-1", (0.0, -7.0, -9.2), (4.0, 2.5, 2.0)),
+    ("GAS-1", (0.0, -7.0, -8.8), (3.2, 2.5, 2.0)),
     ("GAS-2", (-40.0, -5.0, -9.0), (2.2, 2.2, 2.2)),
     ("GAS-3", (-22.0, 9.6, 11.2), (1.8, 1.8, 1.8)),
 )
@@ -177,9 +181,7 @@ def _jaw() -> Part:
                 shape=intersection(palate, maxilla.defect(maxilla.RIM_CORTEX_MM)),
                 tissue="cortex",
             ),
-            Layer(
-                shape=intersection(palate, grown(cavity(), RIM_MM)), tissue="sclerosis"
-            ),
+            Layer(shape=intersection(palate, grown(cavity(), RIM_MM)), tissue="rim"),
             Layer(shape=intersection(holes(), grown(palate, 0.4)), tissue="granulation"),
             Layer(shape=intersection(hole, mucosa), tissue="granulation"),
             Layer(shape=filled, tissue="granulation"),
@@ -264,7 +266,7 @@ def _findings() -> tuple[KnownFinding, ...]:
                     RIM_MM, "mm", 0.8, "sclerotic bone around the cavity, in bone"
                 )
             },
-            balls={"lesion": Ball(CAVITY_CENTRE_MM, 13.0)},
+            segments={"lesion": CAVITY},
         ),
     )
 
@@ -362,7 +364,23 @@ def _gas(label: str, centre: Vector, radii: Vector) -> KnownFinding:
         site="maxilla",
         modality="CT",
         values={"gas_volume": Known(volume, "mm3", 0.15 * volume, "of the ellipsoid")},
-        balls={"region": Ball(centre, max(radii) + 2.5)},
+        balls={"region": Ball(centre, max(radii) + 1.6)},
+    )
+
+
+def _segments() -> tuple[Segment, ...]:
+    """Return what the label series marks: the cavity."""
+    reach = zip(CAVITY_CENTRE_MM, CAVITY_RADII_MM, strict=True)
+    low, high = zip(*((v - r, v + r) for v, r in reach), strict=True)
+    return (
+        Segment(
+            label=CAVITY,
+            shape=cavity(),
+            box=(low, high),
+            property_type=KINDS["osteolysis"],
+            lesion=True,
+            laterality="right",
+        ),
     )
 
 
@@ -384,11 +402,11 @@ def case() -> PhantomCase:
             date="20230620",
         ),
         grid=grid_around(
-            pose.to_patient((-4.0, 0.0, -1.5)),
+            pose.to_patient((-4.0, 0.0, 0.9)),
             row_direction=(1, 0, 0),
             column_direction=(0, 1, 0),
             spacing_mm=(0.6, 0.45, 0.45),
-            shape=(68, 180, 190),
+            shape=(74, 180, 190),
         ),
         pose=pose,
         levels=HOUNSFIELD,
@@ -396,6 +414,7 @@ def case() -> PhantomCase:
         psf_sigma_mm=(0.50, 0.55, 0.55),
         noise_sd=30.0,
         noise_correlation_fwhm_mm=(0.6, 0.7, 0.7),
+        segments=_segments,
     )
     return PhantomCase(
         name="maxilla_before",

@@ -124,7 +124,7 @@ def _moth_eaten(label: str, finding: TrueFinding) -> Table:
 def _rim(label: str, finding: TrueFinding) -> Table:
     return "sclerotic_rim", {
         **_common(label, finding),
-        "lesion": _ball(finding, "lesion"),
+        "lesion": _label(finding, "lesion"),
     }
 
 
