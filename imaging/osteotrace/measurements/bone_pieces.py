@@ -36,9 +36,9 @@ SHARPENING_STEPS: Final = 2
 LOW_SHARE: Final = 0.35
 # A neck is a neck where the distance map falls by this much, mm.
 WATERSHED_LEVEL_MM: Final = 0.25
-# A neck whose brightest fifth reaches this share of the fainter piece is bone.
+# A neck whose brightest tenth reaches this share of the fainter piece is bone.
 BRIDGE_SHARE: Final = 0.75
-BRIDGE_QUANTILE: Final = 0.8
+BRIDGE_QUANTILE: Final = 0.9
 # The core of a piece reaches this share of its brightest tenth.
 CORE_SHARE: Final = 0.75
 # A smaller piece is a speck of noise or of texture, mm3.
@@ -169,7 +169,7 @@ def split(lattice: Lattice) -> Pieces:
     lucent, bone = reference_levels(lattice.values, lattice.volume.unit)
     scale = max(bone - lucent, 1e-6)
     sharp = _sharpened((lattice.values - np.float32(lucent)) / scale, lattice.steps)
-    parted = _parted(sharp, lattice.steps)
+    parted = along_valleys(_parted(sharp, lattice.steps), sharp, lattice.steps)
     labels = _without_specks(_joined(parted, sharp), lattice.steps)
     # A thin cortex reaches its own value in the sharpened image only.
     sure = sharp[sharp > SURE_SHARE]
@@ -297,6 +297,9 @@ def along_valleys(
 
     plateau = _quantiles(labels.ravel(), sharp.ravel(), int(labels.max()) + 1, 0.9)
     cores = np.where((labels > 0) & (sharp > CORE_SHARE * plateau[labels]), labels, 0)
+    # Lucent voxels are marked too: flooding them would take most of the time.
+    lucent = int(labels.max()) + 1
+    cores = np.where(labels > 0, cores, lucent)
     basins = sitk.MorphologicalWatershedFromMarkers(
         as_image(-sharp, steps),
         as_image(cores.astype(np.uint32), steps),
@@ -304,7 +307,7 @@ def along_valleys(
         fullyConnected=True,
     )
     found = np.asarray(sitk.GetArrayFromImage(basins))
-    return np.where(labels > 0, found, 0).astype(np.int32)
+    return np.where((labels > 0) & (found != lucent), found, labels).astype(np.int32)
 
 
 def _without_specks(labels: NDArray[np.int32], steps: Array) -> NDArray[np.int32]:
@@ -327,15 +330,14 @@ def _quantiles(
 def _necks(
     parts: NDArray[np.int32], sharp: Values
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the pairs of parts that touch, and the darkest value across each contact."""
+    """Return the pairs of parts that touch, and the darker value at each contact."""
     pairs, values = [], []
     for axis in range(3):
         own = np.moveaxis(parts, axis, 0)
         grey = np.moveaxis(sharp, axis, 0)
         here, there = own[:-1], own[1:]
         i, j, k = np.nonzero((here != there) & (here > 0) & (there > 0))
-        ends = np.clip([i - 1, i, i + 1, i + 2], 0, len(own) - 1)
         pair = np.stack([here[i, j, k], there[i, j, k]], axis=1).astype(np.int64)
         pairs.append(np.sort(pair, axis=1))
-        values.append(grey[ends, j, k].min(axis=0))
+        values.append(np.minimum(grey[i, j, k], grey[i + 1, j, k]))
     return np.concatenate(pairs), np.concatenate(values)

@@ -361,7 +361,8 @@ def _clear(
 
 def _bridge(piece: Fragment, generator: np.random.Generator) -> Shape:
     """Return a bar from the middle of a piece into the bone."""
-    way = generator.normal(size=3)
+    # Away from the middle of the cavity, so that it ends in the wall.
+    way = piece.centre + generator.normal(size=3)
     way /= np.linalg.norm(way)
     end = piece.centre + 14.0 * way
     radius = generator.uniform(1.0, 1.5)
