@@ -49,7 +49,7 @@ class Found:
     seconds: list[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A piece that a method found: its voxel centres, LPS mm, and sizes."""
 
