@@ -66,8 +66,8 @@ METAL_NEAR_MM: Final = 8.0
 MOST_METAL_VOXELS: Final = 5
 # Share of the rim that may have no edge of its own before it is said.
 UNFITTED_SAID: Final = 0.05
-# Of the correction for curvature this share is uncertain, set on phantoms. The half that a
-# single edge is given would cover 100 % of the areas, as the blur is read all around.
+# Of the correction for curvature this share is uncertain, set on phantoms. The half
+# that a single edge is given would cover 100 % of the areas: blur is read all around.
 CURVATURE_SHARE: Final = 0.07
 # Place of an edge by where between two voxels the palate lies: this times the square of
 # the voxel across the plate over its thickness; and how far along the rim that goes
