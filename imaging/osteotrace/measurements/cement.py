@@ -93,6 +93,8 @@ def found(volume: Volume, region: Mask, margin_mm: float = 10.0) -> Found | None
         bone = np.array([0.0])
     level, cortex = float(np.median(bone)), float(np.quantile(bone, 0.95))
     threshold = max(LEAST_HU, level + _ABOVE_BONE_HU, cortex + _ABOVE_CORTEX_HU)
+    if not (held > threshold).any():
+        return None
     core = _pieces(values > threshold, own, _voxel_mm3(volume))
     if not core.any():
         return None

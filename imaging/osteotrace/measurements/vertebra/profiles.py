@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 GRID_SHARE: Final = 0.25
 CONTOUR_SHARE: Final = 0.28
 # Of fitted endplates: what the voxel's extent along the body leaves, share of it.
-VOXEL_SHARE: Final = 0.08
+VOXEL_SHARE: Final = 0.05
 # Beyond this the share grows with the extent, mm.
-_THICK_MM: Final = 2.0
+_THICK_MM: Final = 1.25
 # Fitted endplates farther than this from the mask's, voxels along the body plus mm.
 _FAR: Final = (1.0, 0.5)
 # Noise of a window's height beyond which the image does not help, mm.
