@@ -34,7 +34,7 @@ HIDDEN_AREA_MM2: Final = 1.5
 # How far the fraction strays from the true share on phantoms, as a share of itself: of
 # the whole, and of each 4 mm² of holes by their own shape and the marrow eaten behind.
 MODEL_SHARE: Final = 0.07
-HOLE_SHARE: Final = 0.6
+HOLE_SHARE: Final = 0.45
 HOLE_MM2: Final = 4.0
 
 
