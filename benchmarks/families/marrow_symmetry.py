@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from families.table import OURS, Row, bias_and_sd
+from families.table import FIRST_SEED, OURS, Row, bias_and_sd
 from osteotrace.measurements import intensity, marrow, symmetry
 from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.phantoms.in_memory import noisy, straight_grid, true_mask
@@ -112,7 +112,7 @@ def _edema(number: int) -> Edema:
 
 def _edema_rows(repeats: int) -> Iterator[Row]:
     found = {name: Errors() for name in ("volume", "share", "ratio", "fixed", "itk")}
-    for number in range(repeats):
+    for number in range(FIRST_SEED, FIRST_SEED + repeats):
         edema = _edema(number)
         clean = clean_edema(edema)
         volume = photograph_edema(edema, seed=number, clean=clean)
@@ -170,7 +170,7 @@ def _otsu_volume(image: Array, bone: Mask, edema: Edema) -> float:
 def _jaw_rows(repeats: int) -> Iterator[Row]:
     names = ("bone_width_left", "bone_width_right", "asymmetry_index")
     found = {name: Errors() for name in (*names, "counted")}
-    for number in range(repeats):
+    for number in range(FIRST_SEED, FIRST_SEED + repeats):
         offset = ((0.0, 0.0, 0.0), (0.2, -0.1, 0.3))[number % 2]
         jaw = JawHalves(
             expansion_mm=(0.0, 3.0)[number // 2 % 2],
@@ -216,7 +216,7 @@ def _counted_width(volume: Volume, jaw: JawHalves) -> float:
 
 def _mean_rows(repeats: int) -> Iterator[Row]:
     ours, white = Errors(), Errors()
-    for number in range(repeats):
+    for number in range(FIRST_SEED, FIRST_SEED + repeats):
         spacing = ((1.0, 0.6, 0.6), (3.0, 0.6, 0.6), (1.0, 1.0, 1.0))[number % 3]
         grid = straight_grid((50.0, 46.0, 45.0), spacing, centre=(0.0, 0.0, 0.0))
         x, y, z = np.random.default_rng(number).uniform(-4, 4, 3).tolist()

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 OURS: Final = "osteotrace"
+# Where seeds begin: far from those on which any constant of a measurement was set. A
+# multiple of 5040, so that what alternates with a seed begins at its start.
+FIRST_SEED: Final = 40_320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
