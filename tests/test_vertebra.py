@@ -176,6 +176,27 @@ def test_uncertainty_is_made_of_named_terms_and_is_the_same_every_time() -> None
     assert vertebra.from_mask(mask, level="L1", volume=volume) == first
 
 
+def test_intervals_cover_the_truth() -> None:
+    """A short version of benchmarks/families/vertebra.py: 24 intervals of 6 readings."""
+    covered = []
+    for shape in (INTACT, WEDGE):
+        true = truth(shape)
+        for seed in range(3):
+            volume, mask = photograph(shape, seed=10 + seed)
+            reading = vertebra.from_mask(mask, level="L1", volume=volume)
+            for name, value in (
+                ("height_anterior", true.anterior),
+                ("height_middle", true.middle),
+                ("height_posterior", true.posterior),
+                ("height_loss_own_anterior", true.loss_anterior),
+            ):
+                low, high = number(reading, name).interval95 or (0.0, 0.0)
+                covered.append(low <= value <= high)
+                # An interval that covers by being wide covers nothing.
+                assert high - low < (1.0 if "loss" not in name else 4.0)
+    assert sum(covered) >= 20
+
+
 def test_the_proposed_grade_and_type_follow_the_losses() -> None:
     volume, mask = photograph(WEDGE)
     reading = vertebra.from_mask(mask, level="L1", volume=volume)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from osteotrace.measurements.vertebra.frame import Body, Surfaces
     from osteotrace.volume import Volume
 
-# A mask's endplate: error of its gridding and of its contour, shares of a voxel along
-# the body, a height (phantoms; contour uncertain by a fifth of a voxel).
-GRID_SHARE: Final = 0.25
-CONTOUR_SHARE: Final = 0.28
+# A height off a mask: error of its gridding and of its contour, shares of a voxel along
+# the body (phantoms whose contour is off by a smooth field of 0.3 voxel, SD).
+GRID_SHARE: Final = 0.17
+CONTOUR_SHARE: Final = 0.21
 # Of fitted endplates: what the voxel's extent along the body leaves, share of it.
 VOXEL_SHARE: Final = 0.05
 # Beyond this the share grows with the extent, mm.
