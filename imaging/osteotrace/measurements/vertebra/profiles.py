@@ -29,6 +29,8 @@ VOXEL_SHARE: Final = 0.05
 _THICK_MM: Final = 1.25
 # Fitted endplates farther than this from the mask's, voxels along the body plus mm.
 _FAR: Final = (1.0, 0.5)
+# A window that departs by more from the mask's form, likewise.
+_BENT: Final = (0.75, 0.2)
 # Noise of a window's height beyond which the image does not help, mm.
 _MOST_NOISE_MM: Final = 1.2
 
@@ -221,9 +223,16 @@ def _budget(
 
 
 def _far_doubts(plates: list[refinement.Endplate], voxel: float) -> list[str]:
-    limit = _FAR[0] * voxel + _FAR[1]
-    return [
+    limit, bend = (a * voxel + b for a, b in (_FAR, _BENT))
+    named = list(zip(("superior", "inferior"), plates, strict=True))
+    far = [
         f"the {name} endplate was fitted {plate.from_mask:+.1f} mm from the mask's"
-        for name, plate in zip(("superior", "inferior"), plates, strict=True)
+        for name, plate in named
         if abs(plate.from_mask) > limit
     ]
+    bent = [
+        f"the fitted {name} endplate departs from the mask's form by {plate.bent:.1f} mm"
+        for name, plate in named
+        if plate.bent > bend
+    ]
+    return [*far, *bent]

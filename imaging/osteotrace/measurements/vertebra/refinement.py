@@ -81,6 +81,8 @@ class Endplate:
         mm, as far as it can be told from the density.
     from_mask : float
         Mean distance from the mask's surface, mm outwards.
+    bent : float
+        Farthest that a window departs from that mean, mm.
     """
 
     windows: tuple[Window, ...]
@@ -88,6 +90,7 @@ class Endplate:
     profile: Array
     thickness: float
     from_mask: float
+    bent: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -169,6 +172,13 @@ def _window(seen: SmoothPlate, middle: float, half: float) -> tuple[float, float
     return float(base + fit.coefficients[0] + 0.5 * fit.thickness * share), u
 
 
+def _mask_mean(seen: SmoothPlate, middle: float, half: float) -> float:
+    """Return the mean of the mask's surface in a window."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 11), np.linspace(-1, 1, 11))
+    columns = surface_columns(x.ravel() * STRIP_MM, middle + half * y.ravel(), seen.depth)
+    return float((columns @ seen.base).mean())
+
+
 def endplate(
     volume: Volume, grey: Grey, frame: Frame, surfaces: Surfaces, *, upper: bool
 ) -> Endplate:
@@ -198,12 +208,16 @@ def endplate(
     profile = smooth(fractions) + np.interp(fractions, nodes, local)
     x, y = np.meshgrid(across, fractions * depth)
     mask = surface_columns(x.ravel(), y.ravel(), depth) @ seen.base
+    offset = float(smooth(fractions).mean() - mask.mean())
+    at = [_mask_mean(seen, f * depth, WINDOW_SHARE * depth) for f in FRACTIONS]
+    apart = [rows[f][0] - z - offset for f, z in zip(FRACTIONS, at, strict=True)]
     return Endplate(
         windows=tuple(Window(v=sign * rows[f][0], u_noise=rows[f][1]) for f in FRACTIONS),
         fractions=fractions,
         profile=sign * profile,
         thickness=told,
-        from_mask=float((smooth(fractions)).mean() - mask.mean()),
+        from_mask=offset,
+        bent=float(np.abs(apart).max()),
     )
 
 
