@@ -30,6 +30,7 @@ from osteotrace.measurements.vertebra.frame import (
 )
 from osteotrace.measurements.vertebra.profiles import (
     Profiles,
+    beside_mask,
     from_grey,
     from_surfaces,
 )
@@ -128,7 +129,8 @@ def from_mask(
     profiles, basis = from_surfaces(found.frame, found.surfaces, grid), FROM_MASK
     if volume is not None:
         try:
-            profiles = from_grey(volume, found.body, found.frame, found.surfaces)
+            fitted = from_grey(volume, found.body, found.frame, found.surfaces)
+            profiles = beside_mask(fitted, profiles)
             basis = FROM_GREY
         except (NotSeen, NoFrame) as reason:
             said.append(f"endplates not fitted to the image: {reason}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from osteotrace.measurements.vertebra import refinement
 from osteotrace.measurements.vertebra.frame import FRACTIONS, Frame
-from osteotrace.measurements.vertebra.records import Heights, heights_of
+from osteotrace.measurements.vertebra.records import WHERE, Heights, heights_of
 from osteotrace.measurements.vertebra.smooth_plate import NotSeen, thickness_log_sd
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ _THICK_MM: Final = 1.25
 _FAR: Final = (1.0, 0.5)
 # A window that departs by more from the mask's form, likewise.
 _BENT: Final = (0.75, 0.2)
+# A fitted height this far from the mask's is doubtful, and this far is no endplate of
+# this body: share of a voxel along the body, plus mm. A mask of true outline leaves 0.2
+# of a voxel (SD); programs' masks on real scans leave up to a voxel.
+_DOUBTFUL: Final = (0.6, 0.4)
+_WRONG: Final = (1.5, 1.0)
 # Noise of a window's height beyond which the image does not help, mm.
 _MOST_NOISE_MM: Final = 1.2
 
@@ -182,6 +187,44 @@ def from_grey(volume: Volume, body: Body, frame: Frame, surfaces: Surfaces) -> P
         u_depression=float(np.sqrt(1.5) * u_ends + 0.1),
         voxel_mm=voxel,
         doubts=tuple(_far_doubts(plates, voxel)),
+    )
+
+
+def beside_mask(fitted: Profiles, masked: Profiles) -> Profiles:
+    """Return fitted heights, less certain where the mask's own heights differ.
+
+    Parameters
+    ----------
+    fitted, masked : Profiles
+        Of the same body, from `from_grey` and from `from_surfaces`.
+
+    Raises
+    ------
+    NotSeen
+        If a height differs by more than an outline can be wrong.
+    """
+    apart = fitted.heights.values - masked.heights.values
+    far = np.abs(apart)
+    voxel = fitted.voxel_mm
+    if far.max() > _WRONG[0] * voxel + _WRONG[1]:
+        raise NotSeen(f"a fitted height lies {far.max():.1f} mm from the mask's")
+    doubtful = far > _DOUBTFUL[0] * voxel + _DOUBTFUL[1]
+    if not doubtful.any():
+        return fitted
+    u_mask = np.where(doubtful, 0.5 * far, 0.0)
+    covariance = np.array(fitted.heights.covariance) + np.diag(u_mask**2)
+    told = [
+        f"image and mask differ by {apart[k]:+.1f} mm in the {WHERE[k]} height"
+        for k in np.flatnonzero(doubtful)
+    ]
+    return replace(
+        fitted,
+        heights=heights_of(fitted.heights.values, covariance),
+        terms=tuple(
+            {**terms, "u mask": float(u)}
+            for terms, u in zip(fitted.terms, u_mask, strict=True)
+        ),
+        doubts=(*fitted.doubts, *told),
     )
 
 
