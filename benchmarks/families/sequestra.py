@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from families.table import OURS, Row, bias_and_sd
+from families.table import FIRST_SEED, OURS, Row, bias_and_sd
 from osteotrace.measurements import sequestra
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.phantoms import fragments
@@ -142,11 +142,13 @@ def rows(repeats: int) -> list[Row]:
     """Return the rows of the family, about so many fragments a condition."""
     count = max(2, round(repeats / PIECES))
     scenes = [
-        fragments.scene(seed, count=PIECES, diameters_mm=(3.5, 12.0))
+        fragments.scene(FIRST_SEED + seed, count=PIECES, diameters_mm=(3.5, 12.0))
         for seed in range(count)
     ]
     scenes += [
-        fragments.control(seed, osteoporotic=seed % 2 == 1, cavity=seed % 4 > 1)
+        fragments.control(
+            FIRST_SEED + seed, osteoporotic=seed % 2 == 1, cavity=seed % 4 > 1
+        )
         for seed in range(max(2, count // 4))
     ]
     table = []
@@ -154,12 +156,12 @@ def rows(repeats: int) -> list[Row]:
         names = [OURS, *(f"SimpleITK shapes over {t:.0f} HU" for t in THRESHOLDS_HU)]
         conditions = {noise: {name: Found() for name in names} for noise in NOISES}
         for seed, scene in enumerate(scenes):
-            shift = np.random.default_rng(seed).uniform(-0.5, 0.5, 3)
+            shift = np.random.default_rng(FIRST_SEED + seed).uniform(-0.5, 0.5, 3)
             grid = scene.grid(spacing, offset_mm=shift.tolist())
             image, region = clean(scene, grid), scene.region(grid)
             for noise in NOISES:
                 volume = noisy(
-                    image, grid, noise=noise[0], seed=seed,
+                    image, grid, noise=noise[0], seed=FIRST_SEED + seed,
                     correlation_fwhm_mm=(noise[1],) * 3,
                 )  # fmt: skip
                 found = conditions[noise]

@@ -1,7 +1,7 @@
 """Vertebral heights, losses and grades: fitted endplates beside masks and a peer.
 
 Shapes (intact, wedge, biconcave, crush, depressed endplate), turned and moved against the
-grid, endplates of 0.5 to 1.2 mm at 700 to 1000 HU, white and correlated noise; masks with
+grid, endplates of 0.5 to 1.2 mm at 500 to 1000 HU, white and correlated noise; masks with
 a contour off by a smooth field of 0.3 voxel (SD).
 """
 
@@ -18,7 +18,7 @@ from unittest.mock import MagicMock, patch
 
 import numpy as np
 
-from families.table import OURS, Row, bias_and_sd
+from families.table import FIRST_SEED, OURS, Row, bias_and_sd
 from osteotrace.measurements import vertebra
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.measurements.vertebra.grading import CUTS, grade_range
@@ -59,7 +59,7 @@ class Case:
 
 def make_case(number: int, spacing: tuple[float, float, float], modality: str) -> Case:
     """Return a phantom that its number decides."""
-    draw = np.random.default_rng(number)
+    draw = np.random.default_rng(FIRST_SEED + number)
     shape = _shape(number, draw)
     turned = number % 3 > 0
     pose = Pose.turned(
@@ -70,7 +70,7 @@ def make_case(number: int, spacing: tuple[float, float, float], modality: str) -
     )
     levels = dict(vertebrae.CT if modality == "CT" else vertebrae.MR)
     if modality == "CT":
-        levels["cortex"] = Level(float(draw.uniform(700, 1000)))
+        levels["cortex"] = Level(float(draw.uniform(500, 1000)))
         levels["trabecular"] = Level(float(draw.uniform(90, 200)), 25.0)
     grid = vertebrae.grid_around(shape, spacing, margin_mm=14.0 if turned else 6.0)
     clean = vertebrae.clean_image(shape, grid, pose=pose, levels=levels)

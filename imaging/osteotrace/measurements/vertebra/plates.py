@@ -26,7 +26,7 @@ POINT_SPREAD_MM: Final = 0.6
 THICKNESS_MM: Final = 0.8
 THICKNESS_LOG_SD: Final = 0.35
 # Log SD of the assumed density above its surroundings.
-DENSITY_LOG_SD: Final = 0.15
+DENSITY_LOG_SD: Final = 0.22
 # A plateau may differ from its median by this share of the plate's contrast.
 _PLATEAU_SHARE: Final = 0.25
 _MOST_STEPS: Final = 12

@@ -35,7 +35,7 @@ _BENT: Final = (0.75, 0.2)
 # this body: share of a voxel along the body, plus mm. A mask of true outline leaves 0.2
 # of a voxel (SD); programs' masks on real scans leave up to a voxel.
 _DOUBTFUL: Final = (0.6, 0.4)
-_WRONG: Final = (1.5, 1.0)
+_WRONG: Final = (2.5, 1.0)
 # Noise of a window's height beyond which the image does not help, mm.
 _MOST_NOISE_MM: Final = 1.2
 

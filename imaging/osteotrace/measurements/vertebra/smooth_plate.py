@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
     from osteotrace.volume import Volume
 
-# Attenuation of endplates and walls: a bone of 0.8 mm never shows it (assumed), HU.
-PLATE_HU: Final = 850.0
+# Attenuation of endplates and walls, HU: a bone of 0.8 mm never shows its own. Assumed:
+# the middle of 500 (osteoporotic) to 1000.
+PLATE_HU: Final = 750.0
 # Signal of compact bone on MR, as a share of the marrow's (assumed).
 PLATE_SIGNAL_SHARE: Final = 0.05
 # Image used inside and outside of a plate, mm, and in extents of a voxel across it.
