@@ -40,6 +40,13 @@ def scan(jaw: EatenJaw, *, noise: float = 30.0, seed: int = 0) -> Volume:
     )
 
 
+@functools.cache
+def eaten() -> tuple[Volume, Mask, LesionReading]:
+    """Return one scan of the eaten jaw, its region and what is read from them."""
+    volume, region = scan(EATEN), EATEN.region()
+    return volume, region, moth_eaten.measure(volume, region)
+
+
 def fraction(reading: LesionReading) -> Measurement:
     value = reading.value
     assert isinstance(value, Measurement), str(value)
@@ -84,7 +91,7 @@ def test_two_percent_of_the_cortex_stand_out(jaw: EatenJaw) -> None:
 
 
 def test_the_fraction_is_the_share_of_the_cortex_within_its_interval() -> None:
-    value = fraction(moth_eaten.measure(scan(EATEN), EATEN.region()))
+    value = fraction(eaten()[2])
     truth = 100 * EATEN.holes.share
     assert value.interval95 is not None
     assert value.interval95[0] <= truth <= value.interval95[1]
@@ -103,7 +110,8 @@ def test_twice_the_noise_moves_the_fraction_by_less_than_a_tenth() -> None:
 
 def test_the_fraction_rises_with_the_share_destroyed() -> None:
     shares = [0.0, 0.04, 0.1, 0.25]
-    jaws = [EatenJaw(cortex_mm=1.0, destroyed=s, seed=11) for s in shares]
+    jaw = EatenJaw(cortex_mm=1.0, seed=11, spacing=(1.0, 0.6, 0.6), half_length_mm=8.0)
+    jaws = [replace(jaw, destroyed=share) for share in shares]
     values = [fraction(moth_eaten.measure(scan(j), j.region())).value for j in jaws]
     assert values == sorted(values)
 
@@ -122,14 +130,19 @@ def test_trabecular_loss_is_read_against_the_other_side() -> None:
 
 
 def test_without_a_reference_side_trabecular_loss_is_not_measured() -> None:
-    lucent = moth_eaten.measure(scan(EATEN), EATEN.region())["trabecular_lucent_fraction"]
+    lucent = eaten()[2]["trabecular_lucent_fraction"]
     assert isinstance(lucent, NotMeasured)
     assert "no reference side" in lucent.reason
 
 
 def test_marrow_as_dark_as_soft_tissue_hides_trabecular_loss_and_says_so() -> None:
     jaw = EatenJaw(
-        density="osteoporotic", both_sides=True, seed=2, half_length_mm=9.0, lucent=0.1
+        density="osteoporotic",
+        both_sides=True,
+        seed=2,
+        half_length_mm=9.0,
+        lucent=0.1,
+        spacing=(1.0, 0.6, 0.6),
     )
     reading = moth_eaten.measure(
         scan(jaw), jaw.region(), reference=jaw.region(other_side=True)
@@ -140,8 +153,7 @@ def test_marrow_as_dark_as_soft_tissue_hides_trabecular_loss_and_says_so() -> No
 
 
 def test_the_region_keeps_its_drawn_volume_and_marks_what_is_breached() -> None:
-    region = EATEN.region()
-    reading = moth_eaten.measure(scan(EATEN), region)
+    _, region, reading = eaten()
     drawn = reading["voxel_volume"]
     assert isinstance(drawn, Measurement)
     expected = region.voxels.sum() * np.prod(EATEN.spacing)
@@ -154,13 +166,13 @@ def test_the_region_keeps_its_drawn_volume_and_marks_what_is_breached() -> None:
 
 
 def test_the_same_input_gives_the_same_reading() -> None:
-    volume, region = scan(EATEN), EATEN.region()
-    assert moth_eaten.measure(volume, region) == moth_eaten.measure(volume, region)
+    _, _, reading = eaten()
+    assert moth_eaten.measure(scan(EATEN), EATEN.region()) == reading
 
 
 def test_sources_are_the_slices_of_the_region() -> None:
-    region = EATEN.region()
-    value = fraction(moth_eaten.measure(scan(EATEN), region))
+    _, region, reading = eaten()
+    value = fraction(reading)
     assert len(value.sources) == len(region.origins)
 
 
@@ -181,7 +193,7 @@ def not_measured_reason(reading: LesionReading) -> str:
 
 
 def test_a_one_voxel_region_is_not_measured() -> None:
-    volume = scan(EATEN)
+    volume, _, _ = eaten()
     region = box_mask(volume, (slice(20, 21), slice(20, 21), slice(20, 21)))
     assert "one voxel" in not_measured_reason(moth_eaten.measure(volume, region))
 
@@ -195,7 +207,7 @@ def test_a_region_of_soft_tissue_has_no_bone() -> None:
 
 
 def test_a_region_inside_the_marrow_has_no_cortex() -> None:
-    volume = scan(EATEN)
+    volume, _, _ = eaten()
     middle = volume.grid.to_index(EATEN.pose.to_patient([0.0, 0.0, 0.0])).round()
     k, i, j = middle.astype(int).tolist()
     region = box_mask(volume, (slice(k, k + 3), slice(i, i + 3), slice(j, j + 3)))
@@ -236,20 +248,17 @@ def test_thick_slices_are_flagged_and_too_thick_ones_refused() -> None:
 
 
 def test_uncalibrated_grey_values_are_allowed_and_said() -> None:
-    volume = replace(scan(EATEN), unit="1")
-    value = fraction(moth_eaten.measure(volume, EATEN.region()))
+    volume, region, reading = eaten()
+    value = fraction(moth_eaten.measure(replace(volume, unit="1"), region))
     assert any("uncalibrated" in flag for flag in value.flags)
-    calibrated = fraction(moth_eaten.measure(scan(EATEN), EATEN.region()))
-    assert value.value == pytest.approx(calibrated.value)
+    assert value.value == pytest.approx(fraction(reading).value)
 
 
 def test_a_grey_scale_of_another_slope_gives_the_same_fraction() -> None:
-    volume = scan(EATEN)
+    volume, region, reading = eaten()
     shifted = in_memory.as_volume(0.8 * volume.voxels + 120.0, EATEN.grid)
-    values = [
-        fraction(moth_eaten.measure(v, EATEN.region())).value for v in (volume, shifted)
-    ]
-    assert values[1] == pytest.approx(values[0], rel=0.03)
+    value = fraction(moth_eaten.measure(shifted, region)).value
+    assert value == pytest.approx(fraction(reading).value, rel=0.03)
 
 
 def test_a_tilted_stack_is_resampled_and_says_so() -> None:

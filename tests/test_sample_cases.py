@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 import osteotrace
 from osteotrace import codes, phantoms, protocol, series, volume
+from osteotrace.findings import Finding
 from osteotrace.phantoms import (
     cases,
     crmo,
@@ -31,7 +33,6 @@ from osteotrace.phantoms.morphometry import morphometry
 from osteotrace.phantoms.sample_protocols import protocol_toml
 from osteotrace.phantoms.scans import integrated_volume
 from osteotrace.phantoms.vertebral_column import body as body_shape
-from osteotrace.reading import lesions
 from osteotrace.segmentation.labels import read_labels
 
 Array = NDArray[np.float64]
@@ -419,15 +420,15 @@ def expected(name: str) -> dict[str, dict[str, TrueValue]]:
     return table
 
 
+@cache
+def measured_findings(study: Path, asked: Path) -> tuple[Finding, ...]:
+    return tuple(osteotrace.measure(study, asked).findings)
+
+
 def off_the_table(name: str, study: Path, asked: Path) -> list[str]:
     """Measure a case by its protocol; return what is missing or too far off."""
     read = protocol.parse(asked.read_bytes(), asked)
-    missing = {type(entry).__name__ for entry in read.entries} - {
-        entry.__name__ for entry in lesions._FINDERS
-    }
-    if missing:
-        pytest.skip(f"not measured yet: {', '.join(sorted(missing))}")
-    found = {f.label: f for f in osteotrace.measure(study, asked).findings}
+    found = {f.label: f for f in measured_findings(study, asked)}
     wrong = []
     for entry in read.entries:
         known = expected(name)[entry.label]
@@ -436,7 +437,11 @@ def off_the_table(name: str, study: Path, asked: Path) -> list[str]:
         for quantity, true in known.items():
             reading = measured.get(quantity) if quantity else first
             value = getattr(reading, "value", None)
-            if value is None and (reading is first or reading is not None):
+            if quantity.startswith("height_loss_prior"):
+                # One study alone has no date before it.
+                if "no prior reading" not in str(reading):
+                    wrong.append(f"{entry.label} {quantity}: {reading}")
+            elif value is None and (reading is first or reading is not None):
                 wrong.append(f"{entry.label} {quantity}: {reading}")
             elif value is not None and abs(value - true.value) > true.tolerance:
                 wrong.append(f"{entry.label} {quantity}: {value:.2f}, not {true.value}")
@@ -445,7 +450,7 @@ def off_the_table(name: str, study: Path, asked: Path) -> list[str]:
 
 def test_each_sequestrum_is_measured_as_large_as_it_is() -> None:
     asked = COMMITTED / samples.PROTOCOLS / "maxilla_before.toml"
-    found = osteotrace.measure(COMMITTED / "maxilla_before", asked).findings
+    found = measured_findings(COMMITTED / "maxilla_before", asked)
     fragments = [f for f in found if f.label.startswith("SEQ/")]
     known = phantoms.truth("maxilla_before").findings
     true = [known[label].values for label, *_ in maxilla_before.SEQUESTRA]
@@ -473,8 +478,13 @@ def test_measuring_a_committed_case_gives_its_table(name: str) -> None:
     assert off_the_table(name, COMMITTED / name, asked) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", phantoms.CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "spine_2023-07" else pytest.mark.slow)
+        for name in phantoms.CASES
+    ],
+)
 def test_measuring_any_case_gives_its_table(tmp_path: Path, name: str) -> None:
     phantoms.write_samples(tmp_path, [name])
     asked = tmp_path / samples.PROTOCOLS / f"{name}.toml"

@@ -176,9 +176,10 @@ def test_a_small_fragment_gets_a_range_and_says_so() -> None:
     assert any(flag.startswith("below_resolution") for flag in value.flags)
 
 
-def test_what_hangs_on_the_bone_by_a_bridge_is_no_fragment() -> None:
+@pytest.mark.parametrize("scenes", [3, pytest.param(12, marks=pytest.mark.slow)])
+def test_what_hangs_on_the_bone_by_a_bridge_is_no_fragment(scenes: int) -> None:
     found = 0
-    for seed in range(4):
+    for seed in range(scenes):
         scene = fragments.scene(seed, count=1, diameters_mm=(6, 9), attached=True)
         assert scene.fragments[0].attached
         found += count(sequestra.find(*photographed(scene)))
