@@ -27,8 +27,8 @@ COARSE_UNCERTAINTY_MM: Final = 0.1
 # reads "± 0"; but no more decimals than this.
 SMALL_UNITS: Final = ("mm2", "mm3", "1", "{ratio}")
 MOST_DECIMALS: Final = 4
-# Units that are not said after a number.
-UNSPOKEN: Final = ("{counts}", "{grade}")
+# How units are said after a number, where not as UCUM writes them.
+SPOKEN: Final = {"[hnsf'U]": "HU", "{counts}": "", "{grade}": "", "{ratio}": ""}
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -272,7 +272,7 @@ def shown(value: float, unit: str, uncertainty: float | None) -> str:
         # A small u keeps a digit where the value's own decimals would round it to none.
         nothing = uncertainty > 0 and float(f"{uncertainty:.{places}f}") == 0
         text += f" ± {uncertainty:.1g}" if nothing else f" ± {uncertainty:.{places}f}"
-    return f"{text} {unit}" if unit not in UNSPOKEN else text
+    return f"{text} {SPOKEN.get(unit, unit)}".rstrip()
 
 
 def shown_range(low: float, high: float, unit: str) -> str:
@@ -289,7 +289,7 @@ def shown_range(low: float, high: float, unit: str) -> str:
     while places < MOST_DECIMALS and low < high and _same(low, high, places):
         places += 1
     words = f"{low:.{places}f} to {high:.{places}f}"
-    return f"{words} {unit}" if unit not in UNSPOKEN else words
+    return f"{words} {SPOKEN.get(unit, unit)}".rstrip()
 
 
 def _same(low: float, high: float, places: int) -> bool:
