@@ -64,7 +64,7 @@ def fraction(reading: LesionReading) -> Measurement:
     ],
     ids=["thin osteoporotic", "thin", "osteoporotic", "thick"],
 )
-@pytest.mark.parametrize("noise", [30.0, 60.0])
+@pytest.mark.parametrize("noise", [pytest.param(30.0, marks=pytest.mark.slow), 60.0])
 def test_intact_cortex_has_no_breach(jaw: EatenJaw, noise: float) -> None:
     reading = moth_eaten.measure(scan(jaw, noise=noise), jaw.region())
     value = fraction(reading)
