@@ -176,7 +176,7 @@ def test_a_small_fragment_gets_a_range_and_says_so() -> None:
     assert any(flag.startswith("below_resolution") for flag in value.flags)
 
 
-@pytest.mark.parametrize("scenes", [3, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scenes", [3, pytest.param(4, marks=pytest.mark.slow)])
 def test_what_hangs_on_the_bone_by_a_bridge_is_no_fragment(scenes: int) -> None:
     found = 0
     for seed in range(scenes):
