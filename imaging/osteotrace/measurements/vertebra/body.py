@@ -127,14 +127,19 @@ def from_mask(
         raise _no_body(f"a mask without a vertebral body: {reason}") from reason
     said = [*found.doubts, *levels.doubts(name)]
     profiles, basis = from_surfaces(found.frame, found.surfaces, grid), FROM_MASK
-    if volume is not None:
+    cemented = _cemented(volume, mask)
+    if cemented:
+        said.append("endplates not fitted to the image: cement outshines them")
+    elif volume is not None:
         try:
             fitted = from_grey(volume, found.body, found.frame, found.surfaces)
             profiles = beside_mask(fitted, profiles)
             basis = FROM_GREY
         except (NotSeen, NoFrame) as reason:
             said.append(f"endplates not fitted to the image: {reason}")
-    return _reading(mask, name, volume, found, profiles, said, DEFINITION + basis)
+    return _reading(
+        mask, name, volume, found, profiles, said, DEFINITION + basis, cemented=cemented
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -234,12 +239,13 @@ def _reading(
     profiles: Profiles,
     said: list[str],
     basis: str,
+    *,
+    cemented: bool,
 ) -> VertebraReading:
     thickness = profiles.voxel_mm
     flags = [*said, *profiles.doubts]
     if thickness > THICK_MM:
         flags.append(f"voxels are {thickness:.1f} mm long along the body (over 3 mm)")
-    cemented = _cemented(volume, mask)
     if cemented:
         flags.append(
             "bone cement in the body: neither density nor a new loss is judged here"
