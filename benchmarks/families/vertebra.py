@@ -336,7 +336,7 @@ def _goal(kind: str, values: list[float], thin: bool) -> tuple[str, bool]:
     bias, spread = abs(float(np.mean(values))), float(np.std(values, ddof=1))
     if kind == "height":
         limit = 0.15 if thin else 0.5
-        words = f"{'|bias| ≤ 0.1, ' * thin}SD ≤ {limit} mm, coverage 90–98 %"
+        words = f"{'bias within ±0.1, ' * thin}SD ≤ {limit} mm, coverage 90–98 %"
         return words, spread <= limit and (bias <= 0.1 or not thin)
     limit = 1.0 if thin else 3.0
     return f"SD ≤ {limit:.0f} points, coverage 90–98 %", spread <= limit
