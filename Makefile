@@ -52,7 +52,7 @@ pictures: $(READY) ## the pictures and the demo's output in the README, anew
 bench: $(READY) ## every figure in the README, beside the other readers
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
 	# One function of it is run: neither its weights nor what they need.
-	$(BIN)/python -m pip install --quiet --no-deps "TotalSegmentator>=2.18"
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/peers "TotalSegmentator>=2.18"
 	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
 
 samples: $(READY) ## the committed sample cases in sample_dicom, anew

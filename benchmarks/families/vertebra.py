@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
     from osteotrace.regions import Mask
 
+# Where `make bench` puts what it runs beside osteotrace and never imports.
+PEERS: Final = Path(__file__).parents[2] / "build" / "peers"
 FAMILY: Final = "vertebra"
 CONDITIONS: Final = {
     "CT 0.7 × 0.7 × 1 mm": ((1.0, 0.7, 0.7), "CT"),
@@ -134,14 +136,13 @@ def box_height(mask: Mask) -> float:
 
 @cache
 def peer_module() -> Any | None:
-    """Return TotalSegmentator's height module, or None where it is not installed.
+    """Return TotalSegmentator's height module, or None where `make bench` did not run.
 
     Its function needs numpy alone; what the module imports besides is left out.
     """
-    package = importlib.util.find_spec("totalsegmentator")
-    if package is None or package.origin is None:
+    path = PEERS / "totalsegmentator" / "spine_report" / "measure_verte_height.py"
+    if not path.is_file():
         return None
-    path = Path(package.origin).parent / "spine_report" / "measure_verte_height.py"
     spec = importlib.util.spec_from_file_location("peer_heights", path)
     if spec is None or spec.loader is None:
         return None
