@@ -148,7 +148,8 @@ def test_a_chord_does_not_bridge_a_bay() -> None:
 
 def test_a_ripple_is_not_taken_for_the_greatest_extent() -> None:
     across = np.arange(-5, 5, 0.1)
-    plain, smoothed = [], []
+    plain: list[float] = []
+    smoothed: list[float] = []
     for seed in range(10):
         ripple = np.random.default_rng(seed).normal(0, 0.1, (2, len(across)))
         sides = np.array([-3.0, 3.0])[:, None] + ripple

@@ -272,7 +272,7 @@ def longest_chord(
         if len(pairs):
             ends[k] = pairs[np.argmax(pairs[:, 1] - pairs[:, 0])]
     best = int(np.nanargmax(ends[:, 1] - ends[:, 0]))
-    place, first, last = float(places[best]), *ends[best].tolist()
+    place, first, last = float(places[best]), float(ends[best, 0]), float(ends[best, 1])
     near = np.abs(places - place) <= min(over, MOST_SMOOTHED_SHARE * (high - low))
     # Chords that jump to another part of the shape are another chord.
     near &= np.abs(ends - ends[best]).max(axis=1) < max(over, step)

@@ -314,11 +314,12 @@ def fitted(
 
 def _robust(powers: Array, heights: Array, weight: Array) -> Array:
     """Return the terms of least squares, other bone left out (Tukey's biweight)."""
-    terms = np.zeros(powers.shape[1])
+    terms: Array = np.zeros(powers.shape[1])
     keep = np.ones(len(heights))
     for limit in (4.0, 3.0, 2.0, *[OTHER_BONE_MM] * 5):
         root = np.sqrt(weight * keep)[:, None]
-        terms = np.linalg.lstsq(powers * root, heights * root[:, 0], rcond=None)[0]
+        solved = np.linalg.lstsq(powers * root, heights * root[:, 0], rcond=None)
+        terms = np.asarray(solved[0], dtype=np.float64)
         miss = (heights - powers @ terms) / limit
         keep = np.where(np.abs(miss) < 1, (1 - miss**2) ** 2, 1e-6)
     return np.asarray(terms)
