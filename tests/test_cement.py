@@ -15,6 +15,7 @@ from osteotrace.phantoms import vertebrae
 from osteotrace.phantoms.in_memory import noisy, true_mask
 from osteotrace.phantoms.rendering import Level
 from osteotrace.phantoms.vertebrae import Vertebra
+from osteotrace.regions import extent
 
 if TYPE_CHECKING:
     from osteotrace.regions import Mask
@@ -91,3 +92,11 @@ def test_an_mr_or_a_mask_off_the_image_is_refused() -> None:
     other, _ = scene(8.0, 3.0)
     with pytest.raises(OsteotraceError, match="image"):
         cement.measure(other, body)
+
+
+def test_the_mask_of_the_cement_names_its_images() -> None:
+    volume, body = scene(8.0)
+    (mask,) = cement.measure(volume, body, body=body).regions
+    first, last = volume.grid.to_index(np.array(extent(mask))[[0, -1]])[:, 0]
+    there = volume.instances[round(first) : round(last) + 1]
+    assert mask.source_instances == tuple(image.source for image in there)

@@ -185,7 +185,9 @@ def measure(volume: Volume, region: Mask, *, body: Mask | None = None) -> Lesion
         volume.grid.cropped(cement.box),
         role=CEMENT,
         frame_of_reference_uid=volume.frame_of_reference_uid,
-        source_instances=(),
+        source_instances=tuple(
+            image.source for image in volume.cropped(cement.box).instances
+        ),
     )
     return LesionReading(measurements=(measurement,), regions=(mask,))
 

@@ -344,5 +344,5 @@ def _breached_mask(lesion: _Lesion) -> Mask | None:
         grid,
         role=BREACHED,
         frame_of_reference_uid=lesion.region.frame_of_reference_uid,
-        source_instances=lesion.region.source_instances or ("",) * grid.shape[0],
+        source_instances=lesion.region.source_instances,
     )
