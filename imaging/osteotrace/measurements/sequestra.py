@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from osteotrace.measurements import bone_pieces, fragments
+from osteotrace.measurements.fitted_fragments import fitted_fragments
 from osteotrace.measurements.image_noise import noise_in
 from osteotrace.measurements.measurement import (
     Detail,
@@ -116,7 +117,7 @@ def find(volume: Volume, region: Mask) -> SequestraReading:
         return _refused(volume, marked, refusal)
     flags = _flags(lattice, region)
     judged = _judged(pieces)
-    fitted, sigma, sigma_u = fragments.fitted(pieces, judged.accepted)
+    fitted, sigma, sigma_u = fitted_fragments(pieces, judged.accepted)
     accepted = {fragment.number for fragment in fitted}
     host = frozenset(int(n) for n in np.unique(pieces.labels)) - accepted - {0}
     readings = [
