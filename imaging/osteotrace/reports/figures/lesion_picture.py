@@ -55,6 +55,8 @@ NEAR_MM: Final = 2.0
 # Letters of a doubt's line, and the most lines of values and of doubts.
 DOUBT_LETTERS: Final = 92
 MOST_LINES: Final = 14
+# Letters of a value's line, beside the doubts.
+LETTERS: Final = 82
 
 # Name, right and down of each panel, LPS.
 _PANELS: Final = (
@@ -93,7 +95,7 @@ def lesion_picture(volume: Volume, finding: Finding) -> bytes:
     height = head + PANEL_INCHES + FOOT_INCHES
     figure = Figure((3 * PANEL_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black")
     canvas = FigureCanvasAgg(figure)
-    planes = _planes(_main_region(finding, shown))
+    planes = _planes(_main_region(finding, shown), shown)
     for number, plane in enumerate(planes):
         place = (number / 3, FOOT_INCHES / height, 1 / 3, PANEL_INCHES / height)
         _draw_panel(figure.add_axes(place), volume, finding, plane, shown)
@@ -111,8 +113,14 @@ def _main_region(finding: Finding, shown: list[Region]) -> Region:
     return next((region for region in shown if region.role == role), shown[0])
 
 
-def _planes(region: Region) -> tuple[Plane, ...]:
+def _planes(region: Region, shown: list[Region]) -> tuple[Plane, ...]:
+    """Return the planes through a region and the others that reach into its box."""
     points = np.array(extent(region))
+    low, high = points.min(axis=0), points.max(axis=0)
+    for other in shown:
+        corners = np.array(extent(other))
+        if (corners.min(axis=0) <= high).all() and (corners.max(axis=0) >= low).all():
+            points = np.concatenate([points, corners])
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     if isinstance(region, Mask):
         marked = np.argwhere(region.voxels)
@@ -205,7 +213,9 @@ def _write(
         0.01, 1 - 0.1 / height, text.heading(finding), color="white", fontsize=12, **looks
     )
     top = 1 - 0.42 / height
-    shown = "\n".join(line if len(line) <= 96 else f"{line[:95]}…" for line in values)
+    shown = "\n".join(
+        line if len(line) <= LETTERS else f"{line[:LETTERS]}…" for line in values
+    )
     figure.text(0.01, top, shown, color=FITTED_COLOUR, fontsize=9, **looks)
     figure.text(0.5, top, "\n".join(doubts), color=DOUBT_COLOUR, fontsize=8, **looks)
     y = 0.5 * FOOT_INCHES / height
