@@ -38,7 +38,7 @@ Printed by `python benchmarks/accuracy.py --write docs/accuracy.md`, {repeats} r
 family, with seeds on which no constant of a measurement was set. Phantoms have no beam
 hardening, metal, sharp kernel or motion: the figures are the floor of the error, not a
 promise. "bias ± SD unit (repeats)"; coverage is the share of 95 % intervals that held the
-truth. The density of endplates was assumed after a look at 20 of the 80 vertebrae below. A
+truth. The density of endplates was assumed after a look at 20 of the 80 vertebrae here. A
 goal that was missed says so; [why](measurements.md#where-a-goal-is-missed).
 
 {table}
