@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.region_values import METAL_HU
 from osteotrace.volume import HOUNSFIELD
 from osteotrace.volume.resampling import rectilinear_affine
 
@@ -42,10 +43,6 @@ BONE_PERCENTILE: Final = 75.0
 CLOSING_MM: Final = 4.0
 # Marrow spaces are filled up to this section, mm²: an orbit has twice as much.
 MOST_FILLED_MM2: Final = 600.0
-# Metal is brighter; enamel ends near 3000 HU.
-METAL_HU: Final = 2800.0
-# Beyond this gap between slices a warning is due, mm (clinical.md 2.9: jaw).
-THICK_SLICES_MM: Final = 1.5
 # Room around a mask that distances are taken from, in steps.
 _PADDING: Final = 8
 

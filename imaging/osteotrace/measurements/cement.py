@@ -23,6 +23,7 @@ from osteotrace.measurements.measurement import (
     not_measured,
 )
 from osteotrace.regions import Mask
+from osteotrace.segmentation.thresholds import METAL_HU
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ METHOD: Final = Method(name="osteotrace cement", version="1")
 CEMENT: Final = "cement"
 # Acrylic cement with barium or zirconium on CT; brighter is metal or saturated, HU.
 LEAST_HU: Final = 1000.0
-METAL_HU: Final = 3000.0
 # Bone in the region is darker than this; cement lies this far above its median, and
 # this far above its brightest twentieth, HU.
 _BONE_CEILING_HU: Final = 900.0

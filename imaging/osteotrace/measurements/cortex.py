@@ -23,6 +23,7 @@ from osteotrace.measurements.measurement import (
     not_measured,
 )
 from osteotrace.measurements.profiles import Line, Sampler, line_between
+from osteotrace.measurements.region_values import METAL_HU
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
@@ -70,7 +71,6 @@ LEAST_PEAK: Final = 0.1
 LEAST_STEP_HU: Final = 150.0
 # The fit of noise-free phantoms errs by this share of the voxel's extent.
 VOXEL_SHARE: Final = 0.02
-METAL_HU: Final = 2800.0
 DRAWS: Final = 40
 
 

@@ -17,6 +17,7 @@ from osteotrace.measurements.image_noise import noise_in
 from osteotrace.measurements.measurement import (
     Detail,
     LesionReading,
+    Measurement,
     Method,
     measured,
     not_measured,
@@ -108,23 +109,50 @@ def measure(volume: Volume, region: Mask, *, airway: Mask | None = None) -> Lesi
             marked_region,
         )
     mask = _mask(volume, box, pocket.gas, GAS)
-    flags = _flags(volume, region, pocket, values)
-    value, terms, tissue = _volume(volume, box, values, pocket, in_airway)
+    told = _Told(
+        sources=mask.source_instances or sources,
+        flags=_flags(volume, region, pocket, values),
+    )
+    found = _volume(volume, box, values, pocket, in_airway)
+    return LesionReading(
+        measurements=(
+            _gas_volume(found, pocket, reach, told),
+            _lowest(float(values[pocket.gas].min()), told),
+        ),
+        regions=(mask, marked_region),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What both values of a pocket carry."""
+
+    sources: tuple[str, ...]
+    flags: list[str]
+
+
+def _gas_volume(
+    found: tuple[float, dict[str, float], float],
+    pocket: _Pocket,
+    reach: float,
+    told: _Told,
+) -> Measurement:
+    value, terms, tissue = found
     uncertainty = float(np.sqrt(sum(term**2 for term in terms.values())))
     touches = {"no": 0.0, "yes": 1.0, "unknown": -1.0}[pocket.airway]
-    gas_volume = measured(
+    return measured(
         "gas_volume",
         value,
         "mm3",
         method=METHOD,
-        sources=mask.source_instances or sources,
+        sources=told.sources,
         uncertainty=uncertainty,
         interval95=(max(0.0, value - 1.96 * uncertainty), value + 1.96 * uncertainty),
         region=GAS,
         definition=f"density missing within {reach:.1f} mm of voxels at or under "
         f"{GAS_HU:.0f} HU in the region, over the step from soft tissue to "
         f"{PURE_HU:.0f} HU; voxels brighter than soft tissue count for nothing",
-        flags=flags,
+        flags=told.flags,
         details=[
             *(Detail(name, term, "mm3") for name, term in terms.items()),
             Detail("touches airway (1 yes, 0 no, -1 unknown)", touches, "{counts}"),
@@ -132,19 +160,21 @@ def measure(volume: Volume, region: Mask, *, airway: Mask | None = None) -> Lesi
             Detail("soft tissue around", tissue, HOUNSFIELD),
         ],
     )
-    lowest = measured(
+
+
+def _lowest(value: float, told: _Told) -> Measurement:
+    return measured(
         "minimum_value",
-        float(values[pocket.gas].min()),
+        value,
         HOUNSFIELD,
         method=METHOD,
-        sources=mask.source_instances or sources,
+        sources=told.sources,
         uncertainty_reason="one voxel, the darkest of many: noise makes it darker and "
         "partial volume brighter",
         region=GAS,
         definition="lowest voxel of the gas",
-        flags=flags,
+        flags=told.flags,
     )
-    return LesionReading(measurements=(gas_volume, lowest), regions=(mask, marked_region))
 
 
 def _refused(reason: str, sources: tuple[str, ...], region: Mask) -> LesionReading:

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.measurements import trabecular
-from osteotrace.measurements.bone_envelope import (
-    METAL_HU,
-    THICK_SLICES_MM,
-    NoBone,
-    open_window,
-)
+from osteotrace.measurements.bone_envelope import NoBone, open_window
 from osteotrace.measurements.breaches import (
     COLLAR_MM,
     CORE_SHARE,
@@ -34,6 +29,7 @@ from osteotrace.measurements.measurement import (
     measured,
     not_measured,
 )
+from osteotrace.measurements.region_values import METAL_HU, THICK_SLICES_MM
 from osteotrace.regions import Mask
 from osteotrace.volume import HOUNSFIELD
 

@@ -45,8 +45,6 @@ MOST_STEPS: Final = 14
 LOG_RANGE: Final = (-3.0, 1.1)
 # A lining is first taken to be 1 mm; blurs of lined edges that are tried, mm.
 LINED_SIGMAS_MM: Final = (0.4, 0.5, 0.6, 0.7, 0.8, 0.95, 1.1, 1.3)
-# Bone does not reach this: metal does.
-METAL_HU: Final = 3000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

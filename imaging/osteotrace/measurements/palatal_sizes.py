@@ -24,9 +24,10 @@ from osteotrace.measurements.measurement import (
     NotMeasured,
     measured,
 )
-from osteotrace.measurements.palatal_rim import METAL_HU, Rim
 from osteotrace.measurements.palatal_surface import DENSITY_STEP_MM, Midsagittal
+from osteotrace.measurements.region_values import THICK_SLICES_MM
 from osteotrace.regions import Polyline
+from osteotrace.segmentation.thresholds import METAL_HU
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from osteotrace.geometry import Array
     from osteotrace.measurements.palatal_hole import Hole
+    from osteotrace.measurements.palatal_rim import Rim
     from osteotrace.measurements.palatal_surface import Surface
     from osteotrace.measurements.palatal_uncertainty import RimNoise
     from osteotrace.volume import Volume
@@ -57,8 +59,6 @@ BONY: Final = (
 CHORD_MM: Final = 1.2
 # How far into each stump the palatal line is fitted, mm.
 STUMP_MM: Final = 10.0
-# Thicker slices are warned of, mm.
-THICK_SLICES_MM: Final = 1.5
 # A hole narrower than this many sigma of its edges has no inner plateau left.
 LEAST_WIDTH_SIGMAS: Final = 5.0
 # Metal this near to the rim, mm, may have moved it.

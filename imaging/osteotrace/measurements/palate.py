@@ -25,10 +25,11 @@ from osteotrace.measurements import (
 )
 from osteotrace.measurements.edge_pairs import CannotFit
 from osteotrace.measurements.measurement import LesionReading, Measurement, not_measured
-from osteotrace.measurements.palatal_rim import METAL_HU, Rim, fitted_rim
+from osteotrace.measurements.palatal_rim import Rim, fitted_rim
 from osteotrace.measurements.palatal_sizes import BONY, METHOD, Defect
 from osteotrace.measurements.palatal_surface import Midsagittal
 from osteotrace.measurements.palatal_uncertainty import rim_noise
+from osteotrace.segmentation.thresholds import METAL_HU
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:

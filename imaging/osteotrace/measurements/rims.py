@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.measurements.bone_envelope import (
-    METAL_HU,
-    THICK_SLICES_MM,
-    NoBone,
-    open_window,
-)
+from osteotrace.measurements.bone_envelope import NoBone, open_window
 from osteotrace.measurements.jackknife import jackknife
 from osteotrace.measurements.measurement import (
     COVERAGE_FACTOR_95,
@@ -27,6 +22,7 @@ from osteotrace.measurements.measurement import (
     not_measured,
 )
 from osteotrace.measurements.periosteum import END_SHARE, read_periosteum
+from osteotrace.measurements.region_values import METAL_HU, THICK_SLICES_MM
 from osteotrace.measurements.rim_profiles import read_rim
 from osteotrace.volume import HOUNSFIELD
 

@@ -23,6 +23,7 @@ from osteotrace.measurements.measurement import (
     measured,
     not_measured,
 )
+from osteotrace.segmentation.thresholds import METAL_HU
 from osteotrace.volume import HOUNSFIELD
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 METHOD: Final = Method(name="osteotrace sequestra", version="1")
 REGION: Final = "marked region"
 
-# Metal, and the ceiling of 12-bit CT, HU; this much of it in the region blinds it, mm3.
-METAL_HU: Final = 3000.0
+# This much metal in the region blinds it, mm3.
 METAL_MM3: Final = 1.0
 # Enamel and metal are brighter than bone: HU, and steps from lucent to bone without HU.
 TOOTH_HU: Final = 2000.0
