@@ -1,0 +1,49 @@
+"""Every coded concept and UCUM unit that osteotrace writes: one module a table.
+
+Nothing here reads or writes: other modules look names up.
+"""
+
+from osteotrace.codes.concepts import (
+    PRIVATE_SCHEME,
+    PRIVATE_SCHEME_NAME,
+    PRIVATE_SCHEME_UID,
+    Concept,
+    look_up,
+    name_of,
+)
+from osteotrace.codes.images import IMAGE_DESCRIPTORS, MODALITIES, PROCEDURES
+from osteotrace.codes.kinds import KINDS
+from osteotrace.codes.qualifiers import (
+    CERTAINTIES,
+    FACT_SOURCES,
+    LATERALITIES,
+    PRESENCES,
+    TRUTH_VALUES,
+)
+from osteotrace.codes.quantities import QUANTITIES
+from osteotrace.codes.report import ENGLISH, REPORT
+from osteotrace.codes.sites import SITES
+from osteotrace.codes.units import UNITS
+
+__all__ = [
+    "CERTAINTIES",
+    "ENGLISH",
+    "FACT_SOURCES",
+    "IMAGE_DESCRIPTORS",
+    "KINDS",
+    "LATERALITIES",
+    "MODALITIES",
+    "PRESENCES",
+    "PRIVATE_SCHEME",
+    "PRIVATE_SCHEME_NAME",
+    "PRIVATE_SCHEME_UID",
+    "PROCEDURES",
+    "QUANTITIES",
+    "REPORT",
+    "SITES",
+    "TRUTH_VALUES",
+    "UNITS",
+    "Concept",
+    "look_up",
+    "name_of",
+]
