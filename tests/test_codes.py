@@ -18,18 +18,30 @@ if TYPE_CHECKING:
 TABLES = {
     name: table
     for name, table in vars(codes).items()
-    if name.isupper() and isinstance(table, dict)
+    if name.isupper()
+    and isinstance(table, dict)
+    and all(isinstance(concept, Concept) for concept in table.values())
 }
 # SNOMED CT codes outside DICOM PS3.16, each with the public value set it was seen in.
 SEEN_ELSEWHERE = {
     # A UCUM annotation in braces is free text (UCUM 12).
     "{grade}": "grade",
+    # UCUM 2.1, units that DICOM PS3.16 does not list.
+    "mg": "milligram",
+    "mg/kg": "milligram per kilogram",
+    "mg/d": "milligram per day",
+    "mg/dL": "milligram per deciliter",
+    "mg/L": "milligram per liter",
+    "mm/h": "millimeter per hour",
+    "10*3/uL": "thousand per microliter",
+    "kg": "kilogram",
     # HL7 Europe eHDSI value sets 8.1.0, eHDSIBodySite.
     "90228003": "Hard palate structure",
 }
 # Codes that pydicom lacks or words otherwise: ("mm", UCUM, "millimeter") is CID 7460.
 REWORDED = {
     ("mm", "UCUM"),
+    ("cm", "UCUM"),
     ("{-1:1}", "UCUM"),
     ("{pixels}", "UCUM"),
     ("en-US", "RFC5646"),

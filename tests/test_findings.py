@@ -155,7 +155,7 @@ def test_a_kind_site_quantity_or_unit_that_is_none_is_refused(
 
 def test_a_fact_with_a_unit_that_is_none_is_refused() -> None:
     fields = json.loads(to_json(assessment()))
-    fact = {"name": "size", "value": 3.0, "unit": "furlong", "source": "entered"}
+    fact = {"name": "pain_vas", "value": 3.0, "unit": "furlong", "source": "entered"}
     fields["facts"] = [fact | {"author": "A", "recorded": "2026-01-02T00:00:00"}]
     with pytest.raises(OsteotraceError, match="the unit 'furlong'"):
         from_json(json.dumps(fields), Assessment)
@@ -171,8 +171,8 @@ def test_a_point_that_float32_does_not_hold_is_refused() -> None:
 
 
 def test_a_later_version_is_refused() -> None:
-    with pytest.raises(OsteotraceError, match=r"schema version 2.*schema version 1"):
-        from_json(_edited(schema_version=2), Assessment)
+    with pytest.raises(OsteotraceError, match=r"schema version 3.*schema version 2"):
+        from_json(_edited(schema_version=3), Assessment)
 
 
 def test_a_cut_off_text_is_refused_wherever_it_is_cut() -> None:

@@ -638,8 +638,8 @@ def test_a_report_filed_under_another_study_is_refused(
 def test_a_report_of_a_later_version_is_refused(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sr_reading, "SCHEMA_VERSION", 0)
-    with pytest.raises(OsteotraceError, match=r"schema version 1.*version 0"):
+    monkeypatch.setattr(sr_reading, "READABLE_VERSIONS", (1,))
+    with pytest.raises(OsteotraceError, match=r"schema version 2.*version 1"):
         sr.read(saved)
 
 

@@ -11,6 +11,8 @@ from osteotrace.codes.concepts import (
     look_up,
     name_of,
 )
+from osteotrace.codes.drugs import DRUGS, ROUTES, USUAL_ROUTES
+from osteotrace.codes.facts import FACTS, FactDefinition
 from osteotrace.codes.images import IMAGE_DESCRIPTORS, MODALITIES, PROCEDURES
 from osteotrace.codes.kinds import KINDS
 from osteotrace.codes.qualifiers import (
@@ -23,11 +25,14 @@ from osteotrace.codes.qualifiers import (
 from osteotrace.codes.quantities import QUANTITIES
 from osteotrace.codes.report import ENGLISH, REPORT
 from osteotrace.codes.sites import SITES
+from osteotrace.codes.stagings import STAGINGS
 from osteotrace.codes.units import UNITS
 
 __all__ = [
     "CERTAINTIES",
+    "DRUGS",
     "ENGLISH",
+    "FACTS",
     "FACT_SOURCES",
     "IMAGE_DESCRIPTORS",
     "KINDS",
@@ -40,10 +45,14 @@ __all__ = [
     "PROCEDURES",
     "QUANTITIES",
     "REPORT",
+    "ROUTES",
     "SITES",
+    "STAGINGS",
     "TRUTH_VALUES",
     "UNITS",
+    "USUAL_ROUTES",
     "Concept",
+    "FactDefinition",
     "look_up",
     "name_of",
 ]

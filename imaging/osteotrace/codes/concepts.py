@@ -7,11 +7,16 @@ values are never reused.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Entry = TypeVar("Entry")
 
 PRIVATE_SCHEME: Final = "99OSTEO"
 PRIVATE_SCHEME_NAME: Final = "Bone lesion annotation, research"
@@ -34,8 +39,8 @@ def table(scheme: str, **meanings: tuple[str, str]) -> dict[str, Concept]:
     }
 
 
-def look_up(table: dict[str, Concept], name: str, what: str) -> Concept:
-    """Return a concept by its short name.
+def look_up(table: Mapping[str, Entry], name: str, what: str) -> Entry:
+    """Return a concept, or another entry of a table, by its short name.
 
     Raises
     ------

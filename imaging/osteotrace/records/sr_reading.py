@@ -5,7 +5,7 @@ Reads what `sr_writing` writes and nothing else; the digest is checked before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from osteotrace.codes import (
     CERTAINTIES,
@@ -53,9 +53,13 @@ from osteotrace.records.content_items import (
 )
 from osteotrace.regions import Points, Polyline
 
+# Version 1 lacks what version 2 added, and has facts under names of any kind.
+READABLE_VERSIONS: Final = (1, SCHEMA_VERSION)
+
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from osteotrace.codes import Concept
     from osteotrace.findings import Certainty, Laterality, Presence, Source
     from osteotrace.measurements.measurement import Reading
     from osteotrace.regions import Region
@@ -76,10 +80,10 @@ def assessment(document: Dataset) -> Assessment:
     """
     reading = child(document, REPORT["reading"])
     version = number_of(child(reading, REPORT["schema_version"]))
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise OsteotraceError(
             f"schema version {version:g}",
-            expected=f"schema version {SCHEMA_VERSION}",
+            expected=f"schema version {' or '.join(map(str, READABLE_VERSIONS))}",
             advice="read it with the version of osteotrace that wrote it",
         )
     groups = children(
@@ -227,4 +231,16 @@ def _fact(item: Dataset) -> Fact:
         source=cast("Source", source),
         author=text_below(item, REPORT["fact_author"]),
         recorded=moment_below(item, REPORT["recorded"]),
+        date=text_below(item, REPORT["fact_date"]),
+        until=text_below(item, REPORT["fact_until"]),
+        approximate=any(children(item, REPORT["approximate"], "CODE")),
+        site=_name_below(item, REPORT["finding_site"], SITES),
+        laterality=_name_below(item, REPORT["laterality"], LATERALITIES),
+        note=text_below(item, REPORT["comment"]),
     )
+
+
+def _name_below(item: Dataset, concept: Concept, table: dict[str, Concept]) -> str:
+    """Return the short name of a child's coded value, empty where there is none."""
+    found = children(item, concept, "CODE")
+    return next((name_of(table, concept_of(c.ConceptCodeSequence)) for c in found), "")

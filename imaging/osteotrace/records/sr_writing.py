@@ -332,8 +332,30 @@ def _fact(fact: Fact) -> ContentItem:
             code(REPORT["fact_source"], FACT_SOURCES[fact.source], HAS_CONCEPT_MOD),
             *texts(REPORT["fact_author"], fact.author, HAS_OBS_CONTEXT),
             *moment(REPORT["recorded"], fact.recorded, HAS_OBS_CONTEXT),
+            *texts(REPORT["fact_date"], fact.date, HAS_CONCEPT_MOD),
+            *texts(REPORT["fact_until"], fact.until, HAS_CONCEPT_MOD),
+            *([_approximate()] if fact.approximate else []),
+            *_fact_site(fact),
+            *texts(REPORT["comment"], fact.note, HAS_PROPERTIES),
         ],
     )
+
+
+def _approximate() -> ContentItem:
+    return code(REPORT["approximate"], TRUTH_VALUES["true"], HAS_CONCEPT_MOD)
+
+
+def _fact_site(fact: Fact) -> list[ContentItem]:
+    """Return the bone a fact is of, and its side."""
+    named = (
+        ("finding_site", SITES, fact.site),
+        ("laterality", LATERALITIES, fact.laterality),
+    )
+    return [
+        code(REPORT[concept], look_up(table, name, concept), HAS_CONCEPT_MOD)
+        for concept, table, name in named
+        if name
+    ]
 
 
 def _reading(assessment: Assessment) -> ContentItem:

@@ -1,0 +1,100 @@
+"""One reader's reading of one study, and a patient over time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from osteotrace.findings.facts import DrugCourse, Fact
+from osteotrace.findings.finding import Finding, SeriesReference
+from osteotrace.findings.staging_results import StagingResult
+
+SCHEMA_VERSION: Final = 2
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reader's reading of one study, or what was stated at a date without images.
+
+    Parameters
+    ----------
+    assessment_uid : str
+        UID of this reading (the SR's SOPInstanceUID once it is saved as one).
+    study_uid : str
+        StudyInstanceUID; empty where no images were read: then the reading has a date
+        and facts, and its record is JSON.
+    patient : str
+        Pseudonym, never a name or identifier.
+    study_date : str
+        ISO 8601 date of the study, or empty.
+    reader : str
+        Who read it.
+    recorded : str
+        ISO 8601 date and time of the reading.
+    series : tuple of SeriesReference
+        The series that were read.
+    findings : tuple of Finding
+        What was found.
+    facts : tuple of Fact
+        Clinical inputs; one without a date of its own holds at `study_date`.
+    drugs : tuple of DrugCourse
+        Courses of drugs as known at this reading.
+    stagings : tuple of StagingResult
+        What staging gave at this reading.
+    not_understood : tuple of str
+        Parts of a record of other software that could not be read as findings.
+    protocol : str
+        Name of the protocol, or ``"interactive"``.
+    protocol_sha256 : str
+        SHA-256 of the protocol's text, or empty.
+    software : str
+        Name and version of the software that made the record.
+    predecessor_uid : str
+        SOPInstanceUID of the record this one amends, or empty.
+    """
+
+    assessment_uid: str
+    study_uid: str
+    patient: str
+    study_date: str
+    reader: str
+    recorded: str
+    series: tuple[SeriesReference, ...]
+    software: str
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    drugs: tuple[DrugCourse, ...] = ()
+    stagings: tuple[StagingResult, ...] = ()
+    not_understood: tuple[str, ...] = ()
+    protocol: str = "interactive"
+    protocol_sha256: str = ""
+    predecessor_uid: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A patient over time: what belongs to the patient, and the assessments.
+
+    Parameters
+    ----------
+    patient : str
+        Pseudonym, never a name or identifier.
+    assessments : tuple of Assessment
+        Readings at their dates; several readers may have read one study.
+    facts : tuple of Fact
+        Clinical inputs with dates of their own; one without a date holds at every date.
+    drugs : tuple of DrugCourse
+        Courses of drugs over the whole time.
+    """
+
+    patient: str
+    assessments: tuple[Assessment, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    drugs: tuple[DrugCourse, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+    def current(self) -> tuple[Assessment, ...]:
+        """Return the assessments that no other one here amends, by date."""
+        amended = {one.predecessor_uid for one in self.assessments}
+        kept = (one for one in self.assessments if one.assessment_uid not in amended)
+        return tuple(sorted(kept, key=lambda one: (one.study_date, one.recorded)))

@@ -1,0 +1,75 @@
+"""Dates as people give them: a day, a month or a year, and the days that one may mean."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+from typing import Final
+
+from osteotrace.errors import OsteotraceError
+
+# Mean length of a month of the Gregorian calendar.
+DAYS_A_MONTH: Final = 30.436875
+DAYS_A_WEEK: Final = 7
+_PARTIAL: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+
+def days(text: str) -> tuple[date, date]:
+    """Return the first and the last day that a date may mean.
+
+    Parameters
+    ----------
+    text : str
+        ``YYYY``, ``YYYY-MM`` or ``YYYY-MM-DD`` (ISO 8601); a time after it is left out.
+
+    Raises
+    ------
+    OsteotraceError
+        If it is no date.
+
+    Examples
+    --------
+    >>> days("2023-02")
+    (datetime.date(2023, 2, 1), datetime.date(2023, 2, 28))
+    """
+    found = _PARTIAL.fullmatch(text.split("T")[0])
+    try:
+        if found is None:
+            raise ValueError(text)
+        year, month, day = (int(part) if part else 0 for part in found.groups())
+        first = date(year, month or 1, day or 1)
+    except ValueError:
+        raise OsteotraceError(
+            f"{text[:40]!r} as a date",
+            expected="YYYY, YYYY-MM or YYYY-MM-DD",
+            advice="correct the date",
+        ) from None
+    if day:
+        return first, first
+    last_month = month or 12
+    return first, date(year, last_month, monthrange(year, last_month)[1])
+
+
+def months_between(earlier: str, later: str) -> tuple[float, float]:
+    """Return the fewest and the most months from one date to another.
+
+    Examples
+    --------
+    >>> low, high = months_between("2022-10-27", "2023-08-27")
+    >>> round(low, 1), round(high, 1)
+    (10.0, 10.0)
+    """
+    first, last = days(earlier), days(later)
+    return (
+        (last[0] - first[1]).days / DAYS_A_MONTH,
+        (last[1] - first[0]).days / DAYS_A_MONTH,
+    )
+
+
+def not_after(one: str, other: str) -> bool | None:
+    """Tell whether a date lies on or before another; None where partial dates overlap."""
+    first, last = days(one), days(other)
+    if first[1] <= last[0]:
+        return True
+    return False if first[0] > last[1] else None

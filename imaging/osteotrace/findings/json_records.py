@@ -1,0 +1,134 @@
+"""Records to JSON and back: lossless, strict, and old versions read.
+
+What is read is checked against the vocabulary of `osteotrace.codes`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from osteotrace.codes import FACTS, KINDS, QUANTITIES, SITES, UNITS, look_up
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings.case import SCHEMA_VERSION, Assessment, Case
+from osteotrace.findings.facts import check_drug, check_fact
+from osteotrace.measurements.measurement import Measurement
+
+if TYPE_CHECKING:
+    from osteotrace.findings.finding import Finding
+
+Record = Assessment | Case
+RecordType = TypeVar("RecordType", Assessment, Case)
+
+
+def to_json(record: Record) -> bytes:
+    """Return a record as indented UTF-8 JSON; floats keep every bit."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def from_json(text: bytes | str, kind: type[RecordType]) -> RecordType:
+    """Read a record back, strictly.
+
+    Parameters
+    ----------
+    text : bytes or str
+        What `to_json` wrote.
+    kind : type
+        `Assessment` or `Case`.
+
+    Raises
+    ------
+    OsteotraceError
+        If the text is not JSON, a field is unknown, missing or of another type, a kind,
+        site, quantity or unit is not in `osteotrace.codes`, or the record was written by
+        a later version.
+    """
+    try:
+        record = msgspec.json.decode(_migrated(text), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        raise OsteotraceError(
+            f"a text that is no {kind.__name__}: {problem}",
+            expected=f"{kind.__name__} JSON, schema version {SCHEMA_VERSION}",
+            advice="use a file that osteotrace wrote, unedited",
+        ) from problem
+    if record.schema_version != SCHEMA_VERSION:
+        raise OsteotraceError(
+            f"schema version {record.schema_version}",
+            expected=f"schema version {SCHEMA_VERSION}",
+            advice="read it with the version of osteotrace that wrote it",
+        )
+    _check_words(record)
+    return record
+
+
+def _migrated(text: bytes | str) -> bytes | str:
+    """Return the text of an older version as the present one; any other as it is."""
+    raw = text.encode() if isinstance(text, str) else text
+    if b'"schema_version"' not in raw:
+        return text
+    record = msgspec.json.decode(raw)
+    if not isinstance(record, dict) or record.get("schema_version") != 1:
+        return text
+    for part in (record, *record.get("assessments", ())):
+        part["schema_version"] = SCHEMA_VERSION
+        for fact in part.get("facts", ()):
+            _name_anew(fact)
+    return msgspec.json.encode(record)
+
+
+def _name_anew(fact: dict[str, object]) -> None:
+    """Keep a fact of version 1, which had names of any kind, under a name of today."""
+    if fact.get("name") in FACTS or "note" in fact:
+        return
+    value = fact.get("value")
+    unit = fact.pop("unit", "")
+    fact["note"] = f"{fact.get('name')}: {value} {unit}".rstrip()
+    fact["name"] = "other"
+    fact["value"] = None if value is None else str(value)
+
+
+def check(record: Record) -> None:
+    """Refuse a record that names what `osteotrace.codes` does not.
+
+    Raises
+    ------
+    OsteotraceError
+        If a kind, site, quantity, unit, fact or drug is not known, or a fact's value,
+        unit or dates are not those of its definition.
+    """
+    assessments = record.assessments if isinstance(record, Case) else (record,)
+    parts: tuple[Record, ...] = (record, *assessments)
+    for finding in (finding for one in assessments for finding in one.findings):
+        _check_finding(finding)
+    for part in parts:
+        for fact in part.facts:
+            check_fact(fact)
+        for course in part.drugs:
+            check_drug(course)
+
+
+def _check_words(record: Record) -> None:
+    try:
+        check(record)
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            problem.found,
+            expected=problem.expected,
+            advice="use a file that osteotrace wrote, unedited",
+        ) from problem
+
+
+def _check_finding(finding: Finding) -> None:
+    look_up(KINDS, finding.kind, "kind")
+    look_up(SITES, finding.site, "site")
+    for reading in finding.measurements:
+        look_up(QUANTITIES, reading.name, "quantity")
+        if isinstance(reading, Measurement):
+            for unit in (reading.unit, *(detail.unit for detail in reading.details)):
+                look_up(UNITS, unit, "unit")
+
+
+def json_schema() -> dict[str, object]:
+    """Return the JSON Schema (2020-12) of `Assessment`."""
+    return msgspec.json.schema(Assessment)
