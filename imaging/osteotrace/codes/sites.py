@@ -62,3 +62,10 @@ SITES: Final[dict[str, Concept]] = {
     ),
     **table(PRIVATE_SCHEME, premaxilla=("A-PREMAX", "Premaxilla")),
 }
+
+# Every level with a body or a name of its own, from the skull down.
+VERTEBRAE: Final[tuple[str, ...]] = tuple(
+    f"{part}{n}"
+    for part, count in (("c", 7), ("t", 12), ("l", 5))
+    for n in range(1, count + 1)
+)
