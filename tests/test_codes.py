@@ -35,6 +35,8 @@ SEEN_ELSEWHERE = {
     "mm/h": "millimeter per hour",
     "10*3/uL": "thousand per microliter",
     "kg": "kilogram",
+    "cm2": "square centimeter",
+    "ml": "milliliter",
     # HL7 Europe eHDSI value sets 8.1.0, eHDSIBodySite.
     "90228003": "Hard palate structure",
 }

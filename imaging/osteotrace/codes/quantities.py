@@ -10,9 +10,21 @@ QUANTITIES: Final[dict[str, Concept]] = {
     **table(
         "DCM",
         distance=("121206", "Distance"),
+        height=("121207", "Height"),
+        line_length=("121227", "Line segment length"),
+        path_length=("121211", "Path length"),
+        angle=("110859", "Angle"),
+        attenuation=("112031", "Attenuation Coefficient"),
+        mean_attenuation=("112181", "Mean Attenuation Coefficient"),
     ),
     **table(
         "SCT",
+        length=("410668003", "Length"),
+        width=("103355008", "Width"),
+        long_axis=("103339001", "Long axis"),
+        short_axis=("103340004", "Short axis"),
+        area=("42798000", "Area"),
+        region_area=("131184002", "Area of defined region"),
         volume=("118565006", "Volume"),
         cobb_angle=("285285000", "Cobb angle"),
     ),
@@ -20,6 +32,7 @@ QUANTITIES: Final[dict[str, Concept]] = {
         "IBSI",
         longest_diameter=("L0JK", "Maximum 3D Diameter of a Mesh"),
         voxel_volume=("YEKZ", "Volume from Voxel Summation"),
+        sphericity=("QCFX", "Sphericity"),
     ),
     # Lengths of a caliper and of a palatal defect.
     **table(
