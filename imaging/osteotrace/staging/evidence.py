@@ -102,7 +102,9 @@ class Evidence:
         holding = [
             (since, fact)
             for since, fact in self._dated_facts()
-            if fact.name == name and fact.site == site and self._holds(fact, since)
+            if fact.name == name
+            and (fact.site == site or not FACTS[name].sited)
+            and self._holds(fact, since)
         ]
         if FACTS[name].lasting:
             latest = max((days(since) for since, _ in holding if since), default=None)
