@@ -254,7 +254,11 @@ def test_patient_and_study_come_from_the_images(document: Dataset) -> None:
 
 
 def test_the_reader_and_the_software_are_its_observers(document: Dataset) -> None:
-    (person,) = _named(document, "121008")
+    (person,) = [
+        item
+        for item in document.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeValue == "121008"
+    ]
     (device,) = _named(document, "121013")
     assert str(person.PersonName) == "Jörg Kim^"
     assert device.TextValue == "osteotrace 0.1.0"

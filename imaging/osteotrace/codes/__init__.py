@@ -12,11 +12,18 @@ from osteotrace.codes.concepts import (
     name_of,
 )
 from osteotrace.codes.drugs import DRUGS, ROUTES, USUAL_ROUTES
-from osteotrace.codes.facts import FACTS, FactDefinition
+from osteotrace.codes.facts import FACT_CONCEPTS, FACTS, FactDefinition
 from osteotrace.codes.images import IMAGE_DESCRIPTORS, MODALITIES, PROCEDURES
 from osteotrace.codes.kinds import KINDS
+from osteotrace.codes.pharmaceuticals import (
+    DRUG_CLASS_CONCEPTS,
+    DRUG_CONCEPTS,
+    ROUTE_CONCEPTS,
+)
 from osteotrace.codes.qualifiers import (
+    BASES,
     CERTAINTIES,
+    EVIDENCES,
     FACT_SOURCES,
     LATERALITIES,
     PRESENCES,
@@ -24,15 +31,20 @@ from osteotrace.codes.qualifiers import (
 )
 from osteotrace.codes.quantities import QUANTITIES
 from osteotrace.codes.report import ENGLISH, REPORT
-from osteotrace.codes.sites import SITES
-from osteotrace.codes.stagings import STAGINGS
+from osteotrace.codes.sites import SITES, VERTEBRAE
+from osteotrace.codes.stagings import STAGINGS, stage_concept
 from osteotrace.codes.units import UNITS
 
 __all__ = [
+    "BASES",
     "CERTAINTIES",
     "DRUGS",
+    "DRUG_CLASS_CONCEPTS",
+    "DRUG_CONCEPTS",
     "ENGLISH",
+    "EVIDENCES",
     "FACTS",
+    "FACT_CONCEPTS",
     "FACT_SOURCES",
     "IMAGE_DESCRIPTORS",
     "KINDS",
@@ -46,13 +58,16 @@ __all__ = [
     "QUANTITIES",
     "REPORT",
     "ROUTES",
+    "ROUTE_CONCEPTS",
     "SITES",
     "STAGINGS",
     "TRUTH_VALUES",
     "UNITS",
     "USUAL_ROUTES",
+    "VERTEBRAE",
     "Concept",
     "FactDefinition",
     "look_up",
     "name_of",
+    "stage_concept",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from osteotrace.codes.concepts import Concept, table
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
@@ -374,5 +375,15 @@ FACTS: Final[dict[str, FactDefinition]] = {
     # What has no name of its own -----------------------------------------------------
     "other": FactDefinition(
         question="What else is to be kept?", group=HISTORY, answer="text"
+    ),
+}
+
+# The facts that DICOM PS3.16 has a concept for.
+FACT_CONCEPTS: Final[dict[str, Concept]] = {
+    **table("DCM", age=("121033", "Subject Age"), sex=("121032", "Subject Sex")),
+    **table(
+        "SCT",
+        abscess=("44132006", "Abscess"),
+        pain_vas=("225908003", "Pain score"),
     ),
 }

@@ -44,3 +44,26 @@ TRUTH_VALUES: Final[dict[str, Concept]] = table(
     false=("373067005", "No"),
     unknown=("261665006", "Unknown"),
 )
+
+# Where what is known of a criterion comes from.
+BASES: Final[dict[str, Concept]] = table(
+    PRIVATE_SCHEME,
+    measured=("G-BMEAS", "Measured on images"),
+    proposed=("G-BPROP", "Proposed by images, not yet accepted by a reader"),
+    entered=("G-BENT", "Stated or accepted by a person"),
+    derived=("G-BDER", "Derived from what is known"),
+    unknown=("G-BUNK", "Not known"),
+)
+
+# How the wording of a rule was checked.
+EVIDENCES: Final[dict[str, Concept]] = table(
+    PRIVATE_SCHEME,
+    V=("G-EV", "Rule seen in the source"),
+    P=("G-EP", "Rule partly seen in the source"),
+    K=("G-EK", "Rule from general knowledge, not verified"),
+    D=("G-ED", "Rule chosen by this project"),
+    S0=("G-ES0", "Rule of founding paper S0"),
+    S1=("G-ES1", "Rule of founding paper S1"),
+    S2=("G-ES2", "Rule of founding paper S2"),
+    S3=("G-ES3", "Rule of founding paper S3"),
+)

@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from osteotrace.codes import FACTS, KINDS, QUANTITIES, SITES, UNITS, look_up
+from osteotrace.codes import (
+    FACTS,
+    KINDS,
+    QUANTITIES,
+    SITES,
+    STAGINGS,
+    UNITS,
+    look_up,
+)
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.case import SCHEMA_VERSION, Assessment, Case
 from osteotrace.findings.facts import check_drug, check_fact
+from osteotrace.findings.version_1 import name_anew
 from osteotrace.measurements.measurement import Measurement
 
 if TYPE_CHECKING:
     from osteotrace.findings.finding import Finding
+    from osteotrace.findings.staging_results import StagingResult
 
 Record = Assessment | Case
 RecordType = TypeVar("RecordType", Assessment, Case)
@@ -73,19 +83,8 @@ def _migrated(text: bytes | str) -> bytes | str:
     for part in (record, *record.get("assessments", ())):
         part["schema_version"] = SCHEMA_VERSION
         for fact in part.get("facts", ()):
-            _name_anew(fact)
+            name_anew(fact)
     return msgspec.json.encode(record)
-
-
-def _name_anew(fact: dict[str, object]) -> None:
-    """Keep a fact of version 1, which had names of any kind, under a name of today."""
-    if fact.get("name") in FACTS or "note" in fact:
-        return
-    value = fact.get("value")
-    unit = fact.pop("unit", "")
-    fact["note"] = f"{fact.get('name')}: {value} {unit}".rstrip()
-    fact["name"] = "other"
-    fact["value"] = None if value is None else str(value)
 
 
 def check(record: Record) -> None:
@@ -94,13 +93,16 @@ def check(record: Record) -> None:
     Raises
     ------
     OsteotraceError
-        If a kind, site, quantity, unit, fact or drug is not known, or a fact's value,
-        unit or dates are not those of its definition.
+        If a kind, site, quantity, unit, fact, drug or staging system is not known, or a
+        fact's value, unit or dates are not those of its definition.
     """
     assessments = record.assessments if isinstance(record, Case) else (record,)
     parts: tuple[Record, ...] = (record, *assessments)
-    for finding in (finding for one in assessments for finding in one.findings):
-        _check_finding(finding)
+    for one in assessments:
+        for finding in one.findings:
+            _check_finding(finding)
+        for result in one.stagings:
+            _check_staging(result)
     for part in parts:
         for fact in part.facts:
             check_fact(fact)
@@ -127,6 +129,18 @@ def _check_finding(finding: Finding) -> None:
         if isinstance(reading, Measurement):
             for unit in (reading.unit, *(detail.unit for detail in reading.details)):
                 look_up(UNITS, unit, "unit")
+
+
+def _check_staging(result: StagingResult) -> None:
+    look_up(STAGINGS, result.system, "staging system")
+    asked = (*result.blocking, *([result.ask] if result.ask else []))
+    for site in filter(None, (result.site, *(question.site for question in asked))):
+        look_up(SITES, site, "site")
+    for question in asked:
+        for fact in question.facts:
+            look_up(FACTS, fact, "clinical fact")
+        for kind in question.kinds:
+            look_up(KINDS, kind, "kind")
 
 
 def json_schema() -> dict[str, object]:

@@ -23,6 +23,7 @@ from osteotrace.codes import (
     REPORT,
 )
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, check, from_json, to_json
 from osteotrace.records import sr_reading, sr_writing
 from osteotrace.records.content_digest import content_sha256
 from osteotrace.records.content_items import (
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from osteotrace.findings import Assessment
     from osteotrace.series import Catalogue
 
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -112,6 +112,7 @@ def write(
         lacking = lack(assessment)
         if lacking is not None:
             raise lacking
+        check(assessment)
         document = _document(
             assessment,
             headers(assessment, images),
@@ -220,15 +221,26 @@ def _assessment(content: bytes) -> Assessment:
             expected=f"the study that was read, {assessment.study_uid}",
             advice="the file was changed: fetch the record from its source",
         )
+    _check_words(assessment)
     return assessment
+
+
+def _check_words(assessment: Assessment) -> None:
+    """Refuse a whole record whose words are none of the vocabulary, or do not fit."""
+    try:
+        check(assessment)
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            problem.found,
+            expected=problem.expected,
+            advice="read it with the version of osteotrace that wrote it",
+        ) from problem
 
 
 # Writing -----------------------------------------------------------------------------
 
 
 def _check_comes_back(assessment: Assessment, content: bytes) -> None:
-    from osteotrace.findings import Assessment, from_json, to_json
-
     back = _assessment(content)
     # JSON tells +0 from -0, which == does not; by way of it, 12 and 12.0 are one.
     meant = from_json(to_json(assessment), Assessment)

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Final, cast
 
 from osteotrace.codes import (
     CERTAINTIES,
-    FACT_SOURCES,
     KINDS,
     LATERALITIES,
     PRESENCES,
     QUANTITIES,
     REPORT,
     SITES,
-    TRUTH_VALUES,
     name_of,
 )
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import (
     SCHEMA_VERSION,
     Assessment,
-    Fact,
     Finding,
     SeriesReference,
 )
@@ -46,11 +43,12 @@ from osteotrace.records.content_items import (
     same_code,
     sources_of,
     text_below,
-    text_of,
     texts_below,
     uid_below,
     unit_of,
 )
+from osteotrace.records.sr_stagings import is_staging, staging_of
+from osteotrace.records.sr_statements import drugs_read, facts_read
 from osteotrace.regions import Points, Polyline
 
 # Version 1 lacks what version 2 added, and has facts under names of any kind.
@@ -59,8 +57,7 @@ READABLE_VERSIONS: Final = (1, SCHEMA_VERSION)
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from osteotrace.codes import Concept
-    from osteotrace.findings import Certainty, Laterality, Presence, Source
+    from osteotrace.findings import Certainty, Laterality, Presence
     from osteotrace.measurements.measurement import Reading
     from osteotrace.regions import Region
 
@@ -86,11 +83,8 @@ def assessment(document: Dataset) -> Assessment:
             expected=f"schema version {' or '.join(map(str, READABLE_VERSIONS))}",
             advice="read it with the version of osteotrace that wrote it",
         )
-    groups = children(
-        child(document, REPORT["imaging_measurements"]),
-        REPORT["measurement_group"],
-        "CONTAINER",
-    )
+    measured = child(document, REPORT["imaging_measurements"])
+    groups = list(children(measured, REPORT["measurement_group"], "CONTAINER"))
     return Assessment(
         assessment_uid=uid_below(reading, REPORT["assessment_uid"]),
         study_uid=uid_below(reading, REPORT["study_uid"]),
@@ -100,12 +94,11 @@ def assessment(document: Dataset) -> Assessment:
         recorded=moment_below(reading, REPORT["recorded"]),
         series=tuple(map(_series, children(reading, REPORT["series"]))),
         software=text_below(reading, REPORT["software"]),
-        findings=tuple(map(_finding, groups)),
-        facts=tuple(
-            _fact(item)
-            for facts in children(document, REPORT["facts"])
-            for item in children(facts, REPORT["fact"])
-        ),
+        findings=tuple(_finding(group) for group in groups if not is_staging(group)),
+        facts=facts_read(document, version=int(version)),
+        drugs=drugs_read(document),
+        stagings=tuple(staging_of(group) for group in groups if is_staging(group)),
+        not_understood=texts_below(reading, REPORT["not_understood"]),
         protocol=text_below(reading, REPORT["protocol"]),
         protocol_sha256=text_below(reading, REPORT["protocol_sha256"]),
         predecessor_uid=uid_below(reading, REPORT["predecessor_uid"]),
@@ -210,37 +203,3 @@ def _property(item: Dataset, name: str) -> float | None:
 def _detail(item: Dataset) -> Detail:
     name = text_below(item, REPORT["detail_name"])
     return Detail(name=name, value=number_of(item), unit=unit_of(item))
-
-
-def _fact(item: Dataset) -> Fact:
-    source = name_of(FACT_SOURCES, code_below(item, REPORT["fact_source"]))
-    value: bool | float | str | None
-    unit = ""
-    match item.ValueType:
-        case "CODE":
-            truth = name_of(TRUTH_VALUES, concept_of(item.ConceptCodeSequence))
-            value = {"true": True, "false": False}.get(truth)
-        case "NUM":
-            value, unit = number_of(item), unit_of(item)
-        case _:
-            value = text_of(item)
-    return Fact(
-        name=text_below(item, REPORT["fact_name"]),
-        value=value,
-        unit=unit,
-        source=cast("Source", source),
-        author=text_below(item, REPORT["fact_author"]),
-        recorded=moment_below(item, REPORT["recorded"]),
-        date=text_below(item, REPORT["fact_date"]),
-        until=text_below(item, REPORT["fact_until"]),
-        approximate=any(children(item, REPORT["approximate"], "CODE")),
-        site=_name_below(item, REPORT["finding_site"], SITES),
-        laterality=_name_below(item, REPORT["laterality"], LATERALITIES),
-        note=text_below(item, REPORT["comment"]),
-    )
-
-
-def _name_below(item: Dataset, concept: Concept, table: dict[str, Concept]) -> str:
-    """Return the short name of a child's coded value, empty where there is none."""
-    found = children(item, concept, "CODE")
-    return next((name_of(table, concept_of(c.ConceptCodeSequence)) for c in found), "")

@@ -17,14 +17,12 @@ from osteotrace import about
 from osteotrace.codes import (
     CERTAINTIES,
     ENGLISH,
-    FACT_SOURCES,
     KINDS,
     LATERALITIES,
     PRESENCES,
     QUANTITIES,
     REPORT,
     SITES,
-    TRUTH_VALUES,
     look_up,
 )
 from osteotrace.errors import OsteotraceError
@@ -52,6 +50,8 @@ from osteotrace.records.content_items import (
     uids,
 )
 from osteotrace.records.source_images import image_library, procedures, references
+from osteotrace.records.sr_stagings import staging_group
+from osteotrace.records.sr_statements import drugs_written, facts_written
 from osteotrace.regions import Points, Polyline
 from osteotrace.uids import source_parts
 
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from highdicom.sr import ContentItem, ContentSequence
     from pydicom.dataset import Dataset
 
-    from osteotrace.findings import Assessment, Fact, Finding, SeriesReference
+    from osteotrace.findings import Assessment, Finding, SeriesReference
     from osteotrace.measurements.measurement import Measurement, Method
     from osteotrace.records.content_items import Relation
     from osteotrace.regions import Region
@@ -96,6 +96,7 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
     from highdicom.sr import LanguageOfContentItemAndDescendants
 
     groups = [_group(finding, headers) for finding in assessment.findings]
+    groups += _staging_groups(assessment)
     empty = [text(REPORT["comment"], NO_FINDING, CONTAINS)]
     return container(
         REPORT["imaging_measurement_report"],
@@ -105,7 +106,8 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
             *procedures(headers),
             *image_library(headers, references(assessment)),
             container(REPORT["imaging_measurements"], groups or empty),
-            *_facts(assessment.facts),
+            *facts_written(assessment.facts),
+            *drugs_written(assessment.drugs),
             _reading(assessment),
             text(REPORT["comment"], about.RESEARCH_USE_STATEMENT, CONTAINS),
         ],
@@ -306,55 +308,15 @@ def _properties(measurement: Measurement) -> list[ContentItem]:
     ]
 
 
-# Facts and the reading itself --------------------------------------------------------
+# The reading itself ------------------------------------------------------------------
 
 
-def _facts(facts: tuple[Fact, ...]) -> list[ContentItem]:
-    return [container(REPORT["facts"], map(_fact, facts))] if facts else []
-
-
-def _fact(fact: Fact) -> ContentItem:
-    concept = REPORT["fact"]
-    match fact.value:
-        case None:
-            item = code(concept, TRUTH_VALUES["unknown"], CONTAINS)
-        case bool():
-            truth = TRUTH_VALUES["true" if fact.value else "false"]
-            item = code(concept, truth, CONTAINS)
-        case str():
-            item = text(concept, fact.value, CONTAINS)
-        case _:
-            item = number(concept, fact.value, fact.unit, CONTAINS)
-    return holding(
-        item,
-        [
-            text(REPORT["fact_name"], fact.name, HAS_CONCEPT_MOD),
-            code(REPORT["fact_source"], FACT_SOURCES[fact.source], HAS_CONCEPT_MOD),
-            *texts(REPORT["fact_author"], fact.author, HAS_OBS_CONTEXT),
-            *moment(REPORT["recorded"], fact.recorded, HAS_OBS_CONTEXT),
-            *texts(REPORT["fact_date"], fact.date, HAS_CONCEPT_MOD),
-            *texts(REPORT["fact_until"], fact.until, HAS_CONCEPT_MOD),
-            *([_approximate()] if fact.approximate else []),
-            *_fact_site(fact),
-            *texts(REPORT["comment"], fact.note, HAS_PROPERTIES),
-        ],
-    )
-
-
-def _approximate() -> ContentItem:
-    return code(REPORT["approximate"], TRUTH_VALUES["true"], HAS_CONCEPT_MOD)
-
-
-def _fact_site(fact: Fact) -> list[ContentItem]:
-    """Return the bone a fact is of, and its side."""
-    named = (
-        ("finding_site", SITES, fact.site),
-        ("laterality", LATERALITIES, fact.laterality),
-    )
+def _staging_groups(assessment: Assessment) -> list[ContentItem]:
     return [
-        code(REPORT[concept], look_up(table, name, concept), HAS_CONCEPT_MOD)
-        for concept, table, name in named
-        if name
+        staging_group(
+            result, derived_uid(f"staging {number} of {assessment.assessment_uid}")
+        )
+        for number, result in enumerate(assessment.stagings, start=1)
     ]
 
 
@@ -375,6 +337,10 @@ def _reading(assessment: Assessment) -> ContentItem:
             *texts(REPORT["protocol_sha256"], assessment.protocol_sha256, CONTAINS),
             *uids(REPORT["predecessor_uid"], assessment.predecessor_uid, CONTAINS),
             *map(_series, assessment.series),
+            *(
+                text(REPORT["not_understood"], part, CONTAINS)
+                for part in assessment.not_understood
+            ),
         ],
     )
 
