@@ -129,7 +129,10 @@ def test_what_is_not_stated_is_no_fact() -> None:
             '[[drug]]\ndrug = "denosumab"\nfirst_dose = "2022"\nlast_dose = "2020"',
             "dates in order",
         ),
-        ('[[override]]\nsystem = "tnm"\nstage = "1"\nreason = "x"', "'tnm'"),
+        (
+            '[[override]]\nsystem = "tnm"\nstage = "1"\nreason = "x"\ndate = "2020"',
+            "'tnm'",
+        ),
         ('[[override]]\nsystem = "of_class"\nstage = "OF1"', "`reason`"),
         ("[[facts]]\npain = true", "the key 'facts'"),
         ("always = 3", "no table"),

@@ -72,13 +72,13 @@ _FRAME: Final = (
 
 
 class StatedOverride(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage that a reader sets in place of the computed one, and why."""
+    """A stage that a reader sets at a date in place of the computed one, and why."""
 
     system: str
     stage: str
     reason: str
     author: str
-    date: str = ""
+    date: str
     site: str = ""
     recorded: str = ""
 
@@ -241,8 +241,7 @@ def _override(
     override = _made(file, where, who | table, StatedOverride)
     _checked(file, where, lambda: look_up(STAGINGS, override.system, "staging system"))
     _check_author(file, where, override.author)
-    if override.date:
-        _checked(file, where, lambda: days(override.date))
+    _checked(file, where, lambda: days(override.date))
     return override
 
 

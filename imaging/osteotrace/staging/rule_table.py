@@ -345,12 +345,21 @@ def result(
     date: str,
     *,
     site: str = "",
+    beside: Iterable[Evaluation] = (),
     parts: Iterable[StagingPart] = (),
     notes: Iterable[str] = (),
     conflicts: Iterable[str] = (),
 ) -> StagingResult:
-    """Return an evaluation as the record that is kept and shown."""
+    """Return an evaluation as the record that is kept and shown.
+
+    The reasons of evaluations ``beside`` it, such as a case definition's, follow its own.
+    """
     table = evaluation.table
+    why = [
+        reason
+        for one in (evaluation, *beside)
+        for reason in reasons(one.table.needed, one.observed, site)
+    ]
     rules = evaluation.rules
     said = [table.outcomes[name].note for name in evaluation.possible]
     best = evaluation.best_question
@@ -365,7 +374,7 @@ def result(
         source=table.source,
         site=site,
         rules=tuple(fired_rule(rule, table, certain=len(rules) == 1) for rule in rules),
-        reasons=reasons(table.needed, evaluation.observed, site),
+        reasons=tuple(dict.fromkeys(why)),
         blocking=tuple(one.asked(site) for one in evaluation.blocking),
         ask=None if best is None else best.asked(site),
         parts=tuple(parts),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Case, StagingResult
     from osteotrace.findings.staging_results import Evidence as EvidenceTag
-    from osteotrace.staging.rule_table import Observed
+    from osteotrace.staging.rule_table import Evaluation, Observed
 
 SYSTEMS: Final = ("aaoms_2014", "aaoms_2022")
 ENABLED: Final = True
@@ -252,19 +252,20 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
     evidence = Evidence(case, date)
     known = observed(evidence)
     status = evidence.choice("status")
+    defined = {system: evaluate(DEFINITIONS[system], known) for system in SYSTEMS}
     return tuple(
         result(
             evaluate(TABLES[system], known),
             date,
-            parts=(_case_definition(system, known), _status(status)),
+            beside=[defined[system]],
+            parts=(_case_definition(defined[system]), _status(status)),
             conflicts=_conflicts(evidence, known),
         )
         for system in SYSTEMS
     )
 
 
-def _case_definition(system: str, known: Mapping[str, Observed]) -> StagingPart:
-    done = evaluate(DEFINITIONS[system], known)
+def _case_definition(done: Evaluation) -> StagingPart:
     if done.lowest == done.highest:
         text = f"case definition {done.lowest}"
     else:

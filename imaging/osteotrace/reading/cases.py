@@ -1,0 +1,229 @@
+"""A patient's case from what was saved: records below a path, and a file of facts.
+
+Staging follows: `stages` gives every system's result at a date, with the stages that a
+reader has set kept beside the computed ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from osteotrace import staging
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Case, overridden
+from osteotrace.reading.case_facts import CaseFacts, read_facts
+from osteotrace.records import assessments as records
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Iterable, Iterator
+
+    from osteotrace.findings import Assessment, StagingResult
+
+# SOP classes of structured reports begin so; images beside them are passed by.
+_SR_CLASSES: Final = "1.2.840.10008.5.1.4.1.1.88."
+_SUFFIXES: Final = (".json", ".dcm")
+# Where the class stands in the meta information, at the latest.
+_META_BYTES: Final = 1024
+
+
+class CaseReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The cases below a path, and the records that could not be read.
+
+    Parameters
+    ----------
+    cases : tuple of Case
+        One a patient, by pseudonym.
+    failures : tuple of OsteotraceError
+        One a record.
+    """
+
+    cases: tuple[Case, ...]
+    failures: tuple[OsteotraceError, ...] = ()
+
+
+def saved_cases(path: str | os.PathLike[str]) -> CaseReading:
+    """Read every record at or below a path, one case a patient.
+
+    Parameters
+    ----------
+    path : path
+        A record (DICOM SR or JSON), a folder of records, or what ``measure`` wrote.
+
+    Raises
+    ------
+    OsteotraceError
+        If there is no record there, or the one file given cannot be read.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        one = records.read(place)
+        return CaseReading(cases=(Case(patient=one.patient, assessments=(one,)),))
+    found: dict[str, Assessment] = {}
+    failures = []
+    for file in _record_files(place):
+        try:
+            one = records.read(file)
+        except OsteotraceError as problem:
+            failures.append(problem)
+        else:
+            # JSON and SR of one reading are one: whichever comes first.
+            found.setdefault(one.assessment_uid, one)
+    if not found:
+        raise failures[0] if failures else _no_record(place)
+    return CaseReading(cases=tuple(_by_patient(found.values())), failures=tuple(failures))
+
+
+def _record_files(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in _SUFFIXES and file.is_file() and _may_be_record(file):
+            yield file
+
+
+def _may_be_record(file: Path) -> bool:
+    """Tell whether a file may hold a reading, by its first bytes."""
+    with file.open("rb") as stream:
+        start = stream.read(_META_BYTES)
+    if file.suffix == ".json":
+        return b'"assessment_uid"' in start
+    return _SR_CLASSES.encode() in start
+
+
+def _by_patient(assessments: Iterable[Assessment]) -> Iterator[Case]:
+    gathered: dict[str, list[Assessment]] = {}
+    for one in assessments:
+        gathered.setdefault(one.patient, []).append(one)
+    for patient, ones in sorted(gathered.items()):
+        ones.sort(key=lambda one: (one.study_date, one.recorded, one.assessment_uid))
+        yield Case(patient=patient, assessments=tuple(ones))
+
+
+def _no_record(place: Path) -> OsteotraceError:
+    return OsteotraceError(
+        "no record",
+        expected="a saved reading: a DICOM SR or JSON that osteotrace wrote",
+        advice="give a record, a folder of records, or the folder of 'measure --out'",
+        where=str(place),
+        usage=True,
+    )
+
+
+def with_facts(case: Case, stated: CaseFacts) -> Case:
+    """Return a case with what a file states added to it.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file is of another patient.
+    """
+    if stated.patient and case.patient and stated.patient != case.patient:
+        raise OsteotraceError(
+            f"facts of the patient {stated.patient}",
+            expected=f"facts of {case.patient}, whose records these are",
+            advice="give the file that belongs to these records",
+            usage=True,
+        )
+    return msgspec.structs.replace(
+        case,
+        patient=case.patient or stated.patient,
+        facts=(*case.facts, *stated.facts),
+        drugs=(*case.drugs, *stated.drugs),
+    )
+
+
+def one_case(
+    path: str | os.PathLike[str] | None,
+    facts: str | os.PathLike[str] | None = None,
+) -> tuple[Case, CaseFacts, tuple[OsteotraceError, ...]]:
+    """Return one patient's case from records, a file of facts, or both.
+
+    Returns
+    -------
+    case : Case
+    stated : CaseFacts
+        What the file of facts holds, its overrides included.
+    failures : tuple of OsteotraceError
+        Records that could not be read.
+
+    Raises
+    ------
+    OsteotraceError
+        If neither is given, or the records are of several patients and the facts name
+        none of them.
+    """
+    stated = CaseFacts() if facts is None else read_facts(facts)
+    if path is None:
+        if facts is None:
+            raise OsteotraceError(
+                "nothing to stage",
+                expected="saved records, a file of facts, or both",
+                advice="give a path, or --facts FILE",
+                usage=True,
+            )
+        return with_facts(Case(patient=""), stated), stated, ()
+    read = saved_cases(path)
+    chosen = [
+        case for case in read.cases if stated.patient in ("", case.patient)
+    ] or list(read.cases[:1])
+    if len(chosen) > 1:
+        raise OsteotraceError(
+            f"records of {len(chosen)} patients: "
+            + ", ".join(case.patient for case in chosen),
+            expected="one patient",
+            advice='name one in the file of facts (patient = "...")',
+            where=str(path),
+            usage=True,
+        )
+    return with_facts(chosen[0], stated), stated, read.failures
+
+
+def stages(
+    case: Case,
+    date: str | None = None,
+    *,
+    systems: Collection[str] | None = None,
+    stated: CaseFacts | None = None,
+) -> tuple[StagingResult, ...]:
+    """Stage a case at a date; stages that a reader has set are kept beside.
+
+    Parameters
+    ----------
+    case, date, systems
+        As in `osteotrace.staging.stage`.
+    stated : CaseFacts, optional
+        Whose overrides of the date apply.
+
+    Raises
+    ------
+    OsteotraceError
+        As `osteotrace.staging.stage`; also where a stage is set that is none of its
+        system's, or for what was not staged.
+    """
+    results = {
+        (one.system, one.site): one for one in staging.stage(case, date, systems=systems)
+    }
+    day = date or next((one.date for one in results.values()), "")
+    for override in stated.overrides if stated else ():
+        key = override.system, override.site
+        chosen = systems is None or override.system in systems
+        if override.date != day or not chosen:
+            continue
+        if key not in results:
+            raise OsteotraceError(
+                f"a stage set by {override.author} for {override.system} "
+                f"{override.site}".rstrip(),
+                expected=f"a system that was staged at {day}",
+                advice="correct the [[override]] in the file of facts",
+                usage=True,
+            )
+        results[key] = overridden(
+            results[key],
+            override.stage,
+            reason=override.reason,
+            author=override.author,
+            recorded=override.recorded,
+        )
+    return tuple(results.values())

@@ -1,0 +1,92 @@
+"""Stages as people read them: the interval, its reasons, and what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osteotrace.codes import SITES, STAGINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from osteotrace.findings import Question, Reason, StagingResult
+
+
+def headline(result: StagingResult) -> str:
+    """Return a result in one line: what was staged, and the stage."""
+    site = f", {SITES[result.site].meaning}" if result.site else ""
+    return f"{STAGINGS[result.system].meaning}{site}: {result.as_text}"
+
+
+def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
+    """Yield a result as lines, the headline first.
+
+    Parameters
+    ----------
+    result : StagingResult
+        From `osteotrace.staging.stage`.
+    reasons : bool
+        Also the rules that fired and what they rest on.
+    """
+    yield headline(result)
+    for part in result.parts:
+        yield f"  {part.text or _interval(part.name, part.lowest, part.highest)}"
+    for note in result.notes:
+        yield f"  note: {note}"
+    for conflict in result.conflicts:
+        yield f"  contradiction: {conflict}"
+    if result.override is not None:
+        yield (
+            f"  set by {result.override.author}: {result.override.stage}, because "
+            f"{result.override.reason}"
+        )
+    if reasons:
+        yield from _reasons(result)
+    if result.blocking:
+        yield "  not known: " + ", ".join(map(_asked, result.blocking))
+    if result.ask is not None:
+        yield f"  ask first: {result.ask.text}"
+
+
+def _reasons(result: StagingResult) -> Iterator[str]:
+    for reason in result.reasons:
+        if reason.because:
+            yield f"  because: {_reason(reason)}"
+    for rule in result.rules:
+        word = "rule" if rule.certain else "may be"
+        yield f"  {word}: {rule.id} ({rule.outcome}) [{rule.evidence}] {rule.source}"
+
+
+def _reason(reason: Reason) -> str:
+    head = f"{reason.criterion} {reason.value}"
+    if len(reason.because) == 1 and reason.because[0].startswith(head):
+        return reason.because[0]
+    basis = "" if reason.basis == "unknown" else f", {reason.basis}"
+    return f"{head}{basis}: {'; '.join(reason.because)}"
+
+
+def _asked(question: Question) -> str:
+    return question.criterion
+
+
+def _interval(name: str, lowest: str, highest: str) -> str:
+    return f"{name} {lowest}" if lowest == highest else f"{name} {lowest}..{highest}"
+
+
+def report(
+    results: Iterable[StagingResult], patient: str, *, reasons: bool = True
+) -> str:
+    """Return the stages of a patient as text, the statement of research use below."""
+    from osteotrace.about import RESEARCH_USE_STATEMENT
+
+    every = list(results)
+    dates = list(dict.fromkeys(result.date for result in every))
+    blocks = []
+    for date in dates:
+        blocks.append(f"{patient or 'patient'} at {date}")
+        blocks += [
+            "\n".join(lines(result, reasons=reasons))
+            for result in every
+            if result.date == date
+        ]
+    return "\n\n".join([*blocks, RESEARCH_USE_STATEMENT]) + "\n"
