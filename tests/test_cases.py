@@ -1,0 +1,172 @@
+"""A case is gathered from every record below a path, and staged with stated facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from tests.fixtures.assessments import assessment
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, to_json
+from osteotrace.reading import cases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FACTS = """
+author = "Dr Kim"
+patient = "P-1"
+[[drug]]
+drug = "denosumab"
+[[at]]
+date = "2024-05-01"
+exposed_bone = true
+pus = true
+"""
+
+
+def _reading(uid: str, **changes: Any) -> Assessment:
+    plain = msgspec.structs.replace(
+        assessment(),
+        assessment_uid=uid,
+        patient="P-1",
+        facts=(),
+        study_date="2024-05-01",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def _saved(folder: Path, *readings: Assessment) -> Path:
+    for one in readings:
+        place = folder / one.assessment_uid.replace(".", "_") / "assessment.json"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(to_json(one))
+    return folder
+
+
+def _facts(folder: Path, text: str = FACTS) -> Path:
+    file = folder / "facts.toml"
+    file.write_text(text)
+    return file
+
+
+def test_one_record_is_a_case(tmp_path: Path) -> None:
+    one = _reading("1.2.1")
+    _saved(tmp_path, one)
+    read = cases.saved_cases(tmp_path / "1_2_1" / "assessment.json")
+    assert [case.assessments for case in read.cases] == [(one,)]
+
+
+def test_a_folder_is_one_case_a_patient_in_the_order_of_time(tmp_path: Path) -> None:
+    later = _reading("1.2.1", study_date="2024-06-01")
+    first = _reading("1.2.2")
+    other = _reading("1.2.3", patient="P-0")
+    read = cases.saved_cases(_saved(tmp_path, later, first, other))
+    assert [case.patient for case in read.cases] == ["P-0", "P-1"]
+    assert read.cases[1].assessments == (first, later)
+    assert read.failures == ()
+
+
+def test_a_damaged_record_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    _saved(tmp_path, _reading("1.2.1"), _reading("1.2.2"))
+    file = tmp_path / "1_2_2" / "assessment.json"
+    file.write_bytes(file.read_bytes()[:-40])
+    read = cases.saved_cases(tmp_path)
+    assert len(read.cases[0].assessments) == 1
+    assert [str(file) in str(failure) for failure in read.failures] == [True]
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OsteotraceError, match="no record"):
+        cases.saved_cases(tmp_path)
+
+
+def test_a_reading_that_was_amended_no_longer_counts(tmp_path: Path) -> None:
+    first = _reading("1.2.1")
+    amended = _reading("1.2.2", predecessor_uid="1.2.1")
+    (case,) = cases.saved_cases(_saved(tmp_path, first, amended)).cases
+    assert case.assessments == (first, amended)
+    assert case.current() == (amended,)
+
+
+def test_facts_are_added_to_the_records_of_their_patient(tmp_path: Path) -> None:
+    _saved(tmp_path / "out", _reading("1.2.1"), _reading("1.2.3", patient="P-0"))
+    case, stated, _ = cases.one_case(tmp_path / "out", _facts(tmp_path))
+    assert case.patient == "P-1"
+    assert {fact.name for fact in case.facts} == {"exposed_bone", "pus"}
+    assert case.drugs == stated.drugs
+
+
+def test_facts_of_another_patient_are_refused(tmp_path: Path) -> None:
+    _saved(tmp_path / "out", _reading("1.2.1", patient="P-7"))
+    with pytest.raises(OsteotraceError, match=r"patient P-1.*facts of P-7"):
+        cases.one_case(tmp_path / "out", _facts(tmp_path))
+
+
+def test_records_of_two_patients_without_a_choice_are_refused(tmp_path: Path) -> None:
+    _saved(tmp_path / "out", _reading("1.2.1"), _reading("1.2.3", patient="P-0"))
+    with pytest.raises(OsteotraceError, match="2 patients: P-0, P-1"):
+        cases.one_case(tmp_path / "out")
+
+
+def test_facts_alone_are_a_case(tmp_path: Path) -> None:
+    case, _, _ = cases.one_case(None, _facts(tmp_path))
+    assert {result.lowest for result in cases.stages(case, systems=["aaoms_2022"])} == {
+        "2"
+    }
+
+
+def test_nothing_given_is_refused() -> None:
+    with pytest.raises(OsteotraceError, match="nothing to stage"):
+        cases.one_case(None, None)
+
+
+OVERRIDE = (
+    FACTS
+    + """
+[[override]]
+system = "aaoms_2022"
+date = "2024-05-01"
+stage = "{stage}"
+reason = "seen at surgery"
+"""
+)
+
+
+def test_a_stage_that_a_reader_sets_is_kept_with_its_reason(tmp_path: Path) -> None:
+    facts = _facts(tmp_path, OVERRIDE.format(stage="3"))
+    case, stated, _ = cases.one_case(None, facts)
+    both = {one.system: one for one in cases.stages(case, stated=stated)}
+    override = both["aaoms_2022"].override
+    assert override is not None
+    assert (override.stage, override.author) == ("3", "Dr Kim")
+    assert both["aaoms_2022"].as_text == "3 (set by the reader; computed 2..3)"
+    assert both["aaoms_2014"].override is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("{stage}", "4"), "the stage '4'"),
+        (('"seen at surgery"', '" "'), "without a reason"),
+        (('"aaoms_2022"', '"of_class"'), "for of_class"),
+    ],
+)
+def test_a_stage_that_cannot_be_set_is_refused(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    text = OVERRIDE.replace(*change).replace("{stage}", "3")
+    case, stated, _ = cases.one_case(None, _facts(tmp_path, text))
+    with pytest.raises(OsteotraceError, match=message):
+        cases.stages(case, stated=stated)
+
+
+def test_a_stage_set_for_another_day_does_not_count(tmp_path: Path) -> None:
+    text = OVERRIDE.format(stage="3").replace(
+        'date = "2024-05-01"\nstage', 'date = "2024-05-02"\nstage'
+    )
+    case, stated, _ = cases.one_case(None, _facts(tmp_path, text))
+    results = cases.stages(case, "2024-05-01", stated=stated)
+    assert all(result.override is None for result in results)
