@@ -20,7 +20,8 @@ import msgspec
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
-from osteotrace.records.store import OWNER_ONLY_FILE, OWNER_ONLY_FOLDER, flush
+from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush_name
+from osteotrace.records.store import OWNER_ONLY_FILE
 
 if TYPE_CHECKING:
     from typing import Self
@@ -249,7 +250,7 @@ class Journal:
             raise self._unwritable(problem) from problem
         try:
             self._lock()
-            flush(folder)
+            flush_name(self.path)
             self.lines = self._replay()
         except BaseException:
             self.close()

@@ -1,26 +1,33 @@
 """Write-once files and folders: there whole, or not at all, and never again.
 
-A file is written beside its place, flushed to the disk and then linked into it, so that
-a crash leaves either nothing or the whole; an existing file is never replaced. What is
-written is readable by its owner alone: a record, a table or a picture tells of a patient.
+A file is written beside its place, flushed to the disk and then given its name
+(`osteotrace.records.publication`), so that a crash leaves either nothing or the whole; an
+existing file is never replaced. What is written is readable by its owner alone: a record,
+a table or a picture tells of a patient.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.records.publication import (
+    OWNER_ONLY_FOLDER,
+    discard,
+    flush,
+    flush_folder,
+    flush_name,
+    new_draft,
+    publish,
+)
 from osteotrace.uids import UID_LENGTH, is_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OWNER_ONLY_FOLDER: Final = 0o700
 OWNER_ONLY_FILE: Final = 0o600
 
 
@@ -86,17 +93,14 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     if os.path.lexists(path):
         raise _taken(path)
-    with _as_error(path), _draft_folder(path) as folder:
-        draft = folder / path.name
+    with _as_error(path), _draft_of(path) as draft:
         yield draft
         draft.chmod(OWNER_ONLY_FILE)
         flush(draft)
-        # A link fails where the name is taken; a rename would replace it.
         try:
-            os.link(draft, path)
+            publish(draft, path)
         except FileExistsError:
             raise _taken(path) from None
-        flush(path.parent)
 
 
 @contextmanager
@@ -112,8 +116,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     with _as_error(path):
         if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
             raise _taken(path)
-        with _draft_folder(path) as folder:
-            draft = folder / "draft"
+        with _draft_of(path) as draft:
             draft.mkdir()
             yield draft
             for root, _, files in os.walk(draft):
@@ -121,42 +124,43 @@ def new_folder(path: Path) -> Iterator[Path]:
                     Path(root, name).chmod(OWNER_ONLY_FILE)
                     flush(Path(root, name))
                 Path(root).chmod(OWNER_ONLY_FOLDER)
-                flush(Path(root))
-            # Replaces an empty folder only.
-            os.rename(draft, path)
-            flush(path.parent)
+                flush_folder(Path(root))
+            _rename_to_free(draft, path)
 
 
-def flush(path: Path) -> None:
-    """Force a file's content, or a folder's list of names, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
+def _rename_to_free(draft: Path, path: Path) -> None:
+    """Give a folder its name, which an empty folder may have."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        os.rename(draft, path)
+    except FileExistsError:  # Windows replaces no folder, not even an empty one.
+        path.rmdir()
+        os.rename(draft, path)
+    try:
+        flush_name(path)
+    except OSError:
+        # The caller is told that nothing was saved: so it must be.
+        os.rename(path, draft)
+        raise
 
 
 @contextmanager
-def _draft_folder(path: Path) -> Iterator[Path]:
+def _draft_of(path: Path) -> Iterator[Path]:
     made = [parent for parent in path.parents if not parent.exists()]
-    for parent in reversed(made):
-        parent.mkdir(mode=OWNER_ONLY_FOLDER, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".osteotrace-", dir=path.parent))
     try:
-        yield folder
+        for parent in reversed(made):
+            parent.mkdir(mode=OWNER_ONLY_FOLDER, exist_ok=True)
+            flush_name(parent)
+        draft = new_draft(path)
+        try:
+            yield draft
+        finally:
+            discard(draft)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
         if not os.path.lexists(path):
             for parent in made:
-                _remove_if_empty(parent)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    # Something else may have put a file there meanwhile: then it stays.
-    try:
-        folder.rmdir()
-    except OSError:
-        return
+                # Something else may have put a file there meanwhile: then it stays.
+                with suppress(OSError):
+                    parent.rmdir()
 
 
 @contextmanager
@@ -166,7 +170,7 @@ def _as_error(path: Path) -> Iterator[None]:
     except OSError as problem:
         raise OsteotraceError(
             f"a place that cannot be written to ({problem.strerror or problem})",
-            expected="a folder with room, the right to write, and hard links",
+            expected="a folder with room and the right to write",
             advice="choose another place or make room",
             where=str(path),
         ) from problem
