@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
 TABLES = {
     name: table
-    for name, table in vars(codes).items()
+    for module in pkgutil.iter_modules(codes.__path__, "osteotrace.codes.")
+    for name, table in vars(importlib.import_module(module.name)).items()
     if name.isupper()
+    and not name.startswith("_")
     and isinstance(table, dict)
     and all(isinstance(concept, Concept) for concept in table.values())
+    and all(isinstance(short, str) for short in table)
 }
 # SNOMED CT codes outside DICOM PS3.16, each with the public value set it was seen in.
 SEEN_ELSEWHERE = {
@@ -35,7 +40,6 @@ SEEN_ELSEWHERE = {
     "mm/h": "millimeter per hour",
     "10*3/uL": "thousand per microliter",
     "kg": "kilogram",
-    "cm2": "square centimeter",
     "ml": "milliliter",
     # HL7 Europe eHDSI value sets 8.1.0, eHDSIBodySite.
     "90228003": "Hard palate structure",
@@ -44,6 +48,7 @@ SEEN_ELSEWHERE = {
 REWORDED = {
     ("mm", "UCUM"),
     ("cm", "UCUM"),
+    ("cm2", "UCUM"),
     ("{-1:1}", "UCUM"),
     ("{pixels}", "UCUM"),
     ("en-US", "RFC5646"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.codes.sites import VERTEBRAE
+from osteotrace.codes import VERTEBRAE
 from osteotrace.findings.dates import days
 from osteotrace.measurements.measurement import Measurement
 

@@ -3,6 +3,7 @@
 Nothing here reads or writes: other modules look names up.
 """
 
+from osteotrace.codes.beyond_dicom import BEYOND_DICOM, Equivalent, equivalents_of
 from osteotrace.codes.concepts import (
     PRIVATE_SCHEME,
     PRIVATE_SCHEME_NAME,
@@ -10,6 +11,17 @@ from osteotrace.codes.concepts import (
     Concept,
     look_up,
     name_of,
+)
+from osteotrace.codes.descriptions import (
+    COURSES,
+    DESCRIPTORS,
+    DEVICES,
+    MORPHOLOGIES,
+    PLANES,
+    SEVERITIES,
+    SIGNALS,
+    TIME_POINTS,
+    TISSUES,
 )
 from osteotrace.codes.drugs import DRUGS, ROUTES, USUAL_ROUTES
 from osteotrace.codes.facts import FACT_CONCEPTS, FACTS, FactDefinition
@@ -31,13 +43,19 @@ from osteotrace.codes.qualifiers import (
 )
 from osteotrace.codes.quantities import QUANTITIES
 from osteotrace.codes.report import ENGLISH, REPORT
-from osteotrace.codes.sites import SITES, VERTEBRAE
+from osteotrace.codes.reserved import RESERVED
+from osteotrace.codes.sites import BONE_UNITS, SITES, VERTEBRAE
 from osteotrace.codes.stagings import STAGINGS, stage_concept
 from osteotrace.codes.units import UNITS
 
 __all__ = [
     "BASES",
+    "BEYOND_DICOM",
+    "BONE_UNITS",
     "CERTAINTIES",
+    "COURSES",
+    "DESCRIPTORS",
+    "DEVICES",
     "DRUGS",
     "DRUG_CLASS_CONCEPTS",
     "DRUG_CONCEPTS",
@@ -50,6 +68,8 @@ __all__ = [
     "KINDS",
     "LATERALITIES",
     "MODALITIES",
+    "MORPHOLOGIES",
+    "PLANES",
     "PRESENCES",
     "PRIVATE_SCHEME",
     "PRIVATE_SCHEME_NAME",
@@ -57,16 +77,23 @@ __all__ = [
     "PROCEDURES",
     "QUANTITIES",
     "REPORT",
+    "RESERVED",
     "ROUTES",
     "ROUTE_CONCEPTS",
+    "SEVERITIES",
+    "SIGNALS",
     "SITES",
     "STAGINGS",
+    "TIME_POINTS",
+    "TISSUES",
     "TRUTH_VALUES",
     "UNITS",
     "USUAL_ROUTES",
     "VERTEBRAE",
     "Concept",
+    "Equivalent",
     "FactDefinition",
+    "equivalents_of",
     "look_up",
     "name_of",
     "stage_concept",

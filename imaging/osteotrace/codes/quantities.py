@@ -95,8 +95,13 @@ QUANTITIES: Final[dict[str, Concept]] = {
             )
             for where in ("anterior", "middle", "posterior")
         },
+        # Where the height is not named: the largest loss, or one of a foreign record.
+        height_loss_own=("M-HLOWN", "Height loss vs own posterior"),
+        height_loss_adjacent=("M-HLADJ", "Height loss vs adjacent levels"),
+        height_loss_prior=("M-HLPRI", "Height loss vs prior"),
         wedge_angle=("M-WEDGE", "Vertebral wedge angle"),
         local_kyphosis=("M-LKYPH", "Local kyphosis angle"),
+        segmental_kyphosis=("M-SKYPH", "Segmental kyphosis angle"),
         endplate_depression_superior=("M-EDSUP", "Superior endplate depression"),
         endplate_depression_inferior=("M-EDINF", "Inferior endplate depression"),
         genant_grade=("M-GENANT", "Genant grade proposed from heights"),
