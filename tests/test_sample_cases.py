@@ -30,10 +30,12 @@ from osteotrace.phantoms.dentition import UPPER, dental_organ
 from osteotrace.phantoms.ground_truth import CaseTruth, TrueFinding, TrueValue
 from osteotrace.phantoms.in_memory import straight_grid
 from osteotrace.phantoms.morphometry import morphometry
+from osteotrace.phantoms.sample_facts import facts_toml
 from osteotrace.phantoms.sample_protocols import protocol_toml
 from osteotrace.phantoms.scans import integrated_volume
 from osteotrace.phantoms.vertebral_column import body as body_shape
 from osteotrace.protocol.entries import VertebraEntry
+from osteotrace.reading.case_facts import parse_facts
 from osteotrace.segmentation.labels import read_labels
 
 Array = NDArray[np.float64]
@@ -402,6 +404,40 @@ def test_every_case_has_a_protocol_that_reads(written: Path) -> None:
     assert sorted(p.stem for p in folder.iterdir()) == sorted(SMALL)
 
 
+def test_every_case_has_facts_that_read_and_name_no_patient(written: Path) -> None:
+    for name in phantoms.CASES:
+        stated = parse_facts(facts_toml(name).encode(), Path(f"{name}.toml"))
+        assert stated.facts
+        assert stated.drugs
+        # The records of a sample name a pseudonym, which differs from place to place.
+        assert stated.patient == ""
+        assert all(fact.author for fact in stated.facts)
+    folder = written / samples.FACTS
+    assert sorted(p.stem for p in folder.iterdir()) == sorted(SMALL)
+
+
+def test_studies_of_one_patient_have_the_same_facts() -> None:
+    stated = {
+        name: parse_facts(facts_toml(name).encode(), Path(f"{name}.toml"))
+        for name in phantoms.CASES
+    }
+    assert stated["maxilla_before"] == stated["maxilla_after"]
+    assert stated["spine_2023-07"] == stated["spine_2023-09-27"]
+    assert stated["mandible_month00"] != stated["maxilla_after"]
+
+
+def test_the_committed_samples_have_the_facts_that_are_shipped() -> None:
+    for file in (COMMITTED / samples.FACTS).iterdir():
+        assert file.read_text() == facts_toml(file.stem)
+    assert (COMMITTED / samples.README_FILE).read_text() == samples.readme()
+
+
+def test_facts_that_a_report_dates_by_their_order_are_marked_as_estimates() -> None:
+    for name in ("maxilla_before", "mandible_month00"):
+        stated = parse_facts(facts_toml(name).encode(), Path(f"{name}.toml"))
+        assert all(fact.approximate for fact in stated.facts if fact.date)
+
+
 # The expected table
 
 
@@ -508,6 +544,7 @@ def test_all_cases_are_written_in_a_minute_and_a_half(tmp_path: Path) -> None:
     assert {p.name for p in tmp_path.iterdir()} == {
         *phantoms.CASES,
         samples.PROTOCOLS,
+        samples.FACTS,
         samples.TRUTH_FILE,
         samples.README_FILE,
     }

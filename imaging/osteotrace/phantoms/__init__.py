@@ -5,8 +5,8 @@
 ``soft_tissue``, ``maxilla``, ``maxilla_before``, ``mandible``, ``vertebral_column``,
 ``spine``, ``limbs`` and ``crmo``. ``scans`` says what a case is, ``cases`` which there
 are, ``ground_truth`` and ``morphometry`` what is known of them, ``sample_protocols`` what
-to measure, and ``samples`` the folders. The phantoms that the accuracy table is drawn
-from are in memory (``in_memory``), one module a family.
+to measure, ``sample_facts`` what is stated, and ``samples`` the folders. The phantoms
+that the accuracy table is drawn from are in memory (``in_memory``), one module a family.
 """
 
 from osteotrace.phantoms.cases import CASES

@@ -19,6 +19,7 @@ from osteotrace.phantoms.cases import CASES, image, phantom_case
 from osteotrace.phantoms.dicom_series import write_ct_series, write_mr_series
 from osteotrace.phantoms.ground_truth import CaseTruth, TrueFinding, truth
 from osteotrace.phantoms.label_series import label_of, write_label_series
+from osteotrace.phantoms.sample_facts import facts_toml
 from osteotrace.phantoms.sample_protocols import protocol_toml
 from osteotrace.records.store import new_folder, write_once
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 TRUTH_FILE: Final = "truth.json"
 README_FILE: Final = "README.md"
 PROTOCOLS: Final = "protocols"
+FACTS: Final = "facts"
 _WRITERS: Final = {"CT": write_ct_series, "MR": write_mr_series}
 
 
@@ -52,7 +54,7 @@ def write_case(folder: Path, name: str) -> None:
 
 
 def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Path, ...]:
-    """Write sample cases, a protocol for each, truth.json and README.md.
+    """Write sample cases, a protocol and facts for each, truth.json and README.md.
 
     Writing again over the same content changes nothing.
 
@@ -79,6 +81,7 @@ def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Pat
     documents = {TRUTH_FILE: truth_json(), README_FILE: readme()}
     for name in names:
         documents[f"{PROTOCOLS}/{name}.toml"] = protocol_toml(name)
+        documents[f"{FACTS}/{name}.toml"] = facts_toml(name)
     for file, text in documents.items():
         path = folder / file
         if os.path.lexists(path) and path.read_bytes() != text.encode():
@@ -196,7 +199,9 @@ patient LPS mm: centres and normals of walls, rough points as a reader would cli
 frame of reference. A folder that ends in `-labels` holds the true masks of the series
 beside it as a DICOM Segmentation. Another date is another study, with its own frames of
 reference and another pose. `protocols` holds, for every case here, what to measure:
-`osteotrace measure CASE --protocol protocols/CASE.toml --out DIR`.
+`osteotrace measure CASE --protocol protocols/CASE.toml --out DIR`. `facts` holds what is
+stated of each patient, reduced from the case report that the phantom follows, at the
+dates of the synthetic studies: `osteotrace stage DIR --facts facts/CASE.toml`.
 
 | series | mm between slices × rows × columns | point spread, sigma mm | noise, SD |
 |---|---|---|---|
