@@ -45,11 +45,14 @@ class Observed:
         Where that comes from.
     because : tuple of str
         The facts and findings in words, with author and date.
+    contradicted : bool
+        True where statements contradict each other, which makes it unknown.
     """
 
     possible: tuple[Value, ...]
     basis: Basis = "unknown"
     because: tuple[str, ...] = ()
+    contradicted: bool = False
 
     @property
     def known(self) -> bool:
@@ -59,7 +62,7 @@ class Observed:
     @property
     def as_text(self) -> str:
         """The value as people read it."""
-        if set(self.possible) == set(TRUTH):
+        if len(self.possible) > 1 and all(isinstance(v, bool) for v in self.possible):
             return "unknown"
         words = {True: "yes", False: "no"}
         return " or ".join(
@@ -274,9 +277,26 @@ class Evaluation:
         Ties go to the fewest outcomes that remain on the mean, then to the order of the
         table.
         """
-        return min(self.blocking, key=self._left_after, default=None)
+        return min(self.blocking, key=self.left_after, default=None)
 
-    def _left_after(self, criterion: Criterion) -> tuple[float, float, int]:
+    @property
+    def width(self) -> int:
+        """How many stages lie between the lowest and the highest."""
+        low, high = self._interval(self.fired)
+        return high - low
+
+    def left_after(self, criterion: Criterion) -> tuple[float, float, int]:
+        """Return what would remain if a criterion were answered, on the mean of answers.
+
+        Returns
+        -------
+        width : float
+            Stages between the lowest and the highest.
+        outcomes : float
+            How many outcomes.
+        place : int
+            Of the criterion in the table, which decides ties.
+        """
         axis = self.table.needed.index(criterion)
         answers = [
             np.asarray(self.fired.take(n, axis)) for n in range(self.fired.shape[axis])
@@ -316,7 +336,7 @@ def evaluate(table: RuleTable, observed: Mapping[str, Observed]) -> Evaluation:
         along = [1] * len(shape)
         along[axis] = shape[axis]
         possible = known[one.name].possible
-        is_truth = set(one.values) == set(TRUTH)
+        is_truth = all(isinstance(value, bool) for value in one.values)
         array = np.array(possible, dtype=bool if is_truth else object)
         values[one.name] = array.reshape(along)
     for name, text in table.terms.items():
