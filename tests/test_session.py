@@ -30,14 +30,14 @@ START, END = (0.0, -6.0, 0.0), (0.3, 5.5, 0.0)
 
 
 @pytest.fixture
-def new_session(tmp_path: Path, small_study: Path) -> Iterator[Callable[[], Session]]:
+def new_session(tmp_path: Path, small_study: Path) -> Iterator[Callable[..., Session]]:
     """Make sessions that share one drafts folder and count time and UIDs up."""
     made: list[Session] = []
 
-    def make() -> Session:
+    def make(reader: str = "tester") -> Session:
         count = iter(range(1, 100_000))
         session = Session(
-            reader="tester",
+            reader=reader,
             drafts=tmp_path / "drafts",
             now=lambda: datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
             new_uid=lambda: f"2.25.9{len(made)}.{next(count)}",
@@ -296,6 +296,21 @@ def test_one_study_is_read_in_one_window_at_a_time(
     load(second)
 
 
+def test_two_readers_read_one_study_side_by_side(
+    new_session: Callable[..., Session],
+) -> None:
+    first, second = new_session(), new_session("another tester")
+    one, other = add(first, load(first), note="first"), add(second, load(second))
+    assert (first.findings, second.findings) == ((one,), (other,))
+    first.close()
+    second.close()
+    for reader, finding in (("tester", one), ("another tester", other)):
+        again = new_session(reader)
+        load(again)
+        assert again.findings == (finding,)
+        again.close()
+
+
 KILLED_READER = """
 import os, signal, sys
 from pathlib import Path
@@ -378,7 +393,7 @@ REAL_WRITE = os.write
 def test_a_drafts_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OsteotraceError, match="XDG_STATE_HOME"):
-        Journal("2.25.1", folder=tmp_path / "file" / "drafts")
+        Journal("2.25.1", "tester", folder=tmp_path / "file" / "drafts")
 
 
 def test_a_saved_record_reads_back_equal_and_the_next_one_amends_it(
@@ -400,6 +415,54 @@ def test_a_saved_record_reads_back_equal_and_the_next_one_amends_it(
     assert amended is not None
     assert amended.predecessor_uid == saved.assessment_uid
     assert first != second
+
+
+def test_a_save_that_was_killed_before_the_draft_told_of_it_is_finished_by_the_next(
+    new_session: Callable[[], Session], tmp_path: Path
+) -> None:
+    from osteotrace.records import sr
+
+    before = new_session()
+    add(before, load(before), label="MAX-1")
+    before.close()
+    as_killed = journal_file(tmp_path).read_bytes()
+    saving = new_session()
+    load(saving)
+    saved = saving.assessment
+    first = saving.save_sr(tmp_path / "records")
+    saving.close()
+
+    # As it was, the same reading is found saved; nothing is written twice.
+    journal_file(tmp_path).write_bytes(as_killed)
+    after = new_session()
+    volume = load(after)
+    assert after.save_sr(tmp_path / "records") == first
+    assert [*first.parent.iterdir()] == [first]
+
+    # And what was done meanwhile becomes an amendment of it.
+    after.close()
+    journal_file(tmp_path).write_bytes(as_killed)
+    later = new_session()
+    load(later)
+    added = add(later, volume)
+    second = sr.read(later.save_sr(tmp_path / "records"))
+    assert saved is not None
+    assert second.predecessor_uid == saved.assessment_uid
+    assert second.findings == (*saved.findings, added)
+    assert sr.read(first) == saved
+
+
+def test_accepted_findings_wait_in_the_draft_until_one_save_writes_them_all(
+    session: Session, tmp_path: Path
+) -> None:
+    from osteotrace.records import sr
+
+    volume = load(session)
+    made = tuple(add(session, volume) for _ in range(3))
+    assert not (tmp_path / "records").exists()
+    path = session.save_sr(tmp_path / "records")
+    assert [*path.parent.iterdir()] == [path]
+    assert sr.read(path).findings == made
 
 
 def test_records_go_beside_the_dicom_folder_never_inside(

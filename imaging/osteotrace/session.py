@@ -308,9 +308,10 @@ class Session:
         return dicom.parent / RECORDS_FOLDER
 
     def save_sr(self, folder: Path | None = None) -> Path:
-        """Write the reading as a DICOM SR and return its path.
+        """Write the whole reading as one DICOM SR, masks as SEG, and return its path.
 
-        A second call writes an amendment that names the first as its predecessor.
+        A second call writes an amendment that names the first as its predecessor. What
+        a save left unfinished when it was interrupted is finished.
 
         Raises
         ------
@@ -334,15 +335,28 @@ class Session:
                 advice=f"choose another folder, such as {self.records_folder()}",
                 where=str(folder),
             )
-        from osteotrace.records import sr
+        from osteotrace.records import sr, store
 
+        path = store.record_path(folder, assessment.assessment_uid)
+        if path.exists():
+            # A save that was interrupted before the draft could tell of it.
+            is_whole = sr.read(path) == assessment
+            self._note_saved(assessment)
+            if is_whole:
+                return path
+            assessment = self._current()
         path = sr.write(
             assessment,
             catalogue,
             folder,
             sop_instance_uid=assessment.assessment_uid,
-            now=self._now(),
+            # The same reading gives the same bytes: a second try finds its own files.
+            now=datetime.fromisoformat(assessment.recorded),
         )
+        self._note_saved(assessment)
+        return path
+
+    def _note_saved(self, assessment: Assessment) -> None:
         self._record(
             Saved(
                 at=self._time(),
@@ -350,7 +364,6 @@ class Session:
                 next_uid=self._new_uid(),
             )
         )
-        return path
 
     # The draft -------------------------------------------------------------------
 
@@ -382,7 +395,7 @@ class Session:
         study = header.identity
         # Where the study was not named, its patient and series keep drafts apart.
         nameless = f"{study.patient_id}/{study.series_uid or header.instances[0].source}"
-        journal = Journal(study.study_uid or nameless, folder=self._drafts)
+        journal = Journal(study.study_uid or nameless, self.reader, folder=self._drafts)
         self.close()
         self._journal = journal
         for line in journal.lines:

@@ -2,16 +2,18 @@
 
 One JSON object a line, forced to disk before `Journal.append` returns. A line that a
 crash tore off at the end is dropped; damage anywhere else is an error, never a guess.
-Journals live in the user's state folder, readable by their owner alone, under a digest
-of the Study Instance UID: no identifier stands in a file name.
+Each reader of a study has a journal. Journals live in the user's state folder, readable
+by their owner alone, under a digest of Study Instance UID and reader: no identifier
+stands in a file name.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
+import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +22,7 @@ import msgspec
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
+from osteotrace.records.file_lock import lock
 from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush_name
 from osteotrace.records.store import OWNER_ONLY_FILE
 
@@ -128,7 +131,10 @@ Line = Started | Read | Change | Undone | Redone | Saved
 
 
 def drafts_folder() -> Path:
-    """Return the folder of the journals, below ``XDG_STATE_HOME``."""
+    """Return the folder of the journals, below ``XDG_STATE_HOME`` or its like."""
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home()
+        return Path(local) / "osteotrace" / "drafts"
     state = os.environ.get("XDG_STATE_HOME", "")
     # The XDG base directory specification has relative paths ignored.
     home = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
@@ -216,12 +222,14 @@ def _impossible(found: str) -> OsteotraceError:
 
 
 class Journal:
-    """The journal of one study's draft, held by one session at a time.
+    """The journal of one reader's draft of a study, held by one session at a time.
 
     Parameters
     ----------
     study_uid : str
         StudyInstanceUID (0020,000D).
+    reader : str
+        Who reads; readers do not see each other's drafts.
     folder : Path, optional
         Where journals lie; `drafts_folder` by default.
 
@@ -238,13 +246,17 @@ class Journal:
         If another session holds the journal, it is damaged, or it cannot be written.
     """
 
-    def __init__(self, study_uid: str, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, study_uid: str, reader: str, *, folder: Path | None = None
+    ) -> None:
         folder = drafts_folder() if folder is None else folder
-        digest = hashlib.sha256(study_uid.encode()).hexdigest()
+        digest = hashlib.sha256(f"{study_uid}\0{reader}".encode()).hexdigest()
         self.path = folder / f"{digest[:32]}.jsonl"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY_FOLDER)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            # Windows writes other line ends unless told not to.
+            binary = getattr(os, "O_BINARY", 0)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | binary
             self._file = os.open(self.path, flags, OWNER_ONLY_FILE)
         except OSError as problem:
             raise self._unwritable(problem) from problem
@@ -252,6 +264,9 @@ class Journal:
             self._lock()
             flush_name(self.path)
             self.lines = self._replay()
+        except OSError as problem:
+            self.close()
+            raise self._unwritable(problem) from problem
         except BaseException:
             self.close()
             raise
@@ -265,14 +280,17 @@ class Journal:
             If it could not be written whole; the file is then as it was before.
         """
         text = msgspec.json.encode(line) + b"\n"
-        size = os.fstat(self._file).st_size
         try:
+            self._cut()
             if os.write(self._file, text) != len(text):
                 raise OSError(0, "the disk is full")
             os.fsync(self._file)
         except OSError as problem:
-            os.ftruncate(self._file, size)
+            # Where even this fails, the next line is not written before it succeeds.
+            with suppress(OSError):
+                self._cut()
             raise self._unwritable(problem) from problem
+        self._size += len(text)
 
     def close(self) -> None:
         """Let go of the file and its lock; closing twice is allowed."""
@@ -281,15 +299,19 @@ class Journal:
         self._file = -1
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(self._file):
             raise OsteotraceError(
                 "the draft of this study open in another window",
-                expected="one window a study",
+                expected="one window a study and reader",
                 advice="close the other window first",
                 where=str(self.path),
-            ) from None
+            )
+
+    def _cut(self) -> None:
+        """Take away what was written after the last whole line."""
+        if os.fstat(self._file).st_size != self._size:
+            os.ftruncate(self._file, self._size)
+            os.fsync(self._file)
 
     def _replay(self) -> tuple[Line, ...]:
         text = self.path.read_bytes()
@@ -303,9 +325,8 @@ class Journal:
                 raise self._damaged(number) from problem
         if lines and not isinstance(lines[0], Started):
             raise self._damaged(1)
-        if whole < len(text):  # A crash tore the last line: it never was committed.
-            os.ftruncate(self._file, whole)
-            os.fsync(self._file)
+        self._size = whole
+        self._cut()  # A crash tore the last line: it never was committed.
         return tuple(lines)
 
     def _damaged(self, number: int) -> OsteotraceError:

@@ -1,0 +1,218 @@
+"""The journal of a draft: what was committed is there, whatever happened then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+import pytest
+from tests.fixtures.assessments import caliper_finding
+from tests.fixtures.faulty_disk import Abilities, Fault, FaultyDisk, Killed
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Finding
+from osteotrace.phantoms.in_memory import straight_grid
+from osteotrace.records.draft import Change, Draft, Journal, Started
+from osteotrace.regions import Mask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from osteotrace.records.draft import Line
+
+STUDY, READER = "2.25.1", "tester"
+
+
+def started() -> Started:
+    return Started(
+        at="2024-05-06T07:08:09+00:00",
+        assessment_uid="2.25.2",
+        study_uid=STUDY,
+        patient="P-ABCDEFGH",
+        study_date="2024-01-02",
+        reader=READER,
+        software="osteotrace",
+    )
+
+
+def added(finding: Finding, position: int) -> Change:
+    return Change(
+        at="2024-05-06T07:08:10+00:00", before=None, after=finding, position=position
+    )
+
+
+def mask_finding() -> Finding:
+    """Return a finding of a block of voxels and one of them alone."""
+    grid = straight_grid((9.0, 12.0, 6.0), (0.7, 0.3, 0.3), centre=(1.0, -2.0, 3.0))
+    voxels = np.zeros(grid.shape, dtype=bool)
+    voxels[2:7, 10:30, 3:27] = True
+    voxels[-1, -1, -1] = True
+    mask = Mask.of(
+        voxels,
+        grid,
+        role="fragment",
+        frame_of_reference_uid="2.25.3",
+        source_instances=tuple(f"2.25.4.{n}" for n in range(len(voxels))),
+    )
+    return Finding(
+        tracking_uid="2.25.5",
+        label="SEQ-1",
+        kind="sequestrum",
+        site="mandible",
+        regions=(mask,),
+    )
+
+
+def lines() -> tuple[Line, ...]:
+    return started(), added(caliper_finding(), 0), added(mask_finding(), 1)
+
+
+def written(folder: Path) -> Path:
+    journal = Journal(STUDY, READER, folder=folder)
+    for line in lines():
+        journal.append(line)
+    journal.close()
+    return journal.path
+
+
+def replayed(folder: Path) -> tuple[Line, ...]:
+    journal = Journal(STUDY, READER, folder=folder)
+    journal.close()
+    return journal.lines
+
+
+def test_regions_of_every_kind_come_back_from_the_journal(tmp_path: Path) -> None:
+    written(tmp_path)
+    draft = Draft()
+    for line in replayed(tmp_path):
+        draft.apply(line)
+    assert draft.assessment is not None
+    assert draft.assessment.findings == (caliper_finding(), mask_finding())
+
+
+def test_a_journal_torn_at_any_byte_keeps_every_line_before(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    ends = [n + 1 for n, byte in enumerate(whole) if byte == ord("\n")]
+    assert len(ends) == 3
+    for cut in [*range(0, len(whole), 7), *ends, *(end - 1 for end in ends)]:
+        path.write_bytes(whole[:cut])
+        kept = sum(end <= cut for end in ends)
+        assert replayed(tmp_path) == lines()[:kept]
+        assert path.read_bytes() == whole[: ([0, *ends])[kept]]
+
+
+def test_blocks_of_zeros_that_a_power_failure_left_at_the_end_are_dropped(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(4096))
+    assert replayed(tmp_path) == lines()
+    assert path.read_bytes() == whole
+
+
+def commit_on(disk: FaultyDisk, folder: Path) -> int:
+    """Write the lines on a faulty disk; return how many were said to be there."""
+    committed = 0
+    with disk.in_use(), suppress(OsteotraceError, OSError, Killed):
+        journal = Journal(STUDY, READER, folder=folder)
+        for line in lines():
+            try:
+                journal.append(line)
+            except OsteotraceError:
+                # A second try, as of a user who made room on the disk.
+                journal.append(line)
+            committed += 1
+        journal.close()
+    for handle in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # The system closes what a killed process had open.
+            if os.readlink(f"/proc/self/fd/{handle}").startswith(str(folder)):
+                os.close(int(handle))
+    return committed
+
+
+@pytest.mark.parametrize("abilities", get_args(Abilities))
+@pytest.mark.parametrize("fault", ["refused", "answer lost", "killed after"])
+def test_a_fault_at_any_call_loses_no_line_that_was_committed(
+    tmp_path: Path, abilities: Abilities, fault: Fault
+) -> None:
+    undisturbed = FaultyDisk(abilities)
+    assert commit_on(undisturbed, tmp_path / "undisturbed") == 3
+    steps = len(undisturbed.calls)
+    assert steps > 10
+    for step in range(1, steps + 1):
+        folder = tmp_path / str(step)
+        committed = commit_on(FaultyDisk(abilities).fail(step, fault), folder)
+        found = replayed(folder)
+        # The next line, on its way when the process was killed, may have arrived.
+        assert found in (lines()[:committed], lines()[: committed + 1]), step
+        if fault == "refused":
+            assert found == lines()[:committed], step
+
+
+def test_two_readers_have_journals_of_their_own(tmp_path: Path) -> None:
+    one = Journal(STUDY, "one", folder=tmp_path)
+    other = Journal(STUDY, "other", folder=tmp_path)
+    assert one.path != other.path
+    with pytest.raises(OsteotraceError, match="another window"):
+        Journal(STUDY, "one", folder=tmp_path)
+    one.close()
+    other.close()
+    Journal(STUDY, "one", folder=tmp_path).close()
+
+
+# Windows has no fcntl; its lock of a byte, as its documentation describes it.
+_ON_WINDOWS = """
+import errno, os, sys, types
+from pathlib import Path
+held = {}
+
+def locking(handle, mode, count):
+    assert (mode, count) == (2, 1)
+    byte = os.fstat(handle).st_ino, os.lseek(handle, 0, os.SEEK_CUR)
+    assert byte[1] > 1_000_000_000, "Windows keeps others from reading what is locked"
+    if held.get(byte, handle) != handle:
+        raise PermissionError(errno.EACCES, "Permission denied")
+    held[byte] = handle
+
+def close(handle, close=os.close):
+    for byte in [byte for byte, holder in held.items() if holder == handle]:
+        del held[byte]
+    close(handle)
+
+sys.modules["fcntl"] = None
+sys.modules["msvcrt"] = types.SimpleNamespace(locking=locking, LK_NBLCK=2)
+os.close = close
+import osteotrace.session
+from osteotrace.errors import OsteotraceError
+from osteotrace.records.draft import Journal, Started
+folder = Path(sys.argv[1])
+line = Started(at="", assessment_uid="1.2", study_uid="1.3", patient="", study_date="",
+               reader="one", software="")
+journal = Journal("1.3", "one", folder=folder)
+journal.append(line)
+try:
+    Journal("1.3", "one", folder=folder)
+except OsteotraceError as problem:
+    assert "another window" in str(problem), problem
+else:
+    raise SystemExit("the same reader was let in twice")
+Journal("1.3", "two", folder=folder).close()
+journal.close()
+assert Journal("1.3", "one", folder=folder).lines == (line,)
+"""
+
+
+def test_journals_are_locked_on_windows_too(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ON_WINDOWS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
