@@ -162,6 +162,12 @@ FACTS: Final[dict[str, FactDefinition]] = {
         cno="Is chronic nonbacterial osteomyelitis established?",
         infection_was_active="Was there an active infection of the jaw before?",
     ),
+    "antiresorptive_follow_on": FactDefinition(
+        question="Was another antiresorptive drug started within seven months of the "
+        "last dose of denosumab?",
+        group=HISTORY,
+        lasting=True,
+    ),
     "explained_by_other_disease": FactDefinition(
         question="Does another disease explain the symptoms and signs of the jaw (such "
         "as chronic nonbacterial osteomyelitis, an odontogenic cause or a tumour)?",
