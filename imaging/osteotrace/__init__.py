@@ -18,19 +18,28 @@ from osteotrace.about import VERSION as __version__
 
 if TYPE_CHECKING:
     from osteotrace.errors import OsteotraceError
-    from osteotrace.findings import Assessment, Case, Fact, Finding
+    from osteotrace.findings import (
+        Assessment,
+        Case,
+        DrugCourse,
+        Fact,
+        Finding,
+        StagingResult,
+    )
     from osteotrace.geometry import Grid
     from osteotrace.measurements.measurement import Measurement, NotMeasured
     from osteotrace.reading import caliper, load, measure, measure_studies
     from osteotrace.records.assessments import read, save
     from osteotrace.regions import Points, Polyline
     from osteotrace.series import Catalogue, scan
+    from osteotrace.staging import stage
     from osteotrace.volume import Volume
 
 _HOMES = {
     "Assessment": "findings",
     "Case": "findings",
     "Catalogue": "series",
+    "DrugCourse": "findings",
     "Fact": "findings",
     "Finding": "findings",
     "Grid": "geometry",
@@ -39,6 +48,7 @@ _HOMES = {
     "OsteotraceError": "errors",
     "Points": "regions",
     "Polyline": "regions",
+    "StagingResult": "findings",
     "Volume": "volume",
     "caliper": "reading",
     "load": "reading",
@@ -47,12 +57,14 @@ _HOMES = {
     "read": "records.assessments",
     "save": "records.assessments",
     "scan": "series",
+    "stage": "staging",
 }
 
 __all__ = [
     "Assessment",
     "Case",
     "Catalogue",
+    "DrugCourse",
     "Fact",
     "Finding",
     "Grid",
@@ -61,6 +73,7 @@ __all__ = [
     "OsteotraceError",
     "Points",
     "Polyline",
+    "StagingResult",
     "Volume",
     "__version__",
     "caliper",
@@ -70,6 +83,7 @@ __all__ = [
     "read",
     "save",
     "scan",
+    "stage",
 ]
 
 

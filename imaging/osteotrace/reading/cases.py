@@ -227,3 +227,34 @@ def stages(
             recorded=override.recorded,
         )
     return tuple(results.values())
+
+
+def staged(
+    assessment: Assessment, stated: CaseFacts, earlier: Iterable[Assessment] = ()
+) -> Assessment:
+    """Return a reading with the facts stated of its patient, and its stages, within it.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The reading; its study date is staged.
+    stated : CaseFacts
+        What is known of the patient; facts keep the dates at which they held.
+    earlier : iterable of Assessment
+        Readings of other dates of the same patient.
+
+    Raises
+    ------
+    OsteotraceError
+        If the facts are of another patient, or as `stages`.
+    """
+    others = (one for one in earlier if one.patient == assessment.patient)
+    case = Case(patient=assessment.patient, assessments=(*others, assessment))
+    whole = with_facts(case, stated)
+    date = assessment.study_date
+    return msgspec.structs.replace(
+        assessment,
+        facts=(*assessment.facts, *stated.facts),
+        drugs=(*assessment.drugs, *stated.drugs),
+        stagings=stages(whole, date, stated=stated) if date else (),
+    )

@@ -121,11 +121,13 @@ def measure_studies(
 ) -> Iterator[StudyReading]:
     """Measure every study below a path; a study that fails does not stop the rest.
 
+    A patient's studies follow each other by date, so that one can be staged beside those
+    before it.
     Parameters and errors of the path and the protocol are those of `measure`; what goes
     wrong in a study is the ``error`` of its `StudyReading`.
     """
     checked = _protocol(protocol)
-    studies = by_study(scan(path))
+    studies = sorted(by_study(scan(path)), key=_patient_and_date)
     where, scans = _masks(masks), _scans(studies)
     return (
         _read_study(study, StudyImages(study, where, scans), checked, reader, now, uids)
@@ -142,6 +144,11 @@ def by_study(catalogue: Catalogue) -> list[Catalogue]:
         Catalogue(root=catalogue.root, series=tuple(group), skipped=catalogue.skipped)
         for group in members.values()
     ]
+
+
+def _patient_and_date(study: Catalogue) -> tuple[str, str]:
+    identity = study.series[0].identity
+    return identity.patient, identity.date
 
 
 def _protocol(given: Protocol | str | os.PathLike[str]) -> Protocol:

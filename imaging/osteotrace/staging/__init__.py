@@ -117,7 +117,11 @@ def _day(case: Case, date: str | None) -> str:
             usage=True,
         )
     day = known[-1] if date is None else date
-    if days(day)[0] != days(day)[1]:
+    try:
+        first, last = days(day)
+    except OsteotraceError:
+        first = last = None
+    if first is None or first != last:
         raise OsteotraceError(
             f"the date {day!r}",
             expected="a day, YYYY-MM-DD",
