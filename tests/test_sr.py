@@ -8,7 +8,6 @@ import struct
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -28,9 +27,8 @@ from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID, QUANTITIES
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
 from osteotrace.measurements.measurement import Detail, Measurement
-from osteotrace.phantoms.in_memory import straight_grid
 from osteotrace.records import assessments, sr, sr_reading
-from osteotrace.regions import ImagePoints, Mask, extent
+from osteotrace.regions import extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -464,35 +462,6 @@ def test_a_finding_that_says_not_where_it_lies_lives_in_json_alone(
     assert list(tmp_path.iterdir()) == []
     file = assessments.save(reading, tmp_path / "reading.json")
     assert assessments.read(file) == reading
-
-
-def test_a_mask_and_points_on_a_radiograph_live_in_json_alone(
-    catalogue: Catalogue, tmp_path: Path
-) -> None:
-    line = caliper_finding().regions[0]
-    mask = Mask.of(
-        np.ones((1, 2, 3), dtype=bool),
-        straight_grid((3, 2, 1), (1, 1, 1), centre=(0, 0, 0)),
-        role="fragment",
-        frame_of_reference_uid=line.frame_of_reference_uid,
-        source_instances=line.source_instances[:1],
-    )
-    points = ImagePoints(
-        role="corners",
-        image_points=((1.0, 2.0),),
-        point_roles=("superior anterior",),
-        source_instances=line.source_instances[:1],
-    )
-    for region in (mask, points):
-        reading = _with_finding(regions=(line, region))
-        with pytest.raises(OsteotraceError, match="as a mask or on a radi") as caught:
-            sr.write(reading, catalogue, tmp_path / "records")
-        assert "FrameOfReferenceUID" not in caught.value.found
-        assert caught.value.advice == (
-            "keep this reading as JSON and tables, which hold it whole"
-        )
-        file = assessments.save(reading, tmp_path / f"{region.role}.json")
-        assert assessments.read(file) == reading
 
 
 def test_a_missing_image_is_named(catalogue: Catalogue, tmp_path: Path) -> None:

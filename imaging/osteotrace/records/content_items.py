@@ -30,6 +30,7 @@ Relation = Literal[
     "HAS CONCEPT MOD",
     "HAS PROPERTIES",
     "INFERRED FROM",
+    "SELECTED FROM",
 ]
 CONTAINS: Final[Relation] = "CONTAINS"
 HAS_OBS_CONTEXT: Final[Relation] = "HAS OBS CONTEXT"
@@ -37,6 +38,7 @@ HAS_ACQ_CONTEXT: Final[Relation] = "HAS ACQ CONTEXT"
 HAS_CONCEPT_MOD: Final[Relation] = "HAS CONCEPT MOD"
 HAS_PROPERTIES: Final[Relation] = "HAS PROPERTIES"
 INFERRED_FROM: Final[Relation] = "INFERRED FROM"
+SELECTED_FROM: Final[Relation] = "SELECTED FROM"
 
 # DICOM drops blanks at the end of a text and has no empty text: a text that ends in a
 # blank or has no character gets this sign at its end, which the reader takes off again.

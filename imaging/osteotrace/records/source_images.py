@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from highdicom.sr import ContentItem
     from pydicom.dataset import Dataset
 
-    from osteotrace.findings import Assessment
+    from osteotrace.findings import Assessment, Finding
     from osteotrace.series import Catalogue
 
 # What an image must say of itself before a report can refer to it (type 1).
@@ -92,8 +92,9 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
 
     A report names the images that a finding was marked on, and the space that its points
     live in. Findings of a NIfTI file have neither; some anonymised images lack the
-    second.
+    second. A mask that names no image is at home in the space of a series that was read.
     """
+    spaces = {series.frame_of_reference_uid for series in assessment.series} - {""}
     lacking = {
         "without a FrameOfReferenceUID (0020,0052)": [
             finding.label
@@ -107,15 +108,9 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
         "marked on no DICOM image": [
             finding.label
             for finding in assessment.findings
-            if finding.regions and not finding.source_instances
+            if _names_no_image(finding, spaces)
         ],
     }
-    unplaced = any(lacking.values())
-    lacking["marked as a mask or on a radiograph"] = [
-        finding.label
-        for finding in assessment.findings
-        if any(isinstance(region, Mask | ImagePoints) for region in finding.regions)
-    ]
     told = [
         f"{len(labels)} finding(s) {how}, first {labels[0][:40]!r}"
         for how, labels in lacking.items()
@@ -125,10 +120,24 @@ def lack(assessment: Assessment) -> OsteotraceError | None:
         return None
     return OsteotraceError(
         "; ".join(told),
-        expected="points and lines with the frame of reference and the images of every "
-        "finding, which a DICOM SR has to name",
-        advice="keep this reading as JSON and tables, which hold it whole"
-        + ("; or measure on the original DICOM series" if unplaced else ""),
+        expected="regions with the frame of reference and the images of every finding, "
+        "which a DICOM SR has to name",
+        advice="keep this reading as JSON and tables, which hold it whole; or measure on "
+        "the original DICOM series",
+    )
+
+
+def _names_no_image(finding: Finding, spaces: set[str]) -> bool:
+    """Tell whether a finding was marked on no image that a report could name."""
+    images = any(
+        isinstance(region, ImagePoints) and not region.source_instances
+        for region in finding.regions
+    )
+    if images or finding.source_instances:
+        return images
+    return any(
+        not isinstance(region, Mask) or region.frame_of_reference_uid not in spaces
+        for region in finding.regions
     )
 
 
@@ -171,10 +180,46 @@ def headers(
             advice="give the folder that the study was read from",
         )
     found = {uid: _header(files[uid]) for uid in list(wanted) or list(files)[:1]}
+    for frame in _spaces_of_masks(assessment, found):
+        uid = _image_of_space(files, frame)
+        found[uid] = _header(files[uid])
     for uid, header in found.items():
         _check_image(header, uid, assessment.study_uid, files[uid])
         _check_frames(header, wanted.get(uid, ()), files[uid])
     return found
+
+
+def _spaces_of_masks(assessment: Assessment, found: Mapping[str, Dataset]) -> list[str]:
+    """Return the frames of reference of masks that no image found so far has."""
+    known = {str(header.get("FrameOfReferenceUID") or "") for header in found.values()}
+    wanted = dict.fromkeys(
+        region.frame_of_reference_uid
+        for finding in assessment.findings
+        for region in finding.regions
+        if isinstance(region, Mask)
+    )
+    return [frame for frame in wanted if frame not in known]
+
+
+def _image_of_space(files: Mapping[str, Path], frame: str) -> str:
+    """Return the first image that has a frame of reference.
+
+    Raises
+    ------
+    OsteotraceError
+        If none has.
+    """
+    from pydicom import dcmread
+
+    for uid, file in files.items():
+        header = dcmread(file, specific_tags=["FrameOfReferenceUID", "Rows"])
+        if header.get("FrameOfReferenceUID") == frame and "Rows" in header:
+            return uid
+    raise OsteotraceError(
+        f"no image in the frame of reference {frame}",
+        expected="an image of the series that each mask was drawn on",
+        advice="give the folder that the study was read from",
+    )
 
 
 def _header(file: Path) -> Dataset:
@@ -265,15 +310,24 @@ def _library_entry(header: Dataset, frames: tuple[int, ...]) -> ContentItem:
     frame = str(header.get("FrameOfReferenceUID") or "")
     described += uids(REPORT["frame_of_reference_uid"], frame, HAS_ACQ_CONTEXT)
     for keyword, place, concept, unit in IMAGE_DESCRIPTORS:
-        values = _values(header, keyword, frames)
-        if values:
-            part = values[place]
+        said = values(header, keyword, frames)
+        if said:
+            part = said[place]
             described.append(number(concept, part, unit, HAS_ACQ_CONTEXT))
     return holding(image(header, CONTAINS, frames), described)
 
 
-def _values(header: Dataset, keyword: str, frames: tuple[int, ...]) -> tuple[float, ...]:
-    """Return what an image, or all frames referred to, say; nothing where they differ."""
+def values(header: Dataset, keyword: str, frames: tuple[int, ...]) -> tuple[float, ...]:
+    """Return what an image, or all frames referred to, say; nothing where they differ.
+
+    Parameters
+    ----------
+    header : Dataset
+    keyword : str
+        Of an element that holds numbers.
+    frames : tuple of int
+        From 1; none for the whole image.
+    """
     group = _FUNCTIONAL_GROUPS.get(keyword)
     per_frame = header.get("PerFrameFunctionalGroupsSequence")
     if group is None or not per_frame:

@@ -2,29 +2,25 @@
 
 Comprehensive 3D SR (PS3.3 A.35.13) with a Measurement Report (PS3.16 TID 1500) inside.
 Patient and study come from the headers of the images that were read; the report is
-unverified, partial and marked for research. Nothing is published that does not come
-back equal, and a report whose content was damaged is refused.
+unverified, partial and marked for research. Masks are segments of segmentations beside it
+(`osteotrace.records.seg`), which are published first. Nothing is published that does not
+come back equal, and what was damaged or exchanged is refused.
 """
 
 from __future__ import annotations
 
 import datetime
 import io
-import warnings
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from osteotrace import about
-from osteotrace.codes import (
-    PRIVATE_SCHEME,
-    PRIVATE_SCHEME_NAME,
-    PRIVATE_SCHEME_UID,
-    REPORT,
-)
+from osteotrace.codes import REPORT
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, check, from_json, to_json
-from osteotrace.records import sr_reading, sr_writing
+from osteotrace.records import seg, seg_reading, sr_reading, sr_writing
 from osteotrace.records.content_digest import content_sha256
 from osteotrace.records.content_items import (
     CONTAINS,
@@ -33,26 +29,38 @@ from osteotrace.records.content_items import (
     text,
     text_of,
 )
+from osteotrace.records.dicom_objects import (
+    EXPLICIT_LITTLE_ENDIAN,
+    UTF_8,
+    complete,
+    derived_uid,
+    encoded,
+    one_error,
+)
 from osteotrace.records.source_images import headers, lack
-from osteotrace.records.store import record_path, write_once
+from osteotrace.records.sr_regions import segmentations_read
+from osteotrace.records.store import new_file, record_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from pydicom.dataset import Dataset
 
+    from osteotrace.records.seg import Encoding, SegmentationDocument
     from osteotrace.series import Catalogue
 
+    # Where segmentations are: in one folder by their UIDs, or file by file.
+    Segmentations = str | os.PathLike[str] | Mapping[str, Path]
+
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
-EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 # Neither deflated nor big endian: a deflated megabyte can unfold to gigabytes.
 _READABLE_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2", EXPLICIT_LITTLE_ENDIAN})
 # A thousand calipers take some 10 MB.
 LARGEST_FILE_BYTES: Final = 100_000_000
 # Stands behind image series in a study's list.
 SERIES_NUMBER: Final = 9001
-UTF_8: Final = "ISO_IR 192"
+_EXPECTED: Final = "a structured report as osteotrace writes it"
 _SAVE_JSON: Final = "check the source images, or save this reading as JSON"
 _FETCH_AGAIN: Final = "use a whole, unedited record"
 
@@ -66,8 +74,11 @@ def write(
     series_uid: str | None = None,
     now: datetime.datetime | None = None,
     predecessor: str | os.PathLike[str] | None = None,
+    encoding: Encoding = "binary",
 ) -> Path:
-    """Write an assessment as a new structured report.
+    """Write an assessment as a new structured report, its masks as segmentations.
+
+    The segmentations get their names first: where there is a report, it is whole.
 
     Parameters
     ----------
@@ -77,7 +88,7 @@ def write(
         Files of the images by SOPInstanceUID, or the scan that they were found by.
         Patient and study are taken from their headers.
     folder : path
-        Where the report is kept, as ``<SOPInstanceUID>.dcm``.
+        Where the report and its segmentations are kept, as ``<SOPInstanceUID>.dcm``.
     sop_instance_uid : str, optional
         SOPInstanceUID; by default the assessment's own UID.
     series_uid : str, optional
@@ -88,11 +99,13 @@ def write(
     predecessor : path, optional
         File of the record that `Assessment.predecessor_uid` names; by default looked
         for in the folder.
+    encoding : ``"binary"`` or ``"labelmap"``
+        Of the masks (`osteotrace.records.seg`).
 
     Returns
     -------
     Path
-        The file.
+        The file of the report.
 
     Raises
     ------
@@ -108,69 +121,71 @@ def write(
         if predecessor is None and assessment.predecessor_uid
         else predecessor
     )
-    with _one_error(path, "a reading that no report can be made of", _SAVE_JSON):
+    found, now = "a reading that no report can be made of", now or datetime.datetime.now()
+    with one_error(path, found, expected=_EXPECTED, advice=_SAVE_JSON):
         lacking = lack(assessment)
         if lacking is not None:
             raise lacking
         check(assessment)
-        document = _document(
-            assessment,
-            headers(assessment, images),
-            sop_instance_uid=own_uid,
-            series_uid=series_uid or sr_writing.derived_uid(f"SR series of {own_uid}"),
-            now=now or datetime.datetime.now(),
-            previous=_predecessor(assessment, predecessor_path),
+        sources = headers(assessment, images)
+        previous = _predecessor(assessment, predecessor_path)
+        masks = seg.documents(
+            assessment, sources, record_uid=own_uid, now=now, encoding=encoding
         )
-        content = _encoded(document)
-        _check_comes_back(assessment, content)
-    return write_once(path, content)
+        with _published(path, masks) as (record, drafts):
+            document = _document(
+                assessment,
+                sources,
+                masks,
+                {uid: seg_reading.read(file) for uid, file in drafts.items()},
+                sop_instance_uid=own_uid,
+                series_uid=series_uid or derived_uid(f"SR series of {own_uid}"),
+                now=now,
+                previous=previous,
+            )
+            content = encoded(document)
+            _check_comes_back(assessment, content, drafts.__getitem__)
+            record.write_bytes(content)
+    return path
 
 
-def read(path: str | os.PathLike[str]) -> Assessment:
+def read(
+    path: str | os.PathLike[str], *, segmentations: Segmentations | None = None
+) -> Assessment:
     """Read a structured report of osteotrace.
+
+    Parameters
+    ----------
+    path : path
+        The report.
+    segmentations : path, or mapping of str to Path, optional
+        The folder of its segmentations, each ``<SOPInstanceUID>.dcm``, or their files
+        by SOPInstanceUID; by default beside the report.
 
     Raises
     ------
     OsteotraceError
         If the file is no structured report of osteotrace, was damaged or changed, or
-        was written by a later version.
+        was written by a later version; or if a segmentation that holds its masks is not
+        there, was damaged, changed or exchanged.
     """
     file = Path(path)
-    with _one_error(file, "a file that cannot be read", _FETCH_AGAIN):
+    advice = "use a whole, unedited record"
+    with one_error(file, "a file that cannot be read", expected=_EXPECTED, advice=advice):
         _check_file(file)
-        return _assessment(file.read_bytes())
+        return _assessment(file.read_bytes(), _places(file.parent, segmentations))
+
+
+def _places(folder: Path, segmentations: Segmentations | None) -> Callable[[str], Path]:
+    """Return where a segmentation is looked for, by its UID."""
+    if isinstance(segmentations, Mapping):
+        files = segmentations
+        return lambda uid: Path(files.get(uid) or record_path(folder, uid))
+    place = folder if segmentations is None else Path(segmentations)
+    return lambda uid: record_path(place, uid)
 
 
 # Reading -----------------------------------------------------------------------------
-
-
-@contextmanager
-def _one_error(path: Path, found: str, advice: str) -> Iterator[None]:
-    """Turn whatever the DICOM libraries raise into one clear error."""
-    try:
-        with warnings.catch_warnings():
-            # pydicom warns of odd values on the way; the digest is the judge of them.
-            warnings.simplefilter("ignore")
-            yield
-    except OsteotraceError as problem:
-        if problem.where:
-            raise
-        raise OsteotraceError(
-            problem.found,
-            expected=problem.expected,
-            advice=problem.advice,
-            where=str(path),
-            usage=problem.usage,
-        ) from problem
-    # Damaged DICOM raises eleven kinds, RecursionError and MemoryError among them.
-    except Exception as problem:
-        reason = " ".join(f"{type(problem).__name__} {problem}".split())[:160]
-        raise OsteotraceError(
-            f"{found} ({reason})",
-            expected="a structured report as osteotrace writes it",
-            advice=advice,
-            where=str(path),
-        ) from problem
 
 
 def _check_file(file: Path) -> None:
@@ -198,8 +213,8 @@ def _foreign(found: str) -> OsteotraceError:
     )
 
 
-def _assessment(content: bytes) -> Assessment:
-    """Return the assessment of a whole file, its digest checked."""
+def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
+    """Return the assessment of a whole file, its digest and its segmentations checked."""
     from pydicom import dcmread
 
     document = dcmread(io.BytesIO(content))
@@ -214,7 +229,11 @@ def _assessment(content: bytes) -> Assessment:
             expected="content as it was saved",
             advice="the file was damaged or edited: fetch the record from its source",
         )
-    assessment = sr_reading.assessment(document)
+    segmentations = {
+        uid: seg_reading.read_checked(place(uid), uid, sha256)
+        for uid, sha256 in segmentations_read(document).items()
+    }
+    assessment = sr_reading.assessment(document, segmentations)
     if assessment.study_uid != document.StudyInstanceUID:
         raise OsteotraceError(
             f"a report filed under the study {document.StudyInstanceUID}",
@@ -240,8 +259,51 @@ def _check_words(assessment: Assessment) -> None:
 # Writing -----------------------------------------------------------------------------
 
 
-def _check_comes_back(assessment: Assessment, content: bytes) -> None:
-    back = _assessment(content)
+@contextmanager
+def _noted(target: Path, published: list[Path]) -> Iterator[Path]:
+    """Give a draft of a new file, and note the file once it has its name."""
+    with new_file(target) as draft:
+        yield draft
+    published.append(target)
+
+
+@contextmanager
+def _published(
+    path: Path, masks: Sequence[SegmentationDocument]
+) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """Give a draft of the report and the segmentations, by UID, to check and to fill.
+
+    When the block ends well the segmentations get their names, the report last.
+    """
+    published: list[Path] = []
+    had_folder = path.parent.exists()
+    try:
+        # Left in reverse: the segmentations first.
+        with new_file(path) as record, ExitStack() as stack:
+            drafts = {}
+            for one in masks:
+                uid = str(one.dataset.SOPInstanceUID)
+                target, content = record_path(path.parent, uid), encoded(one.dataset)
+                # What an interrupted call left behind is what this one would write.
+                if target.is_file() and target.read_bytes() == content:
+                    drafts[uid] = target
+                    continue
+                drafts[uid] = stack.enter_context(_noted(target, published))
+                drafts[uid].write_bytes(content)
+            yield record, drafts
+    except BaseException:
+        for target in published:
+            target.unlink(missing_ok=True)
+        if not had_folder:
+            with suppress(OSError):
+                path.parent.rmdir()
+        raise
+
+
+def _check_comes_back(
+    assessment: Assessment, content: bytes, place: Callable[[str], Path]
+) -> None:
+    back = _assessment(content, place)
     # JSON tells +0 from -0, which == does not; by way of it, 12 and 12.0 are one.
     meant = from_json(to_json(assessment), Assessment)
     if back != assessment or to_json(back) != to_json(meant):
@@ -279,6 +341,8 @@ def _predecessor(
 def _document(
     assessment: Assessment,
     sources: dict[str, Dataset],
+    masks: Sequence[SegmentationDocument],
+    segmentations: Mapping[str, seg_reading.Segmentation],
     *,
     sop_instance_uid: str,
     series_uid: str,
@@ -286,11 +350,12 @@ def _document(
     previous: list[Dataset] | None,
 ) -> Dataset:
     from highdicom.sr import Comprehensive3DSR
-    from pydicom.valuerep import DT
 
+    segments = {key: one for made in masks for key, one in made.segments.items()}
+    digests = {uid: one.content_sha256() for uid, one in segmentations.items()}
     document = Comprehensive3DSR(
-        evidence=list(sources.values()),
-        content=sr_writing.content_tree(assessment, sources),
+        evidence=[*sources.values(), *(made.dataset for made in masks)],
+        content=sr_writing.content_tree(assessment, sources, segments, digests),
         series_instance_uid=series_uid,
         series_number=SERIES_NUMBER,
         sop_instance_uid=sop_instance_uid,
@@ -306,29 +371,8 @@ def _document(
         content_date=now.date(),
         content_time=now.time(),
     )
-    document.InstanceCreationDate = document.ContentDate
-    document.InstanceCreationTime = document.ContentTime
-    # highdicom adds itself last, at the time of the call.
-    highdicom = document.ContributingEquipmentSequence[-1]
-    highdicom.ContributionDateTime = DT(now.replace(tzinfo=None))
-    document.CodingSchemeIdentificationSequence = [_private_scheme()]
+    complete(document, now)
     drop_placeholders(document)
     digest = text(REPORT["content_sha256"], content_sha256(document), CONTAINS)
     document.ContentSequence.append(digest)
     return document
-
-
-def _private_scheme() -> Dataset:
-    from pydicom.dataset import Dataset
-
-    scheme = Dataset()
-    scheme.CodingSchemeDesignator = PRIVATE_SCHEME
-    scheme.CodingSchemeUID = PRIVATE_SCHEME_UID
-    scheme.CodingSchemeName = PRIVATE_SCHEME_NAME
-    return scheme
-
-
-def _encoded(document: Dataset) -> bytes:
-    stream = io.BytesIO()
-    document.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()

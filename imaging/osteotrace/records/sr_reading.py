@@ -39,36 +39,39 @@ from osteotrace.records.content_items import (
     moment_below,
     name_of_item,
     number_of,
-    points_of,
-    same_code,
-    sources_of,
     text_below,
     texts_below,
     uid_below,
     unit_of,
 )
+from osteotrace.records.sr_regions import region_read, sources_read
 from osteotrace.records.sr_stagings import is_staging, staging_of
 from osteotrace.records.sr_statements import drugs_read, facts_read
-from osteotrace.regions import Points, Polyline
 
 # Version 1 lacks what version 2 added, and has facts under names of any kind.
 READABLE_VERSIONS: Final = (1, SCHEMA_VERSION)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Certainty, Laterality, Presence
     from osteotrace.measurements.measurement import Reading
-    from osteotrace.regions import Region
+    from osteotrace.records.seg_reading import Segmentation
 
 
-def assessment(document: Dataset) -> Assessment:
+def assessment(
+    document: Dataset, segmentations: Mapping[str, Segmentation] | None = None
+) -> Assessment:
     """Return the assessment that a structured report of osteotrace holds.
 
     Parameters
     ----------
     document : Dataset
         The report, or the root of its content tree.
+    segmentations : mapping of str to Segmentation
+        Those that hold its masks, by SOPInstanceUID.
 
     Raises
     ------
@@ -84,6 +87,7 @@ def assessment(document: Dataset) -> Assessment:
             advice="read it with the version of osteotrace that wrote it",
         )
     measured = child(document, REPORT["imaging_measurements"])
+    known = segmentations or {}
     groups = list(children(measured, REPORT["measurement_group"], "CONTAINER"))
     return Assessment(
         assessment_uid=uid_below(reading, REPORT["assessment_uid"]),
@@ -94,7 +98,9 @@ def assessment(document: Dataset) -> Assessment:
         recorded=moment_below(reading, REPORT["recorded"]),
         series=tuple(map(_series, children(reading, REPORT["series"]))),
         software=text_below(reading, REPORT["software"]),
-        findings=tuple(_finding(group) for group in groups if not is_staging(group)),
+        findings=tuple(
+            _finding(group, known) for group in groups if not is_staging(group)
+        ),
         facts=facts_read(document, version=int(version)),
         drugs=drugs_read(document),
         stagings=tuple(staging_of(group) for group in groups if is_staging(group)),
@@ -114,7 +120,7 @@ def _series(item: Dataset) -> SeriesReference:
     )
 
 
-def _finding(group: Dataset) -> Finding:
+def _finding(group: Dataset, segmentations: Mapping[str, Segmentation]) -> Finding:
     site = child(group, REPORT["finding_site"])
     sides = [code_below(site, REPORT["laterality"])] if "ContentSequence" in site else []
     laterality = name_of(LATERALITIES, sides[0]) if sides else ""
@@ -129,35 +135,12 @@ def _finding(group: Dataset) -> Finding:
         presence=cast("Presence", presence),
         certainty=cast("Certainty", certainty),
         note=text_below(group, REPORT["comment"]),
-        regions=tuple(map(_region, children(group, REPORT["region"], "CODE"))),
+        regions=tuple(
+            region_read(item, segmentations)
+            for item in children(group, REPORT["region"], "CODE")
+        ),
         measurements=tuple(map(_measured, children(group, value_type="NUM"))),
         series_uid=uid_below(group, REPORT["series_uid"]),
-    )
-
-
-def _sources(item: Dataset) -> tuple[str, ...]:
-    images = children(item, REPORT["source"], "IMAGE")
-    return tuple(source for image in images for source in sources_of(image))
-
-
-def _region(item: Dataset) -> Region:
-    role = text_below(item, REPORT["role"])
-    shapes = list(children(item, value_type="SCOORD3D"))
-    (frame,) = {str(shape.ReferencedFrameOfReferenceUID) for shape in shapes}
-    if same_code(concept_of(item.ConceptCodeSequence), REPORT["line"]):
-        (line,) = shapes
-        return Polyline(
-            role=role,
-            points=points_of(line),
-            frame_of_reference_uid=frame,
-            source_instances=_sources(item),
-        )
-    return Points(
-        role=role,
-        points=tuple(point for shape in shapes for point in points_of(shape)),
-        point_roles=tuple(text_below(shape, REPORT["role"]) for shape in shapes),
-        frame_of_reference_uid=frame,
-        source_instances=_sources(item),
     )
 
 
@@ -168,7 +151,7 @@ def _measured(item: Dataset) -> Reading:
         name=text_below(item, REPORT["algorithm_name"]),
         version=text_below(item, REPORT["algorithm_version"]),
     )
-    sources = _sources(item)
+    sources = sources_read(item)
     if not has_number(item):
         return NotMeasured(
             name=name,

@@ -1,16 +1,14 @@
 """From an assessment to the content tree of a structured report (PS3.16 TID 1500).
 
-One Measurement Group a finding: TID 1410 where a line was marked, TID 1501 elsewhere.
-Every region stands in the group with its role and images; the first line is the
-group's Image Region too, and every number is INFERRED FROM the region it was read
-from, so that viewers that know the templates alone show the right line.
+One Measurement Group a finding: TID 1410 where its value was read from a line, TID 1411
+where from a mask, TID 1501 elsewhere (`osteotrace.records.sr_regions`). Every number is
+INFERRED FROM the region it was read from, so that viewers that know the templates alone
+show the right one.
 What no template has a place for hangs below under 99OSTEO concepts.
 """
 
 from __future__ import annotations
 
-import uuid
-from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from osteotrace import about
@@ -32,51 +30,53 @@ from osteotrace.records.content_items import (
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
     HAS_PROPERTIES,
-    INFERRED_FROM,
     code,
     coded,
     container,
     holding,
-    image,
     moment,
     no_number,
     number,
     person_name,
-    points,
     same_code,
     text,
     texts,
     uid,
     uids,
 )
+from osteotrace.records.dicom_objects import derived_uid
 from osteotrace.records.source_images import image_library, procedures, references
+from osteotrace.records.sr_regions import (
+    MarkedRegion,
+    region_of_interest,
+    region_written,
+    segmentations_written,
+    shapes,
+    sources_written,
+)
 from osteotrace.records.sr_stagings import staging_group
 from osteotrace.records.sr_statements import drugs_written, facts_written
-from osteotrace.regions import Points, Polyline
-from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from highdicom.sr import ContentItem, ContentSequence
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment, Finding, SeriesReference
     from osteotrace.measurements.measurement import Measurement, Method
-    from osteotrace.records.content_items import Relation
-    from osteotrace.regions import Region
+    from osteotrace.records.seg import SegmentReference
+    from osteotrace.records.seg_planes import Key
 
-# Namespace of the UIDs that osteotrace derives from a text (RFC 9562, version 5).
-_UID_NAMESPACE: Final = uuid.UUID("0b7b1a56-7d3c-5b53-9d0c-52f64f1a7c5e")
 NO_FINDING: Final = "No finding was recorded."
 
 
-def derived_uid(text: str) -> str:
-    """Return the UID that osteotrace derives from a text, the same every time."""
-    return f"{about.UID_PREFIX}{uuid.uuid5(_UID_NAMESPACE, text).int}"
-
-
-def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> ContentItem:
+def content_tree(
+    assessment: Assessment,
+    headers: Mapping[str, Dataset],
+    segments: Mapping[Key, SegmentReference] | None = None,
+    digests: Mapping[str, str] | None = None,
+) -> ContentItem:
     """Return the root of the content tree that says what an assessment says.
 
     Parameters
@@ -86,6 +86,10 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
     headers : mapping of str to Dataset
         Header of each image that the assessment refers to, by SOPInstanceUID, in the
         order of the Image Library.
+    segments : mapping of (finding, region) to SegmentReference
+        The segment that each mask was written as.
+    digests : mapping of str to str
+        SHA-256 of what each segmentation holds, by SOPInstanceUID.
 
     Raises
     ------
@@ -95,7 +99,14 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
     """
     from highdicom.sr import LanguageOfContentItemAndDescendants
 
-    groups = [_group(finding, headers) for finding in assessment.findings]
+    known = segments or {}
+    groups = []
+    for f, finding in enumerate(assessment.findings):
+        marked = tuple(
+            MarkedRegion(region, known.get((f, r)))
+            for r, region in enumerate(finding.regions)
+        )
+        groups.append(_group(finding, marked, headers))
     groups += _staging_groups(assessment)
     empty = [text(REPORT["comment"], NO_FINDING, CONTAINS)]
     return container(
@@ -108,6 +119,7 @@ def content_tree(assessment: Assessment, headers: Mapping[str, Dataset]) -> Cont
             container(REPORT["imaging_measurements"], groups or empty),
             *facts_written(assessment.facts),
             *drugs_written(assessment.drugs),
+            *segmentations_written(known.values(), digests or {}),
             _reading(assessment),
             text(REPORT["comment"], about.RESEARCH_USE_STATEMENT, CONTAINS),
         ],
@@ -150,10 +162,11 @@ def _observers(assessment: Assessment) -> ContentSequence:
 # Findings ----------------------------------------------------------------------------
 
 
-def _group(finding: Finding, headers: Mapping[str, Dataset]) -> ContentItem:
-    """Return the Measurement Group of a finding (TID 1410, or TID 1501)."""
-    lines = [region for region in finding.regions if isinstance(region, Polyline)]
-    image_region = [_line(line, "image_region", CONTAINS) for line in lines[:1]]
+def _group(
+    finding: Finding, marked: Sequence[MarkedRegion], headers: Mapping[str, Dataset]
+) -> ContentItem:
+    """Return the Measurement Group of a finding (TID 1410, TID 1411 or TID 1501)."""
+    template, regions_of_interest = region_of_interest(finding, marked)
     return container(
         REPORT["measurement_group"],
         [
@@ -161,18 +174,18 @@ def _group(finding: Finding, headers: Mapping[str, Dataset]) -> ContentItem:
             uid(REPORT["tracking_uid"], finding.tracking_uid, HAS_OBS_CONTEXT),
             code(REPORT["finding"], look_up(KINDS, finding.kind, "kind"), CONTAINS),
             _site(finding),
-            *image_region,
+            *regions_of_interest,
             *(
-                _reading_of_quantity(reading, finding.regions, headers)
+                _reading_of_quantity(reading, marked, headers)
                 for reading in finding.measurements
             ),
             code(REPORT["presence"], PRESENCES[finding.presence], CONTAINS),
             code(REPORT["certainty"], CERTAINTIES[finding.certainty], CONTAINS),
             *texts(REPORT["comment"], finding.note, CONTAINS),
             *uids(REPORT["series_uid"], finding.series_uid, CONTAINS),
-            *(_region(region, headers) for region in finding.regions),
+            *(region_written(one, headers) for one in marked),
         ],
-        template="1410" if image_region else "1501",
+        template=template,
     )
 
 
@@ -186,65 +199,12 @@ def _site(finding: Finding) -> ContentItem:
     return holding(site, [code(REPORT["laterality"], side, HAS_CONCEPT_MOD)])
 
 
-def _line(line: Polyline, concept: str, relation: Relation) -> ContentItem:
-    frame = line.frame_of_reference_uid
-    return points(REPORT[concept], "POLYLINE", line.points, frame, relation)
-
-
-def _shapes(region: Region) -> list[ContentItem]:
-    """Return the coordinates of a region as items that something is inferred from."""
-    if isinstance(region, Polyline):
-        return [_line(region, "line", INFERRED_FROM)]
-    # `source_images.lack` has refused every other region.
-    assert isinstance(region, Points)
-    return _named_points(region)
-
-
-def _named_points(region: Points) -> list[ContentItem]:
-    return [
-        holding(
-            points(
-                REPORT["point"],
-                "POINT",
-                [point],
-                region.frame_of_reference_uid,
-                INFERRED_FROM,
-            ),
-            texts(REPORT["role"], role, HAS_CONCEPT_MOD),
-        )
-        for point, role in zip(region.points, region.point_roles, strict=True)
-    ]
-
-
-def _region(region: Region, headers: Mapping[str, Dataset]) -> ContentItem:
-    shape = REPORT["line"] if isinstance(region, Polyline) else REPORT["points"]
-    return holding(
-        code(REPORT["region"], shape, CONTAINS),
-        [
-            *texts(REPORT["role"], region.role, HAS_PROPERTIES),
-            *_shapes(region),
-            *_images(region.source_instances, headers),
-        ],
-    )
-
-
-def _images(sources: Iterable[str], headers: Mapping[str, Dataset]) -> list[ContentItem]:
-    """Return the images in order; frames of one object in a row are one item."""
-    items: list[ContentItem] = []
-    runs = groupby(map(source_parts, sources), key=lambda part: (part[0], part[1] > 0))
-    for (instance, of_frames), run in runs:
-        frames = [frame for _, frame in run]
-        referred = [frames] if of_frames else [[] for _ in frames]
-        items += [image(headers[instance], INFERRED_FROM, some) for some in referred]
-    return items
-
-
 # Measurements ------------------------------------------------------------------------
 
 
 def _reading_of_quantity(
     reading: Measurement | NotMeasured,
-    regions: tuple[Region, ...],
+    marked: Sequence[MarkedRegion],
     headers: Mapping[str, Dataset],
 ) -> ContentItem:
     known = look_up(QUANTITIES, reading.name, "quantity")
@@ -255,18 +215,18 @@ def _reading_of_quantity(
             expected=f"the code {known.value} of {known.scheme}",
             advice="take the code from osteotrace.codes.QUANTITIES",
         )
-    sources = _images(reading.sources, headers)
+    sources = sources_written(reading.sources, headers)
     if isinstance(reading, NotMeasured):
         reason = text(REPORT["not_measured"], reading.reason, HAS_PROPERTIES)
         return holding(
             no_number(reading.code, CONTAINS),
             [*_method(reading.method), reason, *sources],
         )
-    used = [region for region in regions if region.role == reading.region]
-    shapes = [item for region in used for item in _shapes(region)]
+    used = [one for one in marked if one.region.role == reading.region]
+    inferred_from = [item for one in used for item in shapes(one, headers)]
     return holding(
         number(reading.code, reading.value, reading.unit, CONTAINS),
-        [*_method(reading.method), *_properties(reading), *sources, *shapes],
+        [*_method(reading.method), *_properties(reading), *sources, *inferred_from],
     )
 
 

@@ -1,0 +1,83 @@
+"""What every DICOM object of osteotrace has in common, and the one error of all."""
+
+from __future__ import annotations
+
+import io
+import uuid
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from osteotrace import about
+from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_NAME, PRIVATE_SCHEME_UID
+from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom.dataset import Dataset
+
+EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
+UTF_8: Final = "ISO_IR 192"
+# Namespace of the UIDs that osteotrace derives from a text (RFC 9562, version 5).
+_UID_NAMESPACE: Final = uuid.UUID("0b7b1a56-7d3c-5b53-9d0c-52f64f1a7c5e")
+
+
+def derived_uid(text: str) -> str:
+    """Return the UID that osteotrace derives from a text, the same every time."""
+    return f"{about.UID_PREFIX}{uuid.uuid5(_UID_NAMESPACE, text).int}"
+
+
+def complete(document: Dataset, now: datetime.datetime) -> None:
+    """State the time of writing and the private coding scheme, in place.
+
+    highdicom states the time of its own call, which no argument changes.
+    """
+    from pydicom.dataset import Dataset
+    from pydicom.valuerep import DA, DT, TM
+
+    document.ContentDate = document.InstanceCreationDate = DA(now.date())
+    document.ContentTime = document.InstanceCreationTime = TM(now.time())
+    # highdicom adds itself last.
+    highdicom = document.ContributingEquipmentSequence[-1]
+    highdicom.ContributionDateTime = DT(now.replace(tzinfo=None))
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator = PRIVATE_SCHEME
+    scheme.CodingSchemeUID = PRIVATE_SCHEME_UID
+    scheme.CodingSchemeName = PRIVATE_SCHEME_NAME
+    document.CodingSchemeIdentificationSequence = [scheme]
+
+
+def encoded(document: Dataset) -> bytes:
+    """Return the file of a DICOM object."""
+    stream = io.BytesIO()
+    document.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+@contextmanager
+def one_error(path: Path, found: str, *, expected: str, advice: str) -> Iterator[None]:
+    """Turn whatever the DICOM libraries raise into one clear error that names a file."""
+    try:
+        with warnings.catch_warnings():
+            # pydicom warns of odd values on the way; the digest is the judge of them.
+            warnings.simplefilter("ignore")
+            yield
+    except OsteotraceError as problem:
+        if problem.where:
+            raise
+        raise OsteotraceError(
+            problem.found,
+            expected=problem.expected,
+            advice=problem.advice,
+            where=str(path),
+            usage=problem.usage,
+        ) from problem
+    # Damaged DICOM raises eleven kinds, RecursionError and MemoryError among them.
+    except Exception as problem:
+        reason = " ".join(f"{type(problem).__name__} {problem}".split())[:160]
+        raise OsteotraceError(
+            f"{found} ({reason})", expected=expected, advice=advice, where=str(path)
+        ) from problem

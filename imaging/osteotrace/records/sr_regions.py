@@ -1,0 +1,384 @@
+"""Regions of a finding in a structured report, written and read side by side.
+
+Every region stands in the finding's group as an item of our own with its role and
+images. The one that the value was read from is the group's region of interest too, as
+the templates have it (PS3.16 TID 1410: an Image Region; TID 1411: a Referenced Segment),
+for viewers that know these alone. The voxels of a mask are in the segmentation that the
+item refers to; its box is here, to the bit, which decimal strings there are not.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from osteotrace.codes import REPORT
+from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import Grid
+from osteotrace.measurements.measurement import Measurement
+from osteotrace.records.content_items import (
+    CONTAINS,
+    HAS_CONCEPT_MOD,
+    HAS_PROPERTIES,
+    INFERRED_FROM,
+    SELECTED_FROM,
+    children,
+    code,
+    coded,
+    concept_of,
+    container,
+    holding,
+    image,
+    points,
+    points_of,
+    same_code,
+    sources_of,
+    text,
+    text_below,
+    texts,
+    texts_below,
+    uid,
+    uid_below,
+    uids,
+)
+from osteotrace.regions import ImagePoints, Mask, Points, Polyline
+from osteotrace.uids import source_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from highdicom.sr import ContentItem
+    from pydicom.dataset import Dataset
+
+    from osteotrace.codes import Concept
+    from osteotrace.findings import Finding
+    from osteotrace.records.content_items import Relation
+    from osteotrace.records.seg import SegmentReference
+    from osteotrace.records.seg_reading import Segmentation
+    from osteotrace.regions import Region
+
+# Kinds with a value a line each: none of their regions is the one of interest.
+KINDS_WITHOUT_ONE_REGION: Final = frozenset({"vertebra", "vcf", "endplate_depression"})
+_SHAPES: Final[dict[type, str]] = {
+    Polyline: "line",
+    Points: "points",
+    Mask: "mask",
+    ImagePoints: "image_points",
+}
+_MASK_FIELDS: Final = (
+    "row_direction",
+    "column_direction",
+    "pixel_spacing",
+    "origins",
+    "rows",
+    "columns",
+)
+
+
+class MarkedRegion(NamedTuple):
+    """A region, and the segment that it was written as where it is a mask."""
+
+    region: Region
+    segment: SegmentReference | None = None
+
+
+# Writing -----------------------------------------------------------------------------
+
+
+def region_of_interest(
+    finding: Finding, marked: Sequence[MarkedRegion]
+) -> tuple[str, list[ContentItem]]:
+    """Return the template of a finding's group and the region of interest it asks for.
+
+    The region that the first value was taken from, where it is a line or a mask; else
+    the first line or mask; none for vertebrae, whose every height has a line.
+    """
+    values = [m.region for m in finding.measurements if isinstance(m, Measurement)]
+    shown = [one for one in marked if isinstance(one.region, Polyline | Mask)]
+    if not shown or finding.kind in KINDS_WITHOUT_ONE_REGION:
+        return "1501", []
+    used = [one for one in shown if values and one.region.role == values[0]]
+    region, segment = (used or shown)[0]
+    if isinstance(region, Polyline):
+        return "1410", [_line(region, "image_region", CONTAINS)]
+    assert segment is not None
+    return "1411", [
+        _segment(segment, CONTAINS),
+        *uids(REPORT["source_series"], segment.series_uid, CONTAINS),
+    ]
+
+
+def shapes(one: MarkedRegion, headers: Mapping[str, Dataset]) -> list[ContentItem]:
+    """Return a region's coordinates or segment as items to be inferred from."""
+    region, segment = one
+    match region:
+        case Polyline():
+            return [_line(region, "line", INFERRED_FROM)]
+        case Points():
+            return _named_points(region)
+        case ImagePoints():
+            return [_image_point(region, point, headers) for point in region.image_points]
+        case _:
+            assert segment is not None
+            return [_segment(segment, INFERRED_FROM)]
+
+
+def region_written(one: MarkedRegion, headers: Mapping[str, Dataset]) -> ContentItem:
+    """Return the item that holds a region whole."""
+    region = one.region
+    placed = (
+        _named_image_points(region, headers)
+        if isinstance(region, ImagePoints)
+        else shapes(one, headers)
+    )
+    return holding(
+        code(REPORT["region"], REPORT[_SHAPES[type(region)]], CONTAINS),
+        [
+            *texts(REPORT["role"], region.role, HAS_PROPERTIES),
+            *_exact(region),
+            *placed,
+            *sources_written(region.source_instances, headers),
+        ],
+    )
+
+
+def segmentations_written(
+    segments: Iterable[SegmentReference], digests: Mapping[str, str]
+) -> list[ContentItem]:
+    """Return the segmentations that a report refers to, each with what it must hold."""
+    every = {segment.sop_instance_uid: segment for segment in segments}
+    if not every:
+        return []
+    items = [
+        holding(
+            _object(REPORT["segmentation"], segment, CONTAINS),
+            [text(REPORT["segmentation_sha256"], digests[name], HAS_CONCEPT_MOD)],
+        )
+        for name, segment in every.items()
+    ]
+    return [container(REPORT["segmentations"], items)]
+
+
+def sources_written(
+    sources: Iterable[str], headers: Mapping[str, Dataset]
+) -> list[ContentItem]:
+    """Return the images in order; frames of one object in a row are one item."""
+    items: list[ContentItem] = []
+    runs = groupby(map(source_parts, sources), key=lambda part: (part[0], part[1] > 0))
+    for (instance, of_frames), run in runs:
+        frames = [frame for _, frame in run]
+        referred = [frames] if of_frames else [[] for _ in frames]
+        items += [image(headers[instance], INFERRED_FROM, some) for some in referred]
+    return items
+
+
+def _line(line: Polyline, concept: str, relation: Relation) -> ContentItem:
+    frame = line.frame_of_reference_uid
+    return points(REPORT[concept], "POLYLINE", line.points, frame, relation)
+
+
+def _named_points(region: Points) -> list[ContentItem]:
+    return [
+        holding(
+            points(
+                REPORT["point"],
+                "POINT",
+                [point],
+                region.frame_of_reference_uid,
+                INFERRED_FROM,
+            ),
+            texts(REPORT["role"], role, HAS_CONCEPT_MOD),
+        )
+        for point, role in zip(region.points, region.point_roles, strict=True)
+    ]
+
+
+def _named_image_points(
+    region: ImagePoints, headers: Mapping[str, Dataset]
+) -> list[ContentItem]:
+    """Return the roles of points on an image: an SCOORD can carry no text itself."""
+    return [
+        holding(
+            text(REPORT["point"], role, HAS_PROPERTIES),
+            [_image_point(region, point, headers)],
+        )
+        for point, role in zip(region.image_points, region.point_roles, strict=True)
+    ]
+
+
+def _image_point(
+    region: ImagePoints, point: tuple[float, float], headers: Mapping[str, Dataset]
+) -> ContentItem:
+    """Return a point SELECTED FROM the image that it was marked on (PS3.3 C.18.6)."""
+    from highdicom.sr import ScoordContentItem
+
+    instance, frame = source_parts(region.source_instances[0])
+    return holding(
+        ScoordContentItem(
+            name=coded(REPORT["point"]),
+            graphic_type="POINT",
+            graphic_data=np.array([point], dtype=np.float64),
+            relationship_type=INFERRED_FROM,
+        ),
+        [image(headers[instance], SELECTED_FROM, [frame] if frame else ())],
+    )
+
+
+def _segment(segment: SegmentReference, relation: Relation) -> ContentItem:
+    """Return an IMAGE item that refers to one segment (PS3.3 C.18.4)."""
+    return _object(REPORT["referenced_segment"], segment, relation, segment.number)
+
+
+def _object(
+    concept: Concept,
+    segment: SegmentReference,
+    relation: Relation,
+    number: int | None = None,
+) -> ContentItem:
+    from highdicom.sr import ImageContentItem
+
+    return ImageContentItem(
+        name=coded(concept),
+        referenced_sop_class_uid=segment.sop_class_uid,
+        referenced_sop_instance_uid=segment.sop_instance_uid,
+        referenced_segment_numbers=number,
+        relationship_type=relation,
+    )
+
+
+def _exact(region: Region) -> list[ContentItem]:
+    """Return what neither a decimal string nor a 32-bit number holds to the bit."""
+    match region:
+        case Mask():
+            held = {name: getattr(region, name) for name in _MASK_FIELDS}
+            frame = region.frame_of_reference_uid
+            return [
+                uid(REPORT["frame_of_reference_uid"], frame, HAS_PROPERTIES),
+                text(REPORT["exact"], json.dumps(held), HAS_PROPERTIES),
+            ]
+        case ImagePoints():
+            told = json.dumps(region.image_points)
+            return [text(REPORT["exact"], told, HAS_PROPERTIES)]
+        case _:
+            return []
+
+
+# Reading -----------------------------------------------------------------------------
+
+
+def region_read(item: Dataset, segmentations: Mapping[str, Segmentation]) -> Region:
+    """Return the region that an item holds.
+
+    Parameters
+    ----------
+    item : Dataset
+        As `region_written` makes it.
+    segmentations : mapping of str to Segmentation
+        By SOPInstanceUID, each checked against its digest.
+
+    Raises
+    ------
+    OsteotraceError
+        If the segmentation of a mask does not hold it.
+    """
+    shape = concept_of(item.ConceptCodeSequence)
+    role, sources = text_below(item, REPORT["role"]), sources_read(item)
+    if same_code(shape, REPORT["mask"]):
+        return _mask(item, role, sources, segmentations)
+    if same_code(shape, REPORT["image_points"]):
+        held = json.loads(text_below(item, REPORT["exact"]))
+        return ImagePoints(
+            role=role,
+            image_points=tuple((float(x), float(y)) for x, y in held),
+            point_roles=texts_below(item, REPORT["point"]),
+            source_instances=sources,
+        )
+    drawn = list(children(item, value_type="SCOORD3D"))
+    (frame,) = {str(one.ReferencedFrameOfReferenceUID) for one in drawn}
+    if same_code(shape, REPORT["line"]):
+        (line,) = drawn
+        return Polyline(
+            role=role,
+            points=points_of(line),
+            frame_of_reference_uid=frame,
+            source_instances=sources,
+        )
+    return Points(
+        role=role,
+        points=tuple(point for one in drawn for point in points_of(one)),
+        point_roles=tuple(text_below(one, REPORT["role"]) for one in drawn),
+        frame_of_reference_uid=frame,
+        source_instances=sources,
+    )
+
+
+def segmentations_read(document: Dataset) -> dict[str, str]:
+    """Return the SHA-256 of what each segmentation of a report must hold, by UID."""
+    return {
+        _referenced(item)[0]: text_below(item, REPORT["segmentation_sha256"])
+        for group in children(document, REPORT["segmentations"], "CONTAINER")
+        for item in children(group, REPORT["segmentation"], "IMAGE")
+    }
+
+
+def sources_read(item: Dataset) -> tuple[str, ...]:
+    """Return the images that an item names as its sources, in order."""
+    images = children(item, REPORT["source"], "IMAGE")
+    return tuple(source for image in images for source in sources_of(image))
+
+
+def _mask(
+    item: Dataset,
+    role: str,
+    sources: tuple[str, ...],
+    segmentations: Mapping[str, Segmentation],
+) -> Mask:
+    (referenced,) = children(item, REPORT["referenced_segment"], "IMAGE")
+    name, number = _referenced(referenced)
+    held: dict[str, Any] = json.loads(text_below(item, REPORT["exact"]))
+    row, column = held["row_direction"], held["column_direction"]
+    spacing, origins = held["pixel_spacing"], held["origins"]
+    frame = uid_below(item, REPORT["frame_of_reference_uid"])
+    grid = Grid(
+        row_direction=row,
+        column_direction=column,
+        pixel_spacing=spacing,
+        origins=origins,
+        rows=held["rows"],
+        columns=held["columns"],
+    )
+    segmentation = segmentations[name]
+    if segmentation.frame_of_reference_uid != frame:
+        raise OsteotraceError(
+            f"a mask ({role}) in another frame of reference than its segmentation",
+            expected=f"the frame of reference {frame}",
+            advice="fetch the report and its segmentations again from their source",
+            where=str(segmentation.path),
+        )
+    voxels = segmentation.voxels(number, grid)
+    return Mask(
+        role=role,
+        row_direction=_numbers(row),
+        column_direction=_numbers(column),
+        pixel_spacing=_numbers(spacing),
+        origins=tuple(_numbers(origin) for origin in origins),
+        rows=grid.rows,
+        columns=grid.columns,
+        bits=np.packbits(voxels).tobytes(),
+        frame_of_reference_uid=frame,
+        source_instances=sources,
+    )
+
+
+def _numbers(values: Iterable[float]) -> Any:
+    return tuple(float(value) for value in values)
+
+
+def _referenced(item: Dataset) -> tuple[str, int]:
+    """Return the object and the segment that an IMAGE item refers to, 0 for no one."""
+    (reference,) = item.ReferencedSOPSequence
+    number = reference.get("ReferencedSegmentNumber") or 0
+    return str(reference.ReferencedSOPInstanceUID), int(number)
