@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import math
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from osteotrace.change.level_readings import CERTAINTIES, least_sure
+from osteotrace.change.level_readings import CERTAINTIES, HEIGHTS, least_sure
+from osteotrace.change.verdicts import change, why_not_comparable
 from osteotrace.findings import Certainty
+from osteotrace.measurements.measurement import COVERAGE_FACTOR_95
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from osteotrace.change.level_readings import LevelReading
+    from osteotrace.measurements.measurement import Measurement
 
+# A height that fell by both of these is a fracture (clinical rule; [K], its paper was
+# looked for and not found).
+LEAST_FALL_PERCENT: Final = 20.0
+LEAST_FALL_MM: Final = 4.0
+# A rise of the semiquantitative grade that is a fracture, and the grade that is of low
+# confidence alone (Samelson, Osteoporos Int 2011, 10.1007/s00198-010-1290-6).
+LEAST_RISE: Final = 1
+MILD: Final = 1
 Basis = Literal[
     "stated new", "present after absent", "grade read", "grade measured", "height"
 ]
@@ -59,7 +71,11 @@ def signs_of_fracture(
     said = _stated_new(now)
     if cemented or any(one.new is False for one in now):
         return said
-    return [*said, *_present_after_absent(now, earlier), *_grade_read(now, earlier)]
+    said += [*_present_after_absent(now, earlier), *_grade_read(now, earlier)]
+    if _denied(now) or _graded_alike(now, earlier):
+        return said
+    proposed = [*_grade_measured(now, earlier), *_height(now, earlier)]
+    return said + sorted(proposed, key=lambda sign: -CERTAINTIES.index(sign.certainty))
 
 
 def _words(reading: LevelReading) -> str:
@@ -133,5 +149,108 @@ def _grade_read(
         for other in earlier
         if one.grade_read is not None
         and other.grade_read is not None
-        and one.grade_read - other.grade_read >= 1
+        and one.grade_read - other.grade_read >= LEAST_RISE
     ]
+
+
+def _denied(now: Sequence[LevelReading]) -> bool:
+    """Tell whether readers state that there is no fracture."""
+    stated = [one.fractured for one in now if one.fractured is not None]
+    return bool(stated) and not any(stated)
+
+
+def _graded_alike(now: Sequence[LevelReading], earlier: Sequence[LevelReading]) -> bool:
+    """Tell whether readers graded the level at both dates and saw no rise."""
+    last = [one.grade_read for one in now if one.grade_read is not None]
+    first = [one.grade_read for one in earlier if one.grade_read is not None]
+    return bool(last and first) and max(last) - min(first) < LEAST_RISE
+
+
+def _grade_measured(
+    now: Sequence[LevelReading], earlier: Sequence[LevelReading]
+) -> list[Sign]:
+    """Return a sign for every proposed grade that rose, a height beyond repeatability."""
+    return [
+        Sign(
+            basis="grade measured",
+            certainty=sure,
+            text=f"proposed grade {was.as_text} {_words(other)}, {new.as_text} "
+            f"{_words(one)}",
+            since=other.date,
+        )
+        for one in now
+        for other in earlier
+        if (new := one.grade_measured) is not None
+        and (was := other.grade_measured) is not None
+        and (sure := _rise(other, one, was, new)) is not None
+    ]
+
+
+def _rise(
+    other: LevelReading, one: LevelReading, was: Measurement, new: Measurement
+) -> Certainty | None:
+    """Return how sure a rise of the proposed grade is; None where there is none."""
+    if why_not_comparable(was, new):
+        return None
+    first, last = (one.interval95 or (one.value, one.value) for one in (was, new))
+    for_certain = last[0] - first[1] >= LEAST_RISE
+    verdicts = {
+        change(other.heights[name], one.heights[name], same_reader=one.by == other.by)
+        for name in HEIGHTS
+        if name in one.heights and name in other.heights
+    }
+    told = {verdict.verdict for verdict in verdicts} - {"not comparable"}
+    if not told:
+        return "possible" if for_certain else None
+    if "decreased" not in told or last[1] - first[0] < LEAST_RISE:
+        return None
+    return "probable" if for_certain and last[0] > MILD else "possible"
+
+
+def _height(now: Sequence[LevelReading], earlier: Sequence[LevelReading]) -> list[Sign]:
+    """Return a sign for every height that fell by 20 % and 4 mm beyond repeatability."""
+    return [
+        Sign(
+            basis="height",
+            certainty=sure,
+            text=f"{name.replace('_', ' ')} {was.as_text} {_words(other)}, "
+            f"{new.as_text} {_words(one)}",
+            since=other.date,
+        )
+        for one in now
+        for other in earlier
+        for name in HEIGHTS
+        if (new := one.heights.get(name)) is not None
+        and (was := other.heights.get(name)) is not None
+        and (sure := _fall(was, new, same_reader=one.by == other.by)) is not None
+    ]
+
+
+def _fall(was: Measurement, new: Measurement, *, same_reader: bool) -> Certainty | None:
+    """Return how sure a fall by 20 % and 4 mm is; None where there is none.
+
+    It is probable where both falls lie 1.96 u beyond their cuts, and possible where they
+    may reach them.
+    """
+    if new.unit != "mm" or was.value <= 0:
+        return None
+    if change(was, new, same_reader=same_reader).verdict != "decreased":
+        return None
+    fall = was.value - new.value
+    percent = 100 * fall / was.value
+    u_was, u_new = was.uncertainty or 0.0, new.uncertainty or 0.0
+    reach = COVERAGE_FACTOR_95 * math.hypot(u_was, u_new)
+    # d(100 (1 - new / was)): the relative uncertainties of a ratio add up in quadrature.
+    ratio = new.value / was.value
+    reach_percent = (
+        COVERAGE_FACTOR_95 * 100 * math.hypot(u_new, ratio * u_was) / was.value
+    )
+    known = was.uncertainty is not None and new.uncertainty is not None
+    if (
+        known
+        and fall - reach >= LEAST_FALL_MM
+        and percent - reach_percent >= LEAST_FALL_PERCENT
+    ):
+        return "probable"
+    may = fall + reach >= LEAST_FALL_MM and percent + reach_percent >= LEAST_FALL_PERCENT
+    return "possible" if may else None

@@ -1,0 +1,354 @@
+"""How far two readings of one thing differ: the repeatability coefficient of a quantity.
+
+RC = 1.96 √2 wSD = 2.77 wSD: with 95 % probability two readings of an unchanged lesion
+differ by less (Gerke, BMC Med Imaging 2016;16:54, 10.1186/s12880-016-0159-3). A site that
+repeated its own readings uses its own coefficient: `site_repeatability`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+import numpy as np
+
+from osteotrace.codes import QUANTITIES, look_up
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings.staging_results import Evidence
+from osteotrace.measurements.measurement import COVERAGE_FACTOR_95
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# RC over the within-subject standard deviation.
+RC_FACTOR: Final = COVERAGE_FACTOR_95 * math.sqrt(2)
+# Slices up to here count as thin, and up to here as thick; beyond nothing is known, mm.
+THIN_SLICES_MM: Final = 1.0
+THICK_SLICES_MM: Final = 3.0
+
+Placing = Literal["transferred", "clicked"]
+Use = Literal["default", "site only", "never", "category"]
+
+
+class Absolute(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A coefficient in the unit of the value."""
+
+    value: float
+    unit: str
+
+    @property
+    def as_text(self) -> str:
+        """The formula in words."""
+        unit = {"%": " percentage points", "deg": " deg", "{grade}": ""}
+        return f"{self.value:g}{unit.get(self.unit, f' {self.unit}')}"
+
+
+class Percent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A share of the value: of the mean of both, or of the smaller one.
+
+    That of the smaller one is a limit on the logarithmic scale: 20 % says that the
+    larger is over 1.2 times the smaller.
+    """
+
+    percent: float
+    of: Literal["mean", "smaller"]
+
+    @property
+    def as_text(self) -> str:
+        """The formula in words."""
+        return f"{self.percent:g} % of the {'mean' if self.of == 'mean' else 'smaller'}"
+
+
+class LengthOrVoxels(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The larger of a length and a number of voxels."""
+
+    mm: float
+    voxels: float
+
+    @property
+    def as_text(self) -> str:
+        """The formula in words."""
+        return f"the larger of {self.mm:g} mm and {self.voxels:g} voxels"
+
+
+class FittedCaliper(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A caliper between fitted edges: by how its points were placed, and the slices.
+
+    Parameters
+    ----------
+    thin_mm, thin_percent : float
+        Points transferred and fitted anew, slices up to 1 mm: mm, and % of the length.
+    thick_mm : float
+        The same on slices up to 3 mm.
+    clicked_mm : float
+        Points clicked anew.
+    """
+
+    thin_mm: float
+    thin_percent: float
+    thick_mm: float
+    clicked_mm: float
+
+    @property
+    def as_text(self) -> str:
+        """The formula in words."""
+        return (
+            f"points transferred: {self.thin_mm:g} mm + {self.thin_percent:g} % of the "
+            f"length at slices up to {THIN_SLICES_MM:g} mm, {self.thick_mm:g} mm up to "
+            f"{THICK_SLICES_MM:g} mm; clicked anew: {self.clicked_mm:g} mm"
+        )
+
+
+Formula = Absolute | Percent | LengthOrVoxels | FittedCaliper
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """How two readings were made.
+
+    Parameters
+    ----------
+    same_reader : bool
+        True where one person made both.
+    same_images : bool
+        True where both were made on the same images.
+    points : str
+        ``transferred`` through a registration and fitted anew, or ``clicked`` anew.
+    slice_mm : float or None
+        The thicker spacing of the slices of the two; None where not known.
+    voxel_mm : float or None
+        The longest edge of a voxel of the two; None where not known.
+    """
+
+    same_reader: bool
+    same_images: bool = False
+    points: Placing = "clicked"
+    slice_mm: float | None = None
+    voxel_mm: float | None = None
+
+
+class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
+    """The coefficient of some quantities, and where it comes from.
+
+    Parameters
+    ----------
+    id : str
+        Short name of the row.
+    quantities : tuple of str
+        Keys of `osteotrace.codes.QUANTITIES`; empty for what is no measurement.
+    subject : str
+        What was repeated, in words.
+    published : str
+        What the source prints.
+    source : str
+        Paper or page; for a site's own, how many readings.
+    evidence : str
+        How the source was checked, as in `osteotrace.findings.FiredRule`.
+    assumed : bool
+        True where the coefficient is a choice of this project, not the source's.
+    same_reader, two_readers : Formula or None
+        The coefficient; that of two readers counts where it is larger.
+    same_images : Formula or None
+        That of reading the same images again, where it differs; never assumed.
+    use : str
+        ``default``; ``site only`` where no coefficient but a site's own holds; ``never``
+        where it is not to be followed over time; ``category`` where classes are told
+        apart by agreement and not by a coefficient.
+    note : str
+        What to mind.
+    """
+
+    id: str
+    subject: str
+    published: str
+    source: str
+    evidence: Evidence
+    quantities: tuple[str, ...] = ()
+    assumed: bool = False
+    same_reader: Formula | None = None
+    two_readers: Formula | None = None
+    same_images: Formula | None = None
+    use: Use = "default"
+    note: str = ""
+
+    def formulas(self, conditions: Conditions) -> tuple[Formula, ...]:
+        """Return the formulas that hold for two readings, of which the largest counts."""
+        if conditions.same_images and self.same_images is not None:
+            return (self.same_images,)
+        rows = [self.same_reader]
+        # Points that were transferred are fitted alike, whoever does it.
+        alike = isinstance(self.same_reader, FittedCaliper) and (
+            conditions.points == "transferred"
+        )
+        if not conditions.same_reader and not alike:
+            rows.append(self.two_readers)
+        return tuple(row for row in rows if row is not None)
+
+    def is_assumed(self, conditions: Conditions) -> bool:
+        """Tell whether the coefficient for two readings is a choice of this project."""
+        published = conditions.same_images and self.same_images is not None
+        return self.assumed and not published
+
+
+def coefficient(
+    formula: Formula, earlier: float, later: float, unit: str, conditions: Conditions
+) -> float | str:
+    """Return the coefficient for two values in their unit, or why there is none."""
+    if isinstance(formula, Absolute):
+        if formula.unit != unit:
+            return f"the repeatability is known in {formula.unit}, not in {unit}"
+        return formula.value
+    if isinstance(formula, Percent):
+        sizes = abs(earlier), abs(later)
+        size = min(sizes) if formula.of == "smaller" else sum(sizes) / 2
+        return formula.percent / 100 * size
+    if unit != "mm":
+        return f"the repeatability is known in mm, not in {unit}"
+    if isinstance(formula, LengthOrVoxels):
+        if conditions.voxel_mm is None:
+            return "the repeatability depends on the voxels, whose size is not given"
+        return max(formula.mm, formula.voxels * conditions.voxel_mm)
+    return _of_caliper(formula, earlier, later, conditions)
+
+
+def _of_caliper(
+    formula: FittedCaliper, earlier: float, later: float, conditions: Conditions
+) -> float | str:
+    if conditions.points == "clicked":
+        return formula.clicked_mm
+    slice_mm = conditions.slice_mm
+    if slice_mm is None:
+        return "the repeatability depends on the slices, whose spacing is not given"
+    if slice_mm <= THIN_SLICES_MM:
+        return formula.thin_mm + formula.thin_percent / 100 * max(earlier, later)
+    if slice_mm <= THICK_SLICES_MM:
+        return formula.thick_mm
+    return f"no repeatability is known for slices of {slice_mm:g} mm"
+
+
+class SiteRepeatability(msgspec.Struct, frozen=True, kw_only=True):
+    """A site's own coefficient with its uncertainty.
+
+    Parameters
+    ----------
+    repeatability : Repeatability
+        To be given to `change`.
+    within_subject_sd : float
+        wSD in the unit; on the logarithmic scale where the coefficient is in %.
+    coefficient : float
+        RC, in the unit or in %.
+    interval95 : (low, high)
+        95 % interval of the coefficient, from the chi-square distribution.
+    lesions, readings : int
+        How many were read more than once, and how often altogether.
+    """
+
+    repeatability: Repeatability
+    within_subject_sd: float
+    coefficient: float
+    interval95: tuple[float, float]
+    lesions: int
+    readings: int
+
+
+def site_repeatability(
+    quantity: str,
+    repeats: Sequence[Sequence[float]],
+    unit: str,
+    *,
+    relative: bool = False,
+    two_readers: bool = False,
+) -> SiteRepeatability:
+    """Return the coefficient that a site's own repeated readings give.
+
+    Parameters
+    ----------
+    quantity : str
+        Key of `osteotrace.codes.QUANTITIES`.
+    repeats : sequence of sequences of float
+        For each lesion its readings, two or more, with nothing changed in between.
+    unit : str
+        Of the readings.
+    relative : bool
+        True for a coefficient in % (the logarithmic scale), as volumes and ratios need.
+    two_readers : bool
+        True where each lesion was read by different people: it then holds for two
+        readers, and for one too, who repeats no worse.
+
+    Raises
+    ------
+    OsteotraceError
+        If fewer than two lesions were read twice, or a reading is not finite, or not
+        above zero where the coefficient is in %.
+
+    Notes
+    -----
+    wSD² is the mean of the variances within lesions, weighted by their degrees of
+    freedom (Bland & Altman, BMJ 1996;313:744, 10.1136/bmj.313.7059.744).
+    """
+    look_up(QUANTITIES, quantity, "quantity")
+    groups = [np.array(one, float) for one in repeats if len(one) > 1]
+    _check_repeats(groups, relative=relative)
+    if relative:
+        groups = [np.log(one) for one in groups]
+    freedom = sum(one.size - 1 for one in groups)
+    sd = math.sqrt(sum(float(((g - g.mean()) ** 2).sum()) for g in groups) / freedom)
+    low, high = (_coefficient_of(sd * k, relative) for k in _spread(freedom))
+    value = _coefficient_of(sd, relative)
+    readings = sum(one.size for one in groups)
+    who = "by two readers" if two_readers else "by one reader"
+    formula: Formula = (
+        Percent(percent=value, of="smaller")
+        if relative
+        else Absolute(value=value, unit=unit)
+    )
+    shown_unit = "%" if relative else unit
+    told = Repeatability(
+        id=f"site: {quantity}",
+        quantities=(quantity,),
+        subject=f"{len(groups)} lesions, {readings} readings {who}",
+        published=f"{value:.3g} {shown_unit} ({low:.3g} to {high:.3g})",
+        source=f"the site's own {readings} readings of {len(groups)} lesions {who}",
+        evidence="V",
+        same_reader=formula,
+        two_readers=formula if two_readers else None,
+        note="" if two_readers else "one reader: two readers differ by more",
+    )
+    return SiteRepeatability(
+        repeatability=told,
+        within_subject_sd=sd,
+        coefficient=value,
+        interval95=(low, high),
+        lesions=len(groups),
+        readings=readings,
+    )
+
+
+def _coefficient_of(sd: float, relative: bool) -> float:
+    return 100 * math.expm1(RC_FACTOR * sd) if relative else RC_FACTOR * sd
+
+
+def _spread(freedom: int) -> tuple[float, float]:
+    """Return the 95 % interval of a standard deviation over its estimate."""
+    from scipy.stats import chi2
+
+    low, high = (math.sqrt(freedom / chi2.ppf(p, freedom)) for p in (0.975, 0.025))
+    return low, high
+
+
+def _check_repeats(groups: Sequence[np.ndarray], *, relative: bool) -> None:
+    if len(groups) < 2:
+        raise OsteotraceError(
+            f"{len(groups)} lesions that were read twice or more",
+            expected="two lesions at least; twenty give a coefficient within a third",
+            advice="read more lesions twice",
+            usage=True,
+        )
+    values = np.concatenate(groups)
+    if not np.isfinite(values).all() or (relative and (values <= 0).any()):
+        raise OsteotraceError(
+            "a reading that is not finite" + (", or not above zero" if relative else ""),
+            expected="numbers" + (" above zero" if relative else ""),
+            advice="leave the lesion out, or use a coefficient in the unit",
+            usage=True,
+        )
