@@ -1,6 +1,6 @@
 """Records of schema version 1 still read.
 
-The files in ``data`` were written by osteotrace at commit 45d29a4, the last one of version
+The files in ``data`` were written by osteotrace at commit 45d29a4, the last of version
 1: the caliper's reading of the small study, with facts named as people pleased.
 """
 

@@ -12,6 +12,10 @@ _DATETIME_FORMS: Final = (
     "%Y%m%d%H%M%S.%f%z",
 )
 
+# PS3.5 6.2, VR DT.
+_FARTHEST_WEST: Final = datetime.timedelta(hours=-12)
+_FARTHEST_EAST: Final = datetime.timedelta(hours=14)
+
 
 def dicom_date(iso: str) -> str | None:
     """Return the DICOM DA that gives exactly this ISO text back, if there is one."""
@@ -28,12 +32,22 @@ def dicom_datetime(iso: str) -> str | None:
         time = datetime.datetime.fromisoformat(iso)
     except ValueError:
         return None
-    # dcmtk 3.6.7 refuses a whole report for the offset +0000, valid as it is.
-    if time.utcoffset() == datetime.timedelta(0):
+    offset = time.utcoffset()
+    if offset is not None and not _is_offset(offset):
         return None
     fraction = f".{time.microsecond:06d}" if time.microsecond else ""
     stamp = f"{time:%Y%m%d%H%M%S}{fraction}{time:%z}"
     return stamp if iso_datetime(stamp) == iso else None
+
+
+def _is_offset(offset: datetime.timedelta) -> bool:
+    """Return whether a DT may state an offset: of whole minutes, -1200 to +1400."""
+    # dcmtk 3.6.7 refuses a whole report for the offset +0000, valid as it is.
+    return (
+        offset != datetime.timedelta(0)
+        and offset % datetime.timedelta(minutes=1) == datetime.timedelta(0)
+        and _FARTHEST_WEST <= offset <= _FARTHEST_EAST
+    )
 
 
 def iso_datetime(stamp: str) -> str | None:
