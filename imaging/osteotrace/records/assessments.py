@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, from_json, to_json
+from osteotrace.records import slicer_markups
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from osteotrace.series import Catalogue
 
@@ -65,18 +66,37 @@ def save(
     return sr.write(assessment, images or {}, place, now=now)
 
 
-def read(path: str | os.PathLike[str]) -> Assessment:
-    """Read a saved assessment, JSON or DICOM SR.
+def read(
+    path: str | os.PathLike[str],
+    *,
+    images: Mapping[str, Path] | Catalogue | None = None,
+    segmentations: Iterable[str | os.PathLike[str]] = (),
+) -> Assessment:
+    """Read a saved assessment, or a record of other software.
+
+    Parameters
+    ----------
+    path : path
+        What osteotrace saved, JSON or DICOM SR; a DICOM SR or segmentation of other
+        software; or Slicer markups (``.mrk.json``).
+    images : mapping of str to Path, or Catalogue, optional
+        For a report of other software: the images that its coordinates lie on.
+    segmentations : iterable of path
+        For a report of other software: the segmentations that it refers to.
 
     Raises
     ------
     OsteotraceError
-        If the file cannot be read or is neither.
+        If the file cannot be read or is none of these. What says that it is
+        osteotrace's own is read as such only: it must be whole.
     """
     file = Path(path)
     try:
         with file.open("rb") as stream:
             start = stream.read(132)
+        if start[128:] == b"DICM":
+            return _read_dicom(file, images, segmentations)
+        content = file.read_bytes()
     except OSError as problem:
         raise OsteotraceError(
             f"a record that cannot be read ({problem.strerror})",
@@ -85,12 +105,10 @@ def read(path: str | os.PathLike[str]) -> Assessment:
             where=str(file),
             usage=True,
         ) from problem
-    if start[128:] == b"DICM":
-        from osteotrace.records import sr
-
-        return sr.read(file)
+    if slicer_markups.are_in(content):
+        return slicer_markups.read(file)
     try:
-        return from_json(file.read_bytes(), Assessment)
+        return from_json(content, Assessment)
     except OsteotraceError as problem:
         raise OsteotraceError(
             problem.found,
@@ -98,3 +116,19 @@ def read(path: str | os.PathLike[str]) -> Assessment:
             advice=problem.advice,
             where=str(file),
         ) from problem
+
+
+def _read_dicom(
+    file: Path,
+    images: Mapping[str, Path] | Catalogue | None,
+    segmentations: Iterable[str | os.PathLike[str]],
+) -> Assessment:
+    from osteotrace.records import foreign_document, foreign_seg, foreign_sr, sr
+
+    match foreign_document.origin(file):
+        case "own report":
+            return sr.read(file, segmentations=segmentations)
+        case "report":
+            return foreign_sr.read(file, images=images, segmentations=segmentations)
+        case "segmentation":
+            return foreign_seg.read(file)
