@@ -7,10 +7,14 @@ that contradict each other count as unknown, and the contradiction is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import DRUGS, FACTS
+from osteotrace.codes.facts import HISTORY, JAW, PAIN
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import check_fact
 from osteotrace.findings.dates import (
     DAYS_A_MONTH,
     DAYS_A_WEEK,
@@ -21,7 +25,7 @@ from osteotrace.findings.dates import (
 from osteotrace.staging.rule_table import TRUTH, UNKNOWN, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from osteotrace.findings import Assessment, Case, DrugCourse, Fact, Finding
 
@@ -34,6 +38,8 @@ _FACTORS: Final = {
 }
 # Certainties with which a finding counts; a possible one is a suspicion.
 _COUNTS: Final = ("definite", "probable")
+# What no image shows: a value measured on one is no answer here.
+_ONLY_STATED: Final = (HISTORY, JAW, PAIN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,42 +74,73 @@ class Evidence:
 
     # What is there ---------------------------------------------------------------
 
+    @cached_property
+    def _current(self) -> tuple[Assessment, ...]:
+        return self.case.current()
+
     def assessments(self, *, until: bool = False) -> tuple[Assessment, ...]:
         """Return the current readings of the date; with ``until``, all up to it."""
         return tuple(
             one
-            for one in self.case.current()
+            for one in self._current
             if one.study_date
-            and (_same_day(one.study_date, self.date) or (until and self.past(one)))
+            and (self._within(one.study_date) or (until and self.past(one)))
         )
 
     def past(self, assessment: Assessment) -> bool:
         """Tell whether a reading is of the date or before it."""
         return not_after(assessment.study_date, self.date) is True
 
+    def _within(self, text: str) -> bool:
+        """Tell whether the day that is staged is one that a partial date may mean."""
+        first, last = days(text)
+        return first <= days(self.date)[0] <= last
+
     def findings(
         self,
         kinds: Collection[str],
         *,
         sites: Collection[str] | None = None,
+        laterality: str | None = None,
+        where: Callable[[Finding], bool] | None = None,
         until: bool = False,
     ) -> Iterator[tuple[Assessment, Finding]]:
-        """Yield the findings of some kinds, at some sites if given."""
+        """Yield the findings of some kinds; at some sites, or of a side, if given."""
         for assessment in self.assessments(until=until):
             for finding in assessment.findings:
-                if finding.kind in kinds and (sites is None or finding.site in sites):
+                if (
+                    finding.kind in kinds
+                    and (sites is None or finding.site in sites)
+                    and (laterality is None or finding.laterality == laterality)
+                    and (where is None or where(finding))
+                ):
                     yield assessment, finding
 
-    def facts(self, name: str, *, site: str = "") -> tuple[Fact, ...]:
-        """Return the facts of a name and site that hold at the date.
+    def facts(
+        self, name: str, *, site: str = "", laterality: str | None = None
+    ) -> tuple[Fact, ...]:
+        """Return the facts of a name that hold at the date.
 
-        Of what lasts, the latest statements up to the date count.
+        Of what lasts, the latest statements up to the date count, and what is stated for
+        every date. A fact that its definition does not allow is named as a contradiction
+        and left out.
+
+        Parameters
+        ----------
+        name : str
+            Key of `osteotrace.codes.FACTS`.
+        site : str
+            The bone, where the fact may be of one; of any other it counts wherever it is.
+        laterality : str, optional
+            The side; by default any.
         """
         holding = [
             (since, fact)
-            for since, fact in self._dated_facts()
+            for since, fact in self._dated_facts
             if fact.name == name
             and (fact.site == site or not FACTS[name].sited)
+            and (laterality is None or fact.laterality == laterality)
+            and self._is_allowed(fact)
             and self._holds(fact, since)
         ]
         if FACTS[name].lasting:
@@ -111,17 +148,28 @@ class Evidence:
             holding = [
                 (since, fact)
                 for since, fact in holding
-                if latest is None or (since and days(since) == latest)
+                if not since or days(since) == latest
             ]
         return tuple(fact for _, fact in holding)
 
-    def _dated_facts(self) -> Iterator[tuple[str, Fact]]:
-        """Yield every fact with the first day it held; empty for at every date."""
-        for fact in self.case.facts:
-            yield fact.date, fact
-        for one in self.case.current():
-            for fact in one.facts:
-                yield fact.date or one.study_date, fact
+    @cached_property
+    def _dated_facts(self) -> tuple[tuple[str, Fact], ...]:
+        """Every fact with the first day it held; empty for at every date."""
+        own = [(fact.date, fact) for fact in self.case.facts]
+        read = [
+            (fact.date or one.study_date, fact)
+            for one in self._current
+            for fact in one.facts
+        ]
+        return (*own, *read)
+
+    def _is_allowed(self, fact: Fact) -> bool:
+        try:
+            check_fact(fact)
+        except OsteotraceError as error:
+            self.conflicts.append(f"{_said(fact)} does not count: {error}")
+            return False
+        return True
 
     def _holds(self, fact: Fact, since: str) -> bool:
         if not since:
@@ -137,7 +185,7 @@ class Evidence:
         here = self.facts(name)
         return tuple(
             f"{_said(fact)} at {since}"
-            for since, fact in self._dated_facts()
+            for since, fact in self._dated_facts
             if fact.name == name and since and fact not in here
         )
 
@@ -150,101 +198,174 @@ class Evidence:
         kinds: Collection[str] = (),
         sites: Collection[str] | None = None,
         site: str = "",
+        laterality: str | None = None,
+        where: Callable[[Finding], bool] | None = None,
     ) -> Observed:
         """Return whether a fact holds, or a finding of some kinds is there.
 
-        A reader's fact outranks what the findings say; where both speak and differ, the
-        contradiction is named and the answer is unknown.
+        Where a fact and the findings differ, the contradiction is named and the answer is
+        unknown.
 
         Parameters
         ----------
         name : str
             Key of `osteotrace.codes.FACTS`, or empty.
-        kinds, sites
-            Findings that answer too, and where they must lie.
+        kinds, sites, where
+            Findings that answer too, where they must lie, and what else is asked of them.
         site : str
             Bone that the fact is of, else empty.
+        laterality : str, optional
+            Side of the fact and of the findings; by default any.
         """
-        stated = self._stated(name, site) if name else UNKNOWN
-        seen = self._seen(kinds, sites) if kinds else UNKNOWN
-        if stated.known and seen.known and stated.possible != seen.possible:
-            self.conflicts.append(
-                f"{name}: {'; '.join(stated.because)}, but {'; '.join(seen.because)}"
-            )
-            return Observed(possible=TRUTH, because=(*stated.because, *seen.because))
-        if stated.known:
+        stated = self._stated(name, site, laterality) if name else UNKNOWN
+        if not kinds:
             return stated
-        if seen.known:
-            return seen
-        basis = seen.basis if seen.because else stated.basis
+        found = self.findings(kinds, sites=sites, laterality=laterality, where=where)
+        return self.agreed(name or " or ".join(kinds), stated, self._seen(tuple(found)))
+
+    def agreed(self, name: str, *answers: Observed) -> Observed:
+        """Return what several answers to one question agree on.
+
+        Where they differ, or one contradicts itself, the answer is unknown.
+        """
+        known = [one for one in answers if one.known]
+        because = tuple(words for one in answers for words in one.because)
+        if len({one.possible for one in known}) > 1:
+            sides = ("; ".join(one.because) for one in known)
+            self.conflicts.append(f"{name}: {', but '.join(sides)}")
+            return Observed(possible=TRUTH, because=because, contradicted=True)
+        if any(one.contradicted for one in answers):
+            return Observed(possible=TRUTH, because=because, contradicted=True)
+        if known:
+            because = tuple(words for one in known for words in one.because)
+            return Observed(
+                possible=known[0].possible, basis=known[0].basis, because=because
+            )
+        return _unknown(answers)
+
+    def _stated(self, name: str, site: str, laterality: str | None = None) -> Observed:
+        """Return what facts say: it holds where it holds at any place and side."""
+        facts = self.facts(name, site=site, laterality=laterality)
+        because = tuple(_said(fact) for fact in facts)
+        counting = [fact for fact in facts if _counts(fact)]
+        places: dict[tuple[str, str], set[bool]] = {}
+        for fact in counting:
+            values = places.setdefault((fact.site, fact.laterality), set())
+            if isinstance(fact.value, bool):
+                values.add(fact.value)
+        differing = [place for place, values in places.items() if len(values) > 1]
+        for place in differing:
+            here = [
+                _said(fact)
+                for fact in counting
+                if (fact.site, fact.laterality) == place and fact.value is not None
+            ]
+            self.conflicts.append(f"{name} is stated in two ways: {'; '.join(here)}")
+        if {True} in places.values():
+            because = tuple(_said(fact) for fact in counting if fact.value is True)
+            basis = next(fact.source for fact in counting if fact.value is True)
+            return Observed(possible=(True,), basis=basis, because=because)
+        if places and all(values == {False} for values in places.values()):
+            because = tuple(_said(fact) for fact in counting if fact.value is False)
+            return Observed(possible=(False,), basis=counting[0].source, because=because)
+        is_proposed = len(counting) < len(facts)
         return Observed(
-            possible=TRUTH, basis=basis, because=(*stated.because, *seen.because)
+            possible=TRUTH,
+            basis="proposed" if is_proposed else "unknown",
+            because=because,
+            contradicted=bool(differing),
         )
 
-    def _stated(self, name: str, site: str) -> Observed:
-        facts = self.facts(name, site=site)
-        because = tuple(map(_said, facts))
-        values = {fact.value for fact in facts if isinstance(fact.value, bool)}
-        if len(values) == 1:
-            (basis,) = {fact.source for fact in facts[:1]}
-            return Observed(possible=(values.pop(),), basis=basis, because=because)
-        if values:
-            self.conflicts.append(f"{name} is stated in two ways: {'; '.join(because)}")
-        return Observed(possible=TRUTH, because=because)
-
-    def _seen(self, kinds: Collection[str], sites: Collection[str] | None) -> Observed:
+    def _seen(self, found: Sequence[tuple[Assessment, Finding]]) -> Observed:
         present, absent, open_ = [], [], []
         proposed = False
-        for assessment, finding in self.findings(kinds, sites=sites):
+        for assessment, finding in found:
             words = _read(assessment, finding)
             if finding.presence == "unknown" or finding.certainty not in _COUNTS:
                 open_.append(words)
-            elif not assessment.reader:
+            elif not assessment.reader.strip():
                 open_.append(f"{words}, proposed and not accepted by a reader")
                 proposed = True
             elif finding.presence == "present":
-                present.append(words)
+                present.append((assessment, finding))
             else:
-                absent.append(words)
+                absent.append((assessment, finding))
+        disputed = [one for one in present if any(_differs(one, no) for no in absent)]
+        denied = [no for no in absent if any(_differs(one, no) for one in present)]
+        if disputed:
+            pairs = "; ".join(_read(*one) for one in (*disputed, *denied))
+            self.conflicts.append(f"readers of one study differ: {pairs}")
         # One lesion suffices: another of the kind looked for and absent is elsewhere.
-        if present:
-            return Observed(possible=(True,), basis="measured", because=tuple(present))
-        if open_ or not absent:
+        accepted = tuple(_read(*one) for one in present if one not in disputed)
+        if accepted:
+            return Observed(possible=(True,), basis="measured", because=accepted)
+        looked_for = tuple(_read(*one) for one in absent)
+        if disputed or open_ or not absent:
+            because = (*open_, *(_read(*one) for one in disputed), *looked_for)
             return Observed(
                 possible=TRUTH,
                 basis="proposed" if proposed else "unknown",
-                because=tuple(open_ + absent),
+                because=because,
+                contradicted=bool(disputed),
             )
-        return Observed(possible=(False,), basis="measured", because=tuple(absent))
+        return Observed(possible=(False,), basis="measured", because=looked_for)
 
-    def any_of(self, parts: Iterable[Observed], whole: Observed = UNKNOWN) -> Observed:
-        """Return whether any part holds; ``whole`` is a statement about all of them."""
+    def any_of(
+        self,
+        parts: Iterable[Observed],
+        whole: Observed = UNKNOWN,
+        *,
+        complete: bool = True,
+    ) -> Observed:
+        """Return whether any part holds.
+
+        Parameters
+        ----------
+        parts : iterable of Observed
+            Each of them.
+        whole : Observed
+            A statement about all of them. That none holds, where one does, is named as a
+            contradiction and unknown.
+        complete : bool, default True
+            Whether there is nothing beside the parts: then none holds if each does not.
+        """
         every = list(parts)
         true = [one for one in every if one.possible == (True,)]
+        if true and whole.possible == (False,):
+            words = "; ".join(words for one in true for words in one.because)
+            self.conflicts.append(f"{'; '.join(whole.because)}, but {words}")
+            because = tuple(words for one in (*true, whole) for words in one.because)
+            return Observed(possible=TRUTH, because=because, contradicted=True)
         if true or whole.possible == (True,):
-            because = [words for one in (*true, whole) for words in one.because]
-            return Observed(possible=(True,), basis="entered", because=tuple(because))
-        if whole.possible == (False,) or (
-            every and all(one.possible == (False,) for one in every)
-        ):
-            because = [words for one in (*every, whole) for words in one.because]
-            return Observed(possible=(False,), basis="entered", because=tuple(because))
-        because = [words for one in (*every, whole) for words in one.because]
-        return Observed(possible=TRUTH, because=tuple(because))
+            return _joined(True, [*true, *([whole] if whole.known else [])])
+        if whole.possible == (False,):
+            return _joined(False, [whole])
+        none = all(one.possible == (False,) for one in every)
+        if complete and every and none and not whole.contradicted:
+            return _joined(False, every)
+        return _unknown([*every, whole])
 
     # Numbers and choices ---------------------------------------------------------
 
-    def number(self, name: str, *, site: str = "") -> Range | None:
+    def _values(self, name: str, site: str, laterality: str | None = None) -> list[Fact]:
+        """Return the facts of a name that answer it."""
+        facts = self.facts(name, site=site, laterality=laterality)
+        return [fact for fact in facts if fact.value is not None and _counts(fact)]
+
+    def number(
+        self, name: str, *, site: str = "", laterality: str | None = None
+    ) -> Range | None:
         """Return a stated number in the first unit of its fact; None where unknown.
 
         Statements that differ are named as a contradiction, and span the range.
         """
         unit = FACTS[name].units[0]
-        values = []
-        facts = [fact for fact in self.facts(name, site=site) if fact.value is not None]
-        for fact in facts:
-            assert isinstance(fact.value, int | float)
-            values.append(float(fact.value) * _FACTORS.get((fact.unit, unit), 1.0))
+        facts = self._values(name, site, laterality)
+        values = [
+            float(fact.value) * _FACTORS.get((fact.unit, unit), 1.0)
+            for fact in facts
+            if isinstance(fact.value, int | float)
+        ]
         if not values:
             return None
         because = tuple(map(_said, facts))
@@ -253,12 +374,18 @@ class Evidence:
         return Range(low=min(values), high=max(values), because=because)
 
     def holds(
-        self, name: str, test: Callable[[float], bool], *, site: str = ""
+        self,
+        name: str,
+        test: Callable[[float], bool],
+        *,
+        site: str = "",
+        laterality: str | None = None,
     ) -> Observed:
         """Return whether a stated number passes a test that is monotonic."""
-        stated = self.number(name, site=site)
+        stated = self.number(name, site=site, laterality=laterality)
         if stated is None:
-            because = tuple(map(_said, self.facts(name, site=site)))
+            said = self.facts(name, site=site, laterality=laterality)
+            because = tuple(map(_said, said))
             return Observed(possible=TRUTH, because=because)
         answers = {test(stated.low), test(stated.high)}
         return Observed(
@@ -267,9 +394,11 @@ class Evidence:
             because=stated.because,
         )
 
-    def choice(self, name: str, *, site: str = "") -> Observed:
+    def choice(
+        self, name: str, *, site: str = "", laterality: str | None = None
+    ) -> Observed:
         """Return a stated choice; all choices where it is unknown."""
-        facts = [fact for fact in self.facts(name, site=site) if fact.value is not None]
+        facts = self._values(name, site, laterality)
         because = tuple(map(_said, facts))
         stated = {fact.value for fact in facts}
         if not stated:
@@ -277,49 +406,44 @@ class Evidence:
         if len(stated) > 1:
             self.conflicts.append(f"{name} is stated in two ways: {'; '.join(because)}")
         possible = tuple(value for value in FACTS[name].choices if value in stated)
-        return Observed(possible=possible, basis="entered", because=because)
+        return Observed(possible=possible, basis=facts[0].source, because=because)
 
     # Drugs -----------------------------------------------------------------------
 
     def drugs(self, *, drug: str = "", drug_class: str = "") -> tuple[DrugCourse, ...]:
-        """Return the courses of a drug or class that began by the date, each once.
+        """Return the courses of a drug or class that may have begun, each once.
 
         A course without dates may have begun at any time: it counts.
         """
         courses = [*self.case.drugs]
-        for one in self.case.current():
+        for one in self._current:
             courses += one.drugs
         return tuple(
             course
             for course in dict.fromkeys(courses)
             if (not drug or course.drug == drug)
-            and (not drug_class or DRUGS[course.drug] == drug_class)
-            and (
-                not course.first_dose
-                or not_after(course.first_dose, self.date) is not False
-            )
+            and (not drug_class or DRUGS.get(course.drug) == drug_class)
+            and self.begun(course) is not False
         )
+
+    def begun(self, course: DrugCourse) -> bool | None:
+        """Tell whether a course began by the date; None where its dates leave it open."""
+        if course.first_dose:
+            return not_after(course.first_dose, self.date)
+        if course.last_dose:
+            return not_after(course.last_dose, self.date) or None
+        return True
 
     def drug_given(self, drug_class: str) -> Observed:
         """Return whether a drug of a class was given by the date."""
-        stated = self._stated(f"drug_{drug_class.replace(' ', '_')}", "")
+        name = f"drug_{drug_class.replace(' ', '_')}"
+        stated = self._stated(name, "") if name in FACTS else UNKNOWN
         courses = self.drugs(drug_class=drug_class)
-        certain = [
-            one
-            for one in courses
-            if not one.first_dose or not_after(one.first_dose, self.date)
-        ]
-        because = tuple(
-            f"{one.drug}, {one.route}{_since(one)} ({one.author})" for one in courses
-        )
-        if certain and stated.possible != (False,):
-            return Observed(possible=(True,), basis="entered", because=because)
-        if courses and stated.possible == (False,):
-            self.conflicts.append(
-                f"drugs: {'; '.join(because)}, but {'; '.join(stated.because)}"
-            )
-            return Observed(possible=TRUTH, because=(*because, *stated.because))
-        return stated
+        because = tuple(map(_given, courses))
+        if not any(self.begun(one) for one in courses):
+            return replace(stated, because=(*stated.because, *because))
+        given = Observed(possible=(True,), basis="entered", because=because)
+        return self.agreed("drugs", given, stated)
 
     def months_since(self, date: str) -> tuple[float, float]:
         """Return the fewest and most months from a date to the one that is staged."""
@@ -335,8 +459,44 @@ def dates(case: Case) -> tuple[str, ...]:
     return tuple(sorted(text for text in exact if len(text) == len("2000-01-01")))
 
 
-def _same_day(one: str, other: str) -> bool:
-    return days(one) == days(other)
+def _counts(fact: Fact) -> bool:
+    """Tell whether a person answers for a fact, not images by themselves."""
+    if fact.source == "entered":
+        return True
+    if fact.source == "measured" and FACTS[fact.name].group in _ONLY_STATED:
+        return False
+    return bool(fact.author.strip())
+
+
+def _joined(value: bool, answers: Sequence[Observed]) -> Observed:
+    bases = {one.basis for one in answers}
+    return Observed(
+        possible=(value,),
+        basis=bases.pop() if len(bases) == 1 else "derived",
+        because=tuple(words for one in answers for words in one.because),
+    )
+
+
+def _unknown(answers: Iterable[Observed]) -> Observed:
+    every = list(answers)
+    is_proposed = any(one.basis == "proposed" for one in every)
+    return Observed(
+        possible=TRUTH,
+        basis="proposed" if is_proposed else "unknown",
+        because=tuple(words for one in every for words in one.because),
+        contradicted=any(one.contradicted for one in every),
+    )
+
+
+def _differs(one: tuple[Assessment, Finding], other: tuple[Assessment, Finding]) -> bool:
+    """Tell whether two readers of one study say different things of one place."""
+    (reading, finding), (second, denied) = one, other
+    return (
+        reading.study_uid == second.study_uid
+        and reading.reader != second.reader
+        and (finding.kind, finding.site, finding.laterality)
+        == (denied.kind, denied.site, denied.laterality)
+    )
 
 
 def _said(fact: Fact) -> str:
@@ -364,6 +524,8 @@ def _read(assessment: Assessment, finding: Finding) -> str:
     )
 
 
-def _since(course: DrugCourse) -> str:
+def _given(course: DrugCourse) -> str:
     ends = " to ".join(filter(None, (course.first_dose, course.last_dose)))
-    return f" {ends}" if ends else ""
+    when = f" {ends}" if ends else ""
+    who = f" ({course.author})" if course.author else ""
+    return f"{course.drug}, {course.route}{when}{who}"

@@ -5,31 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import FACTS
+from osteotrace.codes.drugs import ANTIANGIOGENIC, ANTIRESORPTIVE
 from osteotrace.codes.facts import JAW, JAW_IMAGES, PALATE
+from osteotrace.findings import StagingPart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from osteotrace.findings import Case
     from osteotrace.staging.evidence import Evidence
-    from osteotrace.staging.rule_table import Observed
+    from osteotrace.staging.rule_table import Criterion, Observed
 
+ALVEOLAR_SITES: Final = ("alveolar_process_of_mandible", "alveolar_process_of_maxilla")
+HARD_PALATE_SITES: Final = ("hard_palate", "hard_palate_mucosa", "palatine_bone")
 JAW_SITES: Final = frozenset(
     {
-        "alveolar_process",
-        "alveolar_process_of_mandible",
+        *ALVEOLAR_SITES,
+        *HARD_PALATE_SITES,
+        "body_of_mandible",
+        "condyle_of_mandible",
         "facial_bones",
-        "hard_palate",
         "jaw",
         "mandible",
+        "mandibular_dental_arch",
         "maxilla",
+        "maxillary_dental_arch",
         "maxillary_sinus",
-        "palate",
-        "palatine_bone",
         "premaxilla",
+        "ramus_of_mandible",
         "soft_palate",
-        "upper_jaw",
         "zygoma",
     }
 )
+# Findings at jaw sites that answer for a fact, once a reader has accepted them.
+FACT_KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "abscess": ("abscess",),
+    "gas_outside_airway": ("gas",),
+    "oroantral_or_oronasal": ("oroantral_communication",),
+    "path_fracture": ("pathological_fracture",),
+    "periosteal_reaction": ("periosteal_reaction",),
+    "sequestrum": ("sequestrum",),
+}
 # Nonspecific symptoms and signs beside swelling (springer 40729-021-00323-0 table 1).
 _NONSPECIFIC: Final = (
     "loose_tooth",
@@ -48,24 +64,100 @@ def is_known(case: Case) -> bool:
     """Tell whether anything was stated or read of the jaw at any date."""
     stated = [*case.facts, *(fact for one in case.current() for fact in one.facts)]
     groups = (JAW, JAW_IMAGES, PALATE)
-    return any(FACTS[fact.name].group in groups for fact in stated) or any(
+    return any(
+        fact.name in FACTS and FACTS[fact.name].group in groups for fact in stated
+    ) or any(
         finding.site in JAW_SITES for one in case.current() for finding in one.findings
     )
 
 
+def fact(evidence: Evidence, name: str) -> Observed:
+    """Return whether a fact of the jaw holds, by a statement or by findings."""
+    return evidence.truth(name, kinds=FACT_KINDS.get(name, ()), sites=JAW_SITES)
+
+
+def observed(
+    evidence: Evidence,
+    criteria: Iterable[Criterion],
+    special: Mapping[str, Callable[[Evidence], Observed]],
+) -> dict[str, Observed]:
+    """Return what is known of each criterion of a jaw system.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What is known of the case.
+    criteria : iterable of Criterion
+        Those with the name of a fact are that fact.
+    special : mapping of str to function
+        How the others are answered, beside those of `SHARED`.
+    """
+    answers = SHARED | dict(special)
+    return {
+        one.name: answers[one.name](evidence)
+        if one.name in answers
+        else fact(evidence, one.name)
+        for one in criteria
+    }
+
+
 def nonspecific(evidence: Evidence) -> Observed:
     """Return whether there is a nonspecific symptom or sign other than swelling."""
-    parts = [evidence.truth(name) for name in _NONSPECIFIC]
+    parts = [fact(evidence, name) for name in _NONSPECIFIC]
     return evidence.any_of(parts, evidence.truth("nonspecific_symptom_or_sign"))
+
+
+def communication(evidence: Evidence) -> Observed:
+    """Return whether the mouth is open to the sinus or the nose.
+
+    An oro-nasal fistula is one such opening; where there is none, the sinus may be open.
+    """
+    return evidence.any_of(
+        [evidence.truth("oronasal_fistula")],
+        fact(evidence, "oroantral_or_oronasal"),
+        complete=False,
+    )
 
 
 def pain(evidence: Evidence) -> Observed:
     """Return whether there is pain, as stated or by a scale above zero."""
     stated = evidence.truth("pain")
     by_scale = evidence.holds("pain_vas", lambda value: value > 0)
-    if stated.known and by_scale.known and stated.possible != by_scale.possible:
-        evidence.conflicts.append(
-            f"pain: {'; '.join(stated.because)}, but {'; '.join(by_scale.because)}"
+    return evidence.agreed("pain", stated, by_scale)
+
+
+SHARED: Final[dict[str, Callable[[Evidence], Observed]]] = {
+    "drug_antiresorptive": lambda evidence: evidence.drug_given(ANTIRESORPTIVE),
+    "drug_antiangiogenic": lambda evidence: evidence.drug_given(ANTIANGIOGENIC),
+    "oroantral_or_oronasal": communication,
+    "pain": pain,
+}
+
+
+def status_part(evidence: Evidence) -> StagingPart:
+    """Return whether the disease is active or healed: stages of MRONJ do not say it."""
+    status = evidence.choice("status")
+    words = status.as_text if status.known else "unknown"
+    first, last = str(status.possible[0]), str(status.possible[-1])
+    return StagingPart(name="status", lowest=first, highest=last, text=f"status {words}")
+
+
+def exclusions(evidence: Evidence) -> tuple[str, ...]:
+    """Return what excludes MRONJ by definition although bone is exposed or probed."""
+    bone = any(
+        evidence.truth(name).possible == (True,)
+        for name in ("exposed_bone", "fistula_probes_bone")
+    )
+    stated = [
+        (words, evidence.truth(name))
+        for name, words in (
+            ("jaw_radiotherapy", "jaw radiotherapy"),
+            ("jaw_metastasis", "metastatic disease of the jaw"),
         )
-        return evidence.any_of([])
-    return stated if stated.known else by_scale
+    ]
+    return tuple(
+        f"{words} is stated ({'; '.join(answer.because)}): the case definition of MRONJ "
+        "excludes it, the stage is shown all the same"
+        for words, answer in stated
+        if bone and answer.possible == (True,)
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.codes.drugs import ANTIANGIOGENIC, ANTIRESORPTIVE
 from osteotrace.findings import StagingPart
 from osteotrace.staging import jaw
 from osteotrace.staging.evidence import Evidence
@@ -23,8 +22,6 @@ from osteotrace.staging.rule_table import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from osteotrace.findings import Case, StagingResult
     from osteotrace.findings.staging_results import Evidence as EvidenceTag
     from osteotrace.staging.rule_table import Evaluation, Observed
@@ -229,20 +226,16 @@ DEFINITIONS: Final = {system: _definition(system) for system in SYSTEMS}
 
 def observed(evidence: Evidence) -> dict[str, Observed]:
     """Return what is known of each criterion at the evidence's date."""
-    special = {
-        "drug_antiresorptive": evidence.drug_given(ANTIRESORPTIVE),
-        "drug_antiangiogenic": evidence.drug_given(ANTIANGIOGENIC),
-        "pain": jaw.pain(evidence),
-        "other_nonspecific": jaw.nonspecific(evidence),
-        "over_8_weeks": evidence.holds(
-            "duration_weeks", lambda weeks: weeks > LEAST_WEEKS
-        ),
-    }
-    return special | {
-        one.name: evidence.truth(one.name, kinds=one.kinds, sites=jaw.JAW_SITES)
-        for one in _CRITERIA
-        if one.name not in special
-    }
+    return jaw.observed(
+        evidence,
+        _CRITERIA,
+        {
+            "other_nonspecific": jaw.nonspecific,
+            "over_8_weeks": lambda known: known.holds(
+                "duration_weeks", lambda weeks: weeks > LEAST_WEEKS
+            ),
+        },
+    )
 
 
 def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
@@ -251,15 +244,16 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
         return ()
     evidence = Evidence(case, date)
     known = observed(evidence)
-    status = evidence.choice("status")
+    status = jaw.status_part(evidence)
+    conflicts = (*jaw.exclusions(evidence), *evidence.conflicts)
     defined = {system: evaluate(DEFINITIONS[system], known) for system in SYSTEMS}
     return tuple(
         result(
             evaluate(TABLES[system], known),
             date,
             beside=[defined[system]],
-            parts=(_case_definition(defined[system]), _status(status)),
-            conflicts=_conflicts(evidence, known),
+            parts=(_case_definition(defined[system]), status),
+            conflicts=conflicts,
         )
         for system in SYSTEMS
     )
@@ -274,29 +268,3 @@ def _case_definition(done: Evaluation) -> StagingPart:
     return StagingPart(
         name="case definition", lowest=done.lowest, highest=done.highest, text=text
     )
-
-
-def _status(status: Observed) -> StagingPart:
-    """Return whether the disease is active or healed: AAOMS has no healed stage."""
-    words = status.as_text if status.known else "unknown"
-    first, last = str(status.possible[0]), str(status.possible[-1])
-    return StagingPart(name="status", lowest=first, highest=last, text=f"status {words}")
-
-
-def _conflicts(evidence: Evidence, known: Mapping[str, Observed]) -> list[str]:
-    """Return contradictions, with what excludes MRONJ although bone is exposed."""
-    found = list(evidence.conflicts)
-    bone = any(
-        known[name].possible == (True,)
-        for name in ("exposed_bone", "fistula_probes_bone")
-    )
-    for name, words in (
-        ("jaw_radiotherapy", "jaw radiotherapy"),
-        ("jaw_metastasis", "metastatic disease of the jaw"),
-    ):
-        if bone and known[name].possible == (True,):
-            found.append(
-                f"{words} is stated ({'; '.join(known[name].because)}): the case "
-                "definition excludes it, the stage is shown all the same"
-            )
-    return found
