@@ -117,11 +117,7 @@ def _day(case: Case, date: str | None) -> str:
             usage=True,
         )
     day = known[-1] if date is None else date
-    try:
-        first, last = days(day)
-    except OsteotraceError:
-        first = last = None
-    if first is None or first != last:
+    if not _is_day(day):
         raise OsteotraceError(
             f"the date {day!r}",
             expected="a day, YYYY-MM-DD",
@@ -129,3 +125,11 @@ def _day(case: Case, date: str | None) -> str:
             usage=True,
         )
     return day
+
+
+def _is_day(text: str) -> bool:
+    try:
+        first, last = days(text)
+    except OsteotraceError:
+        return False
+    return first == last
