@@ -220,8 +220,8 @@ def _none_seen(evidence: Evidence) -> Observed:
 def _trauma(evidence: Evidence, fracture: IncidentFracture | None) -> Observed:
     """Return whether a high-energy trauma caused a fracture.
 
-    The first statement on or after the day it was seen counts: an earlier one is of an
-    earlier fracture.
+    What holds on the day it was seen counts, else the first statement after it: an
+    earlier one is of an earlier fracture.
     """
     name = "high_energy_trauma"
     if fracture is None or not fracture.first_seen:
@@ -239,7 +239,7 @@ def _trauma(evidence: Evidence, fracture: IncidentFracture | None) -> Observed:
         for text in stated
         if text and seen <= days(text)[1] and days(text)[0] <= days(evidence.date)[1]
     }
-    for text in sorted(later, key=days):
+    for text in (fracture.first_seen, *sorted(later, key=days)):
         then = Evidence(evidence.case, text, evidence.conflicts)
         answer = then.truth(name)
         if answer.known:

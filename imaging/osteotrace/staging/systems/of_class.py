@@ -43,7 +43,18 @@ WALL_CUT_PERCENT: Final = 20.0
 # How the posterior wall is involved, from the least.
 WALL: Final = ("none", "under 1/5", "exactly 1/5", "over 1/5")
 
+# Nobody says that there is a fracture or that there is none: its signs alone decide.
+NOT_STATED: Final = "not stated"
+
 _ENDPLATES: Final = ("superior", "inferior")
+_SIGNS: Final = (
+    "tension_band_failed",
+    "superior_endplate_deformed",
+    "inferior_endplate_deformed",
+    "an_endplate_deformed",
+    "frame_lost",
+    "vertebral_edema",
+)
 _CRITERIA: Final = (
     Criterion(
         name="tension_band_failed",
@@ -82,6 +93,7 @@ _CRITERIA: Final = (
         question="Is there a fracture of the vertebra?",
         facts=("vcf_new",),
         kinds=("vcf",),
+        values=("no", "yes", NOT_STATED),
     ),
     Criterion(
         name="an_endplate_deformed",
@@ -94,9 +106,11 @@ _TERMS: Final = {
     "one": "an_endplate_deformed or superior_endplate_deformed "
     "or inferior_endplate_deformed",
     "both": "superior_endplate_deformed and inferior_endplate_deformed",
-    "one_only": "fracture and one and not both and not frame_lost "
+    "may_be": 'not fracture == "no"',
+    "one_only": "may_be and one and not both and not frame_lost "
     "and not tension_band_failed",
-    "no_deformity": "fracture and not one and not frame_lost and not tension_band_failed",
+    "no_deformity": "may_be and not one and not frame_lost and not tension_band_failed",
+    "no_sign": "no_deformity and not vertebral_edema",
 }
 _OUTCOMES: Final = {
     "none": Outcome(lowest="none", highest="none"),
@@ -120,9 +134,10 @@ _OUTCOMES: Final = {
 }
 # Rule, condition, outcome, how the wording was checked.
 _ROWS: Final[tuple[tuple[str, str, str, EvidenceTag], ...]] = (
-    ("NONE", "not fracture", "none", "D"),
+    ("DENIED", 'fracture == "no"', "none", "D"),
+    ("NONE", f'no_sign and fracture == "{NOT_STATED}"', "none", "V"),
     ("1", "no_deformity and vertebral_edema", "OF1", "V"),
-    ("NO-SIGN", "no_deformity and not vertebral_edema", "fracture without sign", "D"),
+    ("NO-SIGN", 'no_sign and fracture == "yes"', "fracture without sign", "D"),
     (
         "2",
         'one_only and (posterior_wall == "none" or posterior_wall == "under 1/5")',
@@ -138,11 +153,11 @@ _ROWS: Final[tuple[tuple[str, str, str, EvidenceTag], ...]] = (
     ("3", 'one_only and posterior_wall == "over 1/5"', "OF3", "V"),
     (
         "4",
-        "fracture and (both or frame_lost) and not tension_band_failed",
+        "may_be and (both or frame_lost) and not tension_band_failed",
         "OF4",
         "V",
     ),
-    ("5", "fracture and tension_band_failed", "OF5", "V"),
+    ("5", "may_be and tension_band_failed", "OF5", "V"),
 )
 TABLE: Final = RuleTable(
     system="of_class",
@@ -259,38 +274,27 @@ def _endplates(evidence: Evidence, level: str) -> dict[str, Observed]:
 
 
 def _fracture(evidence: Evidence, level: str, known: Mapping[str, Observed]) -> Observed:
-    """Return whether there is a fracture: as stated, else as its signs say."""
+    """Return whether a fracture is stated, denied, suspected, or not spoken of."""
     new = lasting_truth(evidence, "vcf_new", site=level)
-    stated = lasting_truth(evidence, site=level, kinds=("vcf",))
+    seen = lasting_truth(evidence, site=level, kinds=("vcf",))
+    # Only that it is new says that it is one: an old fracture is one too.
+    stated = seen if seen.known or new.possible != (True,) else new
+    if not stated.because:
+        return Observed(possible=(NOT_STATED,))
     signs = [
-        known[name]
-        for name in (
-            "tension_band_failed",
-            "an_endplate_deformed",
-            "frame_lost",
-            "vertebral_edema",
-        )
+        words
+        for name in _SIGNS
+        if known[name].possible == (True,)
+        for words in known[name].because
     ]
-    seen = [one for one in signs if one.possible == (True,)]
-    if stated.possible == (False,) and seen:
-        words = "; ".join(text for one in seen for text in one.because)
+    if stated.possible == (False,) and signs:
         evidence.conflicts.append(
             f"{level.upper()}: {'; '.join(stated.because)}, but a sign of a fracture "
-            f"({words})"
+            f"({'; '.join(signs)})"
         )
-        return Observed(possible=TRUTH, because=stated.because)
-    if stated.known:
-        return stated
-    # Only that it is new says that it is one: an old fracture is one too.
-    if new.possible == (True,):
-        return new
-    if stated.because:
-        return stated
-    if seen:
-        return Observed(possible=(True,), basis="derived")
-    if all(one.possible == (False,) for one in signs):
-        return Observed(possible=(False,), basis="derived")
-    return stated
+        stated = Observed(possible=TRUTH, because=stated.because)
+    possible = tuple("yes" if value else "no" for value in stated.possible)
+    return Observed(possible=possible, basis=stated.basis, because=stated.because)
 
 
 def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
