@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Case, StagingResult
     from osteotrace.findings.staging_results import Evidence as EvidenceTag
+    from osteotrace.staging.rule_table import Evaluation
 
 SYSTEMS: Final = ("sipmo_strict", "sipmo_lenient")
 ENABLED: Final = True
@@ -106,7 +107,9 @@ _SIGN_OF_2: Final = (
     "1..2, check: a sign of stage 2 without increased density of the basal bone"
 )
 _SIGN_OF_3: Final = "check: a sign of stage 3 without what makes stage 2"
-_ONE_OF_TWO: Final = (
+# End of the rules for one of pain and pus without the other.
+_ONE_OF_TWO: Final = "ONE-OF-TWO"
+_SUFFIX_NOTE: Final = (
     "a..b, check: only one of pain and pus, where copies of the table print 'and' or "
     "'and/or'"
 )
@@ -128,10 +131,10 @@ class _Row:
         if self.high == "none":
             yield self.name, self.when, "none", Outcome(lowest="none", highest="none")
             return
-        for name, suffix, low, high, note in (
-            ("A", "asymptomatic", "a", "a", ""),
-            ("B", "symptomatic", "b", "b", ""),
-            ("CHECK", "not asymptomatic and not symptomatic", "a", "b", _ONE_OF_TWO),
+        for name, suffix, low, high in (
+            ("A", "asymptomatic", "a", "a"),
+            ("B", "symptomatic", "b", "b"),
+            (_ONE_OF_TWO, "not asymptomatic and not symptomatic", "a", "b"),
         ):
             lowest = self.low if self.low == "none" else self.low + low
             highest = self.high + high
@@ -139,12 +142,8 @@ class _Row:
             yield (
                 f"{self.name}-{name}",
                 f"{self.when} and {suffix}",
-                f"{outcome}, one of two" if note and lowest == "none" else outcome,
-                Outcome(
-                    lowest=lowest,
-                    highest=highest,
-                    note="; ".join(filter(None, (self.note, note))),
-                ),
+                outcome,
+                Outcome(lowest=lowest, highest=highest, note=self.note),
             )
 
 
@@ -285,21 +284,22 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
     evidence = Evidence(case, date)
     known = observed(evidence)
     parts = (jaw.status_part(evidence),)
-    notes = _notes(evidence)
+    explained = _explained(evidence)
     conflicts = (*jaw.exclusions(evidence), *evidence.conflicts)
     return tuple(
         result(
-            evaluate(TABLES[system], known),
-            date,
-            parts=parts,
-            notes=notes,
-            conflicts=conflicts,
+            done, date, parts=parts, notes=_notes(done, explained), conflicts=conflicts
         )
-        for system in SYSTEMS
+        for done in (evaluate(TABLES[system], known) for system in SYSTEMS)
     )
 
 
-def _notes(evidence: Evidence) -> tuple[str, ...]:
+def _notes(done: Evaluation, explained: tuple[str, ...]) -> tuple[str, ...]:
+    is_open = any(rule.id.endswith(_ONE_OF_TWO) for rule in done.rules)
+    return (*((_SUFFIX_NOTE,) if is_open else ()), *explained)
+
+
+def _explained(evidence: Evidence) -> tuple[str, ...]:
     other = evidence.truth("explained_by_other_disease")
     if other.possible != (True,):
         return ()
