@@ -9,13 +9,21 @@ from osteotrace.codes import SITES, STAGINGS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from osteotrace.findings import Question, Reason, StagingResult
+    from osteotrace.findings import Reason, StagingResult
 
 
 def headline(result: StagingResult) -> str:
-    """Return a result in one line: what was staged, and the stage."""
+    """Return a result in one line: what was staged, and the stage.
+
+    A profile has no stage: its first line stands there.
+    """
     site = f", {SITES[result.site].meaning}" if result.site else ""
-    return f"{STAGINGS[result.system].meaning}{site}: {result.as_text}"
+    stage = result.parts[0].text if _is_profile(result) else result.as_text
+    return f"{STAGINGS[result.system].meaning}{site}: {stage}"
+
+
+def _is_profile(result: StagingResult) -> bool:
+    return len(result.stages) == 1 and bool(result.parts)
 
 
 def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
@@ -26,24 +34,22 @@ def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
     result : StagingResult
         From `osteotrace.staging.stage`.
     reasons : bool
-        Also the rules that fired and what they rest on.
+        Also the rules that fired, what they rest on, and the source.
     """
     yield headline(result)
-    for part in result.parts:
+    for part in result.parts[_is_profile(result) :]:
         yield f"  {part.text or _interval(part.name, part.lowest, part.highest)}"
-    for note in result.notes:
-        yield f"  note: {note}"
-    for conflict in result.conflicts:
-        yield f"  contradiction: {conflict}"
     if result.override is not None:
         yield (
             f"  set by {result.override.author}: {result.override.stage}, because "
             f"{result.override.reason}"
         )
+    yield from (f"  note: {note}" for note in result.notes)
+    yield from (f"  contradiction: {conflict}" for conflict in result.conflicts)
     if reasons:
         yield from _reasons(result)
     if result.blocking:
-        yield "  not known: " + ", ".join(map(_asked, result.blocking))
+        yield "  not known: " + ", ".join(one.criterion for one in result.blocking)
     if result.ask is not None:
         yield f"  ask first: {result.ask.text}"
 
@@ -52,9 +58,12 @@ def _reasons(result: StagingResult) -> Iterator[str]:
     for reason in result.reasons:
         if reason.because:
             yield f"  because: {_reason(reason)}"
-    for rule in result.rules:
-        word = "rule" if rule.certain else "may be"
-        yield f"  {word}: {rule.id} ({rule.outcome}) [{rule.evidence}] {rule.source}"
+    for words, certain in (("rules that hold", True), ("rules that may hold", False)):
+        rules = [one for one in result.rules if one.certain is certain]
+        if rules:
+            named = (f"{one.id} [{one.evidence}]" for one in rules)
+            yield f"  {words}: {', '.join(named)}"
+    yield f"  source: {result.source}"
 
 
 def _reason(reason: Reason) -> str:
@@ -63,10 +72,6 @@ def _reason(reason: Reason) -> str:
         return reason.because[0]
     basis = "" if reason.basis == "unknown" else f", {reason.basis}"
     return f"{head}{basis}: {'; '.join(reason.because)}"
-
-
-def _asked(question: Question) -> str:
-    return question.criterion
 
 
 def _interval(name: str, lowest: str, highest: str) -> str:
