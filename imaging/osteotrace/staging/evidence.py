@@ -22,6 +22,7 @@ from osteotrace.findings.dates import (
     months_between,
     not_after,
 )
+from osteotrace.staging import sentences
 from osteotrace.staging.rule_table import TRUTH, UNKNOWN, Observed
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Evidence:
         try:
             check_fact(fact)
         except OsteotraceError as error:
-            self.conflicts.append(f"{_said(fact)} does not count: {error}")
+            self.conflicts.append(f"{sentences.said(fact)} does not count: {error}")
             return False
         return True
 
@@ -184,7 +185,7 @@ class Evidence:
         """Return in words what is stated of a fact at other dates."""
         here = self.facts(name)
         return tuple(
-            f"{_said(fact)} at {since}"
+            f"{sentences.said(fact)} at {since}"
             for since, fact in self._dated_facts
             if fact.name == name and since and fact not in here
         )
@@ -246,7 +247,7 @@ class Evidence:
     def _stated(self, name: str, site: str, laterality: str | None = None) -> Observed:
         """Return what facts say: it holds where it holds at any place and side."""
         facts = self.facts(name, site=site, laterality=laterality)
-        because = tuple(_said(fact) for fact in facts)
+        because = tuple(sentences.said(fact) for fact in facts)
         counting = [fact for fact in facts if _counts(fact)]
         places: dict[tuple[str, str], set[bool]] = {}
         for fact in counting:
@@ -256,17 +257,21 @@ class Evidence:
         differing = [place for place, values in places.items() if len(values) > 1]
         for place in differing:
             here = [
-                _said(fact)
+                sentences.said(fact)
                 for fact in counting
                 if (fact.site, fact.laterality) == place and fact.value is not None
             ]
             self.conflicts.append(f"{name} is stated in two ways: {'; '.join(here)}")
         if {True} in places.values():
-            because = tuple(_said(fact) for fact in counting if fact.value is True)
+            because = tuple(
+                sentences.said(fact) for fact in counting if fact.value is True
+            )
             basis = next(fact.source for fact in counting if fact.value is True)
             return Observed(possible=(True,), basis=basis, because=because)
         if places and all(values == {False} for values in places.values()):
-            because = tuple(_said(fact) for fact in counting if fact.value is False)
+            because = tuple(
+                sentences.said(fact) for fact in counting if fact.value is False
+            )
             return Observed(possible=(False,), basis=counting[0].source, because=because)
         is_proposed = len(counting) < len(facts)
         return Observed(
@@ -280,7 +285,7 @@ class Evidence:
         present, absent, open_ = [], [], []
         proposed = False
         for assessment, finding in found:
-            words = _read(assessment, finding)
+            words = sentences.read(assessment, finding)
             if finding.presence == "unknown" or finding.certainty not in _COUNTS:
                 open_.append(words)
             elif not assessment.reader.strip():
@@ -293,15 +298,15 @@ class Evidence:
         disputed = [one for one in present if any(_differs(one, no) for no in absent)]
         denied = [no for no in absent if any(_differs(one, no) for one in present)]
         if disputed:
-            pairs = "; ".join(_read(*one) for one in (*disputed, *denied))
+            pairs = "; ".join(sentences.read(*one) for one in (*disputed, *denied))
             self.conflicts.append(f"readers of one study differ: {pairs}")
         # One lesion suffices: another of the kind looked for and absent is elsewhere.
-        accepted = tuple(_read(*one) for one in present if one not in disputed)
+        accepted = tuple(sentences.read(*one) for one in present if one not in disputed)
         if accepted:
             return Observed(possible=(True,), basis="measured", because=accepted)
-        looked_for = tuple(_read(*one) for one in absent)
+        looked_for = tuple(sentences.read(*one) for one in absent)
         if disputed or open_ or not absent:
-            because = (*open_, *(_read(*one) for one in disputed), *looked_for)
+            because = (*open_, *(sentences.read(*one) for one in disputed), *looked_for)
             return Observed(
                 possible=TRUTH,
                 basis="proposed" if proposed else "unknown",
@@ -368,7 +373,7 @@ class Evidence:
         ]
         if not values:
             return None
-        because = tuple(map(_said, facts))
+        because = tuple(map(sentences.said, facts))
         if len(set(values)) > 1:
             self.conflicts.append(f"{name} is stated in two ways: {'; '.join(because)}")
         return Range(low=min(values), high=max(values), because=because)
@@ -385,7 +390,7 @@ class Evidence:
         stated = self.number(name, site=site, laterality=laterality)
         if stated is None:
             said = self.facts(name, site=site, laterality=laterality)
-            because = tuple(map(_said, said))
+            because = tuple(map(sentences.said, said))
             return Observed(possible=TRUTH, because=because)
         answers = {test(stated.low), test(stated.high)}
         return Observed(
@@ -399,7 +404,7 @@ class Evidence:
     ) -> Observed:
         """Return a stated choice; all choices where it is unknown."""
         facts = self._values(name, site, laterality)
-        because = tuple(map(_said, facts))
+        because = tuple(map(sentences.said, facts))
         stated = {fact.value for fact in facts}
         if not stated:
             return Observed(possible=FACTS[name].choices)
@@ -439,7 +444,7 @@ class Evidence:
         name = f"drug_{drug_class.replace(' ', '_')}"
         stated = self._stated(name, "") if name in FACTS else UNKNOWN
         courses = self.drugs(drug_class=drug_class)
-        because = tuple(map(_given, courses))
+        because = tuple(map(sentences.given, courses))
         if not any(self.begun(one) for one in courses):
             return replace(stated, because=(*stated.because, *because))
         given = Observed(possible=(True,), basis="entered", because=because)
@@ -497,35 +502,3 @@ def _differs(one: tuple[Assessment, Finding], other: tuple[Assessment, Finding])
         and (finding.kind, finding.site, finding.laterality)
         == (denied.kind, denied.site, denied.laterality)
     )
-
-
-def _said(fact: Fact) -> str:
-    words = {True: "yes", False: "no", None: "unknown"}
-    value = (
-        words[fact.value]
-        if fact.value is None or isinstance(fact.value, bool)
-        else f"{fact.value:g} {fact.unit}".removesuffix(" 1")
-        if isinstance(fact.value, int | float)
-        else fact.value
-    )
-    about = "about " if fact.approximate else ""
-    when = f", {about}{fact.date}" if fact.date else ""
-    note = f": {fact.note}" if fact.note else ""
-    who = f" ({fact.author}{when})" if fact.author or when else ""
-    return f"{fact.name} {value}{note}{who}"
-
-
-def _read(assessment: Assessment, finding: Finding) -> str:
-    sure = "" if finding.certainty == "definite" else f", {finding.certainty}"
-    who = assessment.reader or "no reader"
-    return (
-        f"{finding.label} {finding.kind} {finding.presence}{sure} "
-        f"({who}, {assessment.study_date})"
-    )
-
-
-def _given(course: DrugCourse) -> str:
-    ends = " to ".join(filter(None, (course.first_dose, course.last_dose)))
-    when = f" {ends}" if ends else ""
-    who = f" ({course.author})" if course.author else ""
-    return f"{course.drug}, {course.route}{when}{who}"

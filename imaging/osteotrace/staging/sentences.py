@@ -1,0 +1,43 @@
+"""What was stated and read, in words, as the reasons of a stage keep it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from osteotrace.findings import Assessment, DrugCourse, Fact, Finding
+
+
+def said(fact: Fact) -> str:
+    """Return a fact: its answer, who gave it, and when it held."""
+    words = {True: "yes", False: "no", None: "unknown"}
+    value = (
+        words[fact.value]
+        if fact.value is None or isinstance(fact.value, bool)
+        else f"{fact.value:g} {fact.unit}".removesuffix(" 1")
+        if isinstance(fact.value, int | float)
+        else fact.value
+    )
+    about = "about " if fact.approximate else ""
+    when = f", {about}{fact.date}" if fact.date else ""
+    note = f": {fact.note}" if fact.note else ""
+    who = f" ({fact.author}{when})" if fact.author or when else ""
+    return f"{fact.name} {value}{note}{who}"
+
+
+def read(assessment: Assessment, finding: Finding) -> str:
+    """Return a finding: whether it is there, who read it, and on which study."""
+    sure = "" if finding.certainty == "definite" else f", {finding.certainty}"
+    who = assessment.reader or "no reader"
+    return (
+        f"{finding.label} {finding.kind} {finding.presence}{sure} "
+        f"({who}, {assessment.study_date})"
+    )
+
+
+def given(course: DrugCourse) -> str:
+    """Return a course of a drug: its route, its dates, and who stated it."""
+    ends = " to ".join(filter(None, (course.first_dose, course.last_dose)))
+    when = f" {ends}" if ends else ""
+    who = f" ({course.author})" if course.author else ""
+    return f"{course.drug}, {course.route}{when}{who}"
