@@ -34,6 +34,9 @@ REPORTS: Final = {
 }
 # Neither deflated nor big endian: a deflated megabyte can unfold to gigabytes.
 _READABLE_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
+# How the model of an export for a viewer begins (`osteotrace.records.profiles`); that of
+# no record does.
+EXPORT: Final = f"{about.SOFTWARE_NAME} export"
 LARGEST_FILE_BYTES: Final = 100_000_000
 _SOP_CLASS: Final = 0x00080016
 # The sequences that content consists of (PS3.3 C.17.3), for files that do not say
@@ -54,12 +57,19 @@ def origin(file: Path) -> Origin:
     Raises
     ------
     OsteotraceError
-        If it is damaged, too large, or no record.
+        If it is damaged, too large, no record, or an export of osteotrace.
     """
     with one_error(file):
         if _sop_class(file) in dicom_frames.STORAGE_CLASSES:
             return "segmentation"
-        return "own report" if claims_to_be_own(_parsed(file)) else "report"
+        document = _parsed(file)
+        if str(document.get("ManufacturerModelName") or "").startswith(EXPORT):
+            raise OsteotraceError(
+                "an export for a viewer, which holds a part of a record",
+                expected="the record that it was made from",
+                advice="read that record; the comment of the export names it",
+            )
+        return "own report" if claims_to_be_own(document) else "report"
 
 
 def report(file: Path) -> Dataset:

@@ -6,11 +6,12 @@ centre is (0.5, 0.5) (PS3.3 C.18.6.1.1); patient coordinates are LPS, mm.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from osteotrace.geometry import Grid, unit_vector
+from osteotrace.records.source_images import values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
 
     from osteotrace.geometry import Array
 
-# Where an enhanced object says of a frame what other images say at their top level
-# (PS3.3 C.7.6.16.2).
-_GROUPS: Final = {
-    "PixelSpacing": "PixelMeasuresSequence",
-    "ImagePositionPatient": "PlanePositionSequence",
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-}
 _COUNTS: Final = {
     "PixelSpacing": 2,
     "ImagePositionPatient": 3,
@@ -52,7 +46,7 @@ class ImagePlane:
     """
 
     def __init__(self, header: Dataset, frame: int = 0) -> None:
-        spacing, position, cosines = (_values(header, key, frame) for key in _GROUPS)
+        spacing, position, cosines = (_values(header, key, frame) for key in _COUNTS)
         row = unit_vector(cosines[:3])
         self.frame_of_reference_uid = str(header.get("FrameOfReferenceUID", ""))
         self._grid = Grid(
@@ -92,13 +86,7 @@ class ImagePlane:
 
 def _values(header: Dataset, keyword: str, frame: int) -> Array:
     """Return the numbers that an image or one of its frames states."""
-    value: Any = header.get(keyword)
-    if frame:
-        group = _GROUPS[keyword]
-        own = header.PerFrameFunctionalGroupsSequence[frame - 1].get(group)
-        shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0].get(group)
-        stated = own or shared
-        value = stated[0].get(keyword) if stated else value
-    if value is None or np.size(value) != _COUNTS[keyword]:
+    stated = values(header, keyword, (frame,) if frame else ())
+    if len(stated) != _COUNTS[keyword]:
         raise ValueError(f"an image without {keyword}")
-    return np.array(value, np.float64)
+    return np.array(stated)
