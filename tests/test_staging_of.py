@@ -50,7 +50,7 @@ def test_every_full_assignment_has_one_class_and_it_is_the_stated_one() -> None:
     for band, up, low, frame, wall, edema, any_plate, broken in product(
         truths, truths, truths, truths, WALL, truths, truths, ("no", "yes", NOT_STATED)
     ):
-        values = {
+        values: dict[str, bool | int | str] = {
             "tension_band_failed": band,
             "superior_endplate_deformed": up,
             "inferior_endplate_deformed": low,

@@ -45,6 +45,7 @@ ONE_SIDED: Final = (
 )
 NO_NEIGHBOUR: Final = "no intact neighbour within 3 levels"
 CEMENT: Final = "bone cement in the body: a new loss of its height is not judged"
+GRADE_BEFORE_CEMENT: Final = "bone cement: the grade is that of the last exam before it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +282,7 @@ def _graded(
         ]
     flags = _own_flags(reading)
     if reading.cemented:
-        flags.append("bone cement: the grade is that of the last exam before it")
+        flags.append(GRADE_BEFORE_CEMENT)
     if len(neighbours.readings) < 2:
         flags.append(
             "graded without neighbours on both sides: a crush does not show in the own "
