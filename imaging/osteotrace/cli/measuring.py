@@ -20,8 +20,11 @@ from osteotrace.cli.options import (
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
-    from osteotrace.findings import Finding
+    from collections.abc import Iterator
+
+    from osteotrace.findings import Assessment, Finding
     from osteotrace.reading import StudyReading
+    from osteotrace.reading.case_facts import CaseFacts
     from osteotrace.reports.results import Results
     from osteotrace.series import SeriesIdentity
 
@@ -137,15 +140,27 @@ def measure(
     reader: Annotated[
         str, typer.Option("--reader", metavar="NAME", help="Who answers for the reading.")
     ] = "",
+    facts: Annotated[
+        Path | None,
+        typer.Option(
+            "--facts",
+            metavar="FILE",
+            help="Clinical facts (TOML): each study is staged, and both are recorded.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Measure every study below PATH by a protocol: records, table, pictures."""
     from osteotrace import protocol as protocols
     from osteotrace import reading
+    from osteotrace.reading.case_facts import read_facts
     from osteotrace.reports import results
 
     checked = protocols.read(protocol)
+    stated = None if facts is None else read_facts(facts)
     studies = reading.measure_studies(path, checked, masks=masks, reader=reader)
+    if stated is not None:
+        studies = _staged(studies, stated)
     with results.result_folder(out) as folder:
         done = [_keep(folder, study) for study in studies]
         if not any(study.files for study in done):
@@ -156,6 +171,26 @@ def measure(
     else:
         _print_text(done, out)
     return _report(done, as_json=json)
+
+
+def _staged(
+    studies: "Iterator[StudyReading]", stated: "CaseFacts"
+) -> "Iterator[StudyReading]":
+    """Yield each reading with the facts and its stages in it, beside those before it."""
+    from osteotrace.reading import cases
+
+    earlier: list[Assessment] = []
+    for study in studies:
+        if study.assessment is None:
+            yield study
+            continue
+        try:
+            done = cases.staged(study.assessment, stated, earlier)
+        except OsteotraceError as problem:
+            yield replace(study, assessment=None, error=problem)
+            continue
+        earlier.append(done)
+        yield replace(study, assessment=done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +252,14 @@ def _print_json(done: list[_Done]) -> None:
 
 
 def _print_text(done: list[_Done], out: Path) -> None:
+    from osteotrace.reports import stagings
     from osteotrace.reports.results import TABLE
 
     for one in done:
         if one.study.assessment is not None:
             output.print_findings(one.study.assessment)
+            for staging in one.study.assessment.stagings:
+                typer.echo(f"  {stagings.headline(staging)}")
             for file in one.files:
                 typer.echo(f"  {file}")
     typer.echo(f"Table: {out / TABLE}")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from osteotrace import about
-from osteotrace.cli import images, measuring, output, records, system
+from osteotrace.cli import images, measuring, output, records, staging, system
 from osteotrace.errors import OsteotraceError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ VERBS: dict[str, Callable[..., object]] = {
     "convert": images.convert,
     "caliper": measuring.caliper,
     "measure": measuring.measure,
+    "stage": staging.stage,
     "export": records.export,
     "open": system.open_viewer,
     "doctor": system.doctor,

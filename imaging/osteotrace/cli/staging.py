@@ -1,0 +1,134 @@
+"""The verb that stages: stage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from osteotrace.cli import output
+from osteotrace.cli.options import Json
+from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from osteotrace.findings import Case, StagingResult
+    from osteotrace.reading.case_facts import CaseFacts
+
+
+def stage(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="A record, a folder of records, or the folder of 'measure --out'.",
+            show_default=False,
+        ),
+    ] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option("--facts", metavar="FILE", help="Clinical facts (TOML)."),
+    ] = None,
+    template: Annotated[
+        bool,
+        typer.Option("--template", help="Print an empty file of facts, and stop."),
+    ] = False,
+    date: Annotated[
+        str | None,
+        typer.Option(
+            "--date", metavar="YYYY-MM-DD", help="The day; by default the last."
+        ),
+    ] = None,
+    all_dates: Annotated[
+        bool, typer.Option("--all-dates", help="Every day of which something is known.")
+    ] = False,
+    system: Annotated[
+        list[str] | None,
+        typer.Option("--system", metavar="NAME", help="Only this system; repeatable."),
+    ] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Without rules and reasons.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Stage by every system that applies: interval, reasons, what is missing."""
+    from osteotrace.reading import cases
+
+    if template and path is None and facts is None:
+        from osteotrace.reading.facts_template import template as facts_template
+
+        typer.echo(facts_template(), nl=False)
+        return 0
+    case, stated, failures = cases.one_case(path, facts)
+    results = _staged(case, stated, date, system, all_dates=all_dates)
+    if template:
+        from osteotrace.reading.facts_template import template as facts_template
+
+        typer.echo(facts_template(case, results), nl=False)
+    elif json:
+        output.print_json(_as_json(case, results))
+    else:
+        _print(case, results, brief=brief)
+    for failure in failures:
+        output.print_error(failure, as_json=json)
+    return 1 if failures else 0
+
+
+def _staged(
+    case: "Case",
+    stated: "CaseFacts",
+    date: str | None,
+    system: list[str] | None,
+    *,
+    all_dates: bool,
+) -> "list[StagingResult]":
+    from osteotrace import staging
+    from osteotrace.reading import cases
+
+    if date is not None and all_dates:
+        raise OsteotraceError(
+            "--date and --all-dates",
+            expected="one of them",
+            advice="leave one out",
+            usage=True,
+        )
+    days = staging.dates(case) if all_dates else (date,)
+    return [
+        result
+        for day in days or (None,)
+        for result in cases.stages(case, day, systems=system, stated=stated)
+    ]
+
+
+def _as_json(case: "Case", results: "list[StagingResult]") -> dict[str, object]:
+    import msgspec
+
+    from osteotrace.about import RESEARCH_USE_STATEMENT
+    from osteotrace.staging.contradictions import contradictions
+
+    return {
+        "patient": case.patient,
+        "stagings": msgspec.to_builtins(results),
+        "contradictions": list(contradictions(case)),
+        "notices": _notices(case, results),
+        "statement": RESEARCH_USE_STATEMENT,
+    }
+
+
+def _notices(case: "Case", results: "list[StagingResult]") -> list[str]:
+    """Return what to look at again at the dates that were staged, each once."""
+    from osteotrace.staging.notices import notices
+
+    dates = dict.fromkeys(result.date for result in results)
+    return list(dict.fromkeys(one for date in dates for one in notices(case, date)))
+
+
+def _print(case: "Case", results: "list[StagingResult]", *, brief: bool) -> None:
+    from osteotrace.reports import stagings
+    from osteotrace.staging.contradictions import contradictions
+
+    for conflict in contradictions(case):
+        typer.echo(f"contradiction: {conflict}")
+    for notice in _notices(case, results):
+        typer.echo(f"notice: {notice}")
+    if not results:
+        typer.echo("No system applies: nothing is known of a jaw, a spine or bone units.")
+    typer.echo(stagings.report(results, case.patient, reasons=not brief), nl=False)
