@@ -170,7 +170,7 @@ def _before_the_drug(case: Case) -> Iterator[str]:
 
 
 def _fractures_before_denosumab(case: Case) -> Iterator[str]:
-    """Yield vertebral fractures that were new before denosumab: they follow no end of it."""
+    """Yield vertebral fractures that were new before denosumab was given."""
     courses = [one for one in _courses(case) if one.drug == "denosumab"]
     first = _earliest(courses)
     for since, fact in _facts(case):
