@@ -1,14 +1,13 @@
-"""What a reader should look at again: a case at a date, whatever it is staged by.
+"""What to bear in mind of a case at a date, whatever it is staged by.
 
-A notice changes no stage. It names what was stated in an unusual way, a question that is
-still open, and what makes numbers hard to compare.
+A notice changes no stage: a question that is still open, and what makes numbers hard to
+compare. What contradicts itself is told by `osteotrace.staging.contradictions`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.codes import ROUTES, USUAL_ROUTES
 from osteotrace.findings.dates import months_between
 from osteotrace.staging.evidence import Evidence, dates
 
@@ -24,7 +23,7 @@ _SUSPECT: Final = ("mass", "lymphadenopathy")
 
 
 def notices(case: Case, date: str) -> tuple[str, ...]:
-    """Return what to look at again at a date, in words.
+    """Return what to bear in mind at a date, in words.
 
     Parameters
     ----------
@@ -34,18 +33,7 @@ def notices(case: Case, date: str) -> tuple[str, ...]:
         ISO 8601 day.
     """
     evidence = Evidence(case, date)
-    return (*_routes(evidence), *_open_malignancy(evidence), *_growth(evidence))
-
-
-def _routes(evidence: Evidence) -> Iterator[str]:
-    """Yield drugs that are stated by another route than the usual one."""
-    for course in evidence.drugs():
-        usual = USUAL_ROUTES.get(course.drug)
-        if usual is not None and course.route not in (usual, "unknown"):
-            yield (
-                f"{course.drug} is stated as given {ROUTES[course.route]} "
-                f"({course.author}): it is usually given {ROUTES[usual]}, check"
-            )
+    return (*_open_malignancy(evidence), *_growth(evidence))
 
 
 def _open_malignancy(evidence: Evidence) -> Iterator[str]:

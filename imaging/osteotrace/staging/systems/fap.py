@@ -1,0 +1,201 @@
+"""The functional-aesthetic profile FAP-0: anatomy, function, appearance, pain, infection.
+
+Case report S0 says that staging "only has an anatomical consideration, without concern
+for function or aesthetics"; the profile sets those beside the anatomy. It is a profile
+and never a sum: no axis is added to another, none is ranked. Research use, not validated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from osteotrace import staging
+from osteotrace.codes import FACTS
+from osteotrace.codes.facts import AESTHETICS, FUNCTION, JAW, JAW_IMAGES
+from osteotrace.findings import StagingPart, StagingResult
+from osteotrace.staging import jaw
+from osteotrace.staging.evidence import Evidence, dates
+from osteotrace.staging.profile_axes import Axis, aesthetics, function, infection, pain
+from osteotrace.staging.profile_change import durability
+from osteotrace.staging.profile_lengths import measurements
+from osteotrace.staging.profile_tables import SOURCE, SYSTEM, VERSION
+from osteotrace.staging.rule_table import fired_rule, reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from osteotrace.findings import Case, FiredRule, Question
+
+SYSTEMS: Final = (SYSTEM,)
+ENABLED: Final = True
+# A profile has no order: its one "stage" is the profile, and its parts are the axes.
+PROFILE: Final = "profile"
+_NOTES: Final = (
+    "FAP-0: research use, not validated; a profile, never a sum",
+    "anatomy is staged by systems of their own: their questions stand with them",
+)
+# Edition of AAOMS, and reading of SICMF-SIPMO, that stand in the profile.
+_AAOMS: Final = "aaoms_2022"
+_SIPMO: Final = "sipmo_strict"
+_BROWN: Final = "brown"
+
+
+def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
+    """Return the profile at a date; none where nothing of the jaw or face is known."""
+    if not (jaw.is_known(case) or _is_asked(case)):
+        return ()
+    evidence = Evidence(case, date)
+    axes = (function(evidence), aesthetics(evidence), pain(evidence), infection(evidence))
+    anatomy = _anatomy(evidence)
+    change = durability(evidence)
+    line = [anatomy[0].text, *(axis.part.text for axis in axes)]
+    if change.lowest != "?":
+        line.append(change.text)
+    whole = StagingPart(
+        name=PROFILE, lowest=PROFILE, highest=PROFILE, text=" | ".join(line)
+    )
+    return (
+        StagingResult(
+            system=SYSTEM,
+            version=VERSION,
+            date=date,
+            stages=(PROFILE,),
+            lowest=PROFILE,
+            highest=PROFILE,
+            possible=(PROFILE,),
+            source=SOURCE,
+            rules=_rules(axes),
+            reasons=tuple(
+                reason
+                for axis in axes
+                for reason in reasons(
+                    axis.evaluation.table.needed, axis.evaluation.observed
+                )
+            ),
+            blocking=tuple(one.asked() for axis in axes for one in axis.open),
+            ask=_best_question(axes),
+            parts=(whole, *anatomy, *_lines(axes), change),
+            notes=_NOTES,
+            conflicts=tuple(dict.fromkeys(evidence.conflicts)),
+        ),
+    )
+
+
+def _is_asked(case: Case) -> bool:
+    """Tell whether anything of function or appearance was stated."""
+    stated = [*case.facts, *(fact for one in case.current() for fact in one.facts)]
+    return any(
+        FACTS[fact.name].group in (FUNCTION, AESTHETICS)
+        for fact in stated
+        if fact.name in FACTS
+    )
+
+
+def _lines(axes: Sequence[Axis]) -> list[StagingPart]:
+    return [part for axis in axes for part in (axis.part, *axis.beside)]
+
+
+def _rules(axes: Sequence[Axis]) -> tuple[FiredRule, ...]:
+    return tuple(
+        fired_rule(rule, done.table, certain=len(done.rules) == 1)
+        for axis in axes
+        for done in (*axis.under, axis.evaluation)
+        for rule in done.rules
+    )
+
+
+def _best_question(axes: Sequence[Axis]) -> Question | None:
+    """Return the question that narrows its axis most; ties go to the first axis."""
+    narrowed = [
+        (axis.evaluation.width - axis.evaluation.left_after(one)[0], one)
+        for axis in axes
+        for one in axis.open
+    ]
+    best = max(narrowed, key=lambda pair: pair[0], default=None)
+    return None if best is None else best[1].asked()
+
+
+# Anatomy -----------------------------------------------------------------------------
+
+
+def _anatomy(evidence: Evidence) -> list[StagingPart]:
+    """Return the axis A, and beside it what other tables and measurements say."""
+    staged = _staged_day(evidence)
+    prior = " (prior)" if staged != evidence.date else ""
+    lines = [_aaoms(evidence, staged, prior)]
+    for result in staging.stage(evidence.case, staged, systems=[_SIPMO]):
+        lines.append(_of("A SICMF-SIPMO", result, "SICMF-SIPMO", f"{prior}, strict"))
+    for result in staging.stage(evidence.case, evidence.date, systems=[_BROWN]):
+        lines.append(_of("A Brown", result, "Brown and Shaw", ", borrowed"))
+    return lines + _gaps(evidence)
+
+
+def _aaoms(evidence: Evidence, staged: str, prior: str) -> StagingPart:
+    status = evidence.choice("status")
+    words = f", {status.as_text}" if status.known else ""
+    for result in staging.stage(evidence.case, staged, systems=[_AAOMS]):
+        return StagingPart(
+            name="A",
+            lowest=result.lowest,
+            highest=result.highest,
+            text=f"A: AAOMS {result.as_text}{prior}{words}",
+        )
+    return StagingPart(name="A", lowest="?", highest="?", text=f"A?{words}")
+
+
+def _of(name: str, result: StagingResult, system: str, after: str) -> StagingPart:
+    beside = "".join(
+        f", {part.text}" for part in result.parts if part.name == "horizontal"
+    )
+    return StagingPart(
+        name=name,
+        lowest=result.lowest,
+        highest=result.highest,
+        text=f"{system} {result.as_text}{beside}{after}",
+    )
+
+
+def _staged_day(evidence: Evidence) -> str:
+    """Return the day that anatomy is staged at: of what is healed, the last one before.
+
+    A day counts on which something of the jaw was stated or read, and the disease not as
+    healed. Where there is none the date itself is staged.
+    """
+    for day in reversed([one for one in dates(evidence.case) if one <= evidence.date]):
+        then = Evidence(evidence.case, day)
+        healed = then.choice("status").possible == ("healed",)
+        if not healed and _speaks_of_the_jaw(then):
+            return day
+    return evidence.date
+
+
+def _speaks_of_the_jaw(evidence: Evidence) -> bool:
+    """Tell whether anything of the jaw was stated or read of this very day."""
+    groups = (JAW, JAW_IMAGES)
+    facts = [fact for fact in evidence.case.facts if fact.date == evidence.date]
+    for one in evidence.assessments():
+        facts += [fact for fact in one.facts if fact.date in ("", evidence.date)]
+    return any(
+        FACTS[fact.name].group in groups for fact in facts if fact.name in FACTS
+    ) or any(
+        finding.site in jaw.JAW_SITES
+        for one in evidence.assessments()
+        for finding in one.findings
+    )
+
+
+def _gaps(evidence: Evidence) -> list[StagingPart]:
+    """Return the palatal gap as measured at the date, and as reported elsewhere."""
+    lines = [
+        f"palatal gap {row.as_text} ({finding.label}, "
+        f"{assessment.reader or 'not accepted by a reader'})"
+        for assessment, finding, row in measurements(evidence, ("palatal_gap_ap",))
+    ]
+    reported = evidence.number("reported_palatal_gap")
+    if reported is not None:
+        ends = dict.fromkeys((reported.low, reported.high))
+        lines.append(
+            f"palatal gap {' to '.join(f'{end:g}' for end in ends)} mm as reported, no "
+            f"uncertainty: {'; '.join(reported.because)}"
+        )
+    return [StagingPart(name="A gap", lowest="", highest="", text=one) for one in lines]
