@@ -127,6 +127,13 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     voxel_mm: float | None = None
 
 
+_WITHOUT_COEFFICIENT: Final[dict[Use, str]] = {
+    "site only": "a site's own only",
+    "never": "not followed over time",
+    "category": "a class: none",
+}
+
+
 class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
     """The coefficient of some quantities, and where it comes from.
 
@@ -183,6 +190,18 @@ class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
         if not conditions.same_reader and not alike:
             rows.append(self.two_readers)
         return tuple(row for row in rows if row is not None)
+
+    @property
+    def as_text(self) -> str:
+        """The coefficient in words, of every kind of pair it is known for."""
+        if self.use != "default":
+            return _WITHOUT_COEFFICIENT[self.use]
+        rows = (
+            ("", self.same_reader),
+            ("two readers: ", self.two_readers),
+            ("same images: ", self.same_images),
+        )
+        return "; ".join(f"{who}{row.as_text}" for who, row in rows if row is not None)
 
     def is_assumed(self, conditions: Conditions) -> bool:
         """Tell whether the coefficient for two readings is a choice of this project."""
