@@ -48,7 +48,6 @@ from osteotrace.records.content_items import (
     text_below,
     text_of,
     texts,
-    unit_concept,
     unit_of,
 )
 
@@ -158,11 +157,8 @@ def _answer(fact: Fact) -> ContentItem:
             item = text(concept, fact.value, CONTAINS)
         case _:
             return number(concept, fact.value, fact.unit, CONTAINS)
-    if not fact.unit:
-        return item
-    return holding(
-        item, [code(REPORT["fact_unit"], unit_concept(fact.unit), HAS_CONCEPT_MOD)]
-    )
+    # As text: to validators a UCUM code says that there is a number.
+    return holding(item, texts(REPORT["fact_unit"], fact.unit, HAS_CONCEPT_MOD))
 
 
 def facts_read(document: Dataset, *, version: int) -> tuple[Fact, ...]:
@@ -183,8 +179,7 @@ def _anew(fact: Fact) -> Fact:
 
 def _fact_of(item: Dataset) -> Fact:
     source = name_of(FACT_SOURCES, code_below(item, REPORT["fact_source"]))
-    units = children(item, REPORT["fact_unit"], "CODE")
-    unit = next((concept_of(u.ConceptCodeSequence).value for u in units), "")
+    unit = text_below(item, REPORT["fact_unit"])
     value: bool | float | str | None
     match item.ValueType:
         case "CODE":
