@@ -7,6 +7,7 @@ nothing else is read. It is evaluated over arrays at once: one axis an unknown c
 from __future__ import annotations
 
 import ast
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@cache
 def parsed(condition: str) -> ast.expr:
     """Return a condition as a tree.
 
@@ -25,30 +27,60 @@ def parsed(condition: str) -> ast.expr:
     ValueError
         If it holds anything but what a condition may.
     """
-    tree = ast.parse(condition, mode="eval").body
-    for node in ast.walk(tree):
-        if not isinstance(node, _ALLOWED):
-            raise ValueError(f"{ast.dump(node)} in the condition {condition!r}")
+    try:
+        tree = ast.parse(condition, mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(f"{error.msg} in the condition {condition!r}") from None
+    strange = _strange(tree)
+    if strange is not None:
+        raise ValueError(f"{ast.unparse(strange)!r} in the condition {condition!r}")
     return tree
 
 
-_ALLOWED = (
-    ast.BoolOp,
-    ast.And,
-    ast.Or,
-    ast.UnaryOp,
-    ast.Not,
-    ast.Name,
-    ast.Load,
-    ast.Compare,
-    ast.Eq,
-    ast.Constant,
-)
+def _strange(tree: ast.expr) -> ast.expr | None:
+    """Return the first part that is none of a condition."""
+    match tree:
+        case ast.BoolOp(values=parts):
+            return next(filter(None, map(_strange, parts)), None)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _strange(operand)
+        case ast.Compare(
+            left=ast.Name(),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value=str() | int())],
+        ):
+            return None
+        case ast.Name():
+            return None
+        case _:
+            return tree
 
 
 def names(tree: ast.expr) -> frozenset[str]:
     """Return the criteria and terms that a condition names."""
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
+def comparisons(tree: ast.expr) -> frozenset[tuple[str, str | int]]:
+    """Return each name that a condition compares, with what it is compared with."""
+    return frozenset(
+        (node.left.id, node.comparators[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and isinstance(node.comparators[0], ast.Constant)
+        and isinstance(node.comparators[0].value, str | int)
+    )
+
+
+def truths(tree: ast.expr) -> frozenset[str]:
+    """Return the names that a condition takes as true or false by themselves."""
+    compared = {id(node.left) for node in ast.walk(tree) if isinstance(node, ast.Compare)}
+    return frozenset(
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and id(node) not in compared
+    )
 
 
 def evaluate(

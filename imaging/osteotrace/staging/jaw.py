@@ -102,7 +102,10 @@ def observed(
 
 
 def nonspecific(evidence: Evidence) -> Observed:
-    """Return whether there is a nonspecific symptom or sign other than swelling."""
+    """Return whether there is a nonspecific symptom or sign beside what stages by itself.
+
+    Swelling and an extraoral fistula are criteria of their own.
+    """
     parts = [fact(evidence, name) for name in _NONSPECIFIC]
     return evidence.any_of(parts, evidence.truth("nonspecific_symptom_or_sign"))
 

@@ -7,6 +7,7 @@ combination gives are the stage. Exactly one rule must fire for each combination
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.findings import FiredRule, Question, Reason, StagingResult
-from osteotrace.staging import expressions
+from osteotrace.staging import expressions, table_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -171,6 +172,11 @@ class RuleTable:
         What rules lead to.
     rules : tuple of Rule
         Exactly one holds for every full assignment.
+
+    Raises
+    ------
+    ValueError
+        If it names a criterion, value, term, outcome or stage that it does not have.
     """
 
     system: str
@@ -181,6 +187,9 @@ class RuleTable:
     outcomes: Mapping[str, Outcome]
     rules: tuple[Rule, ...]
     terms: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        table_checks.check(self)
 
     @cached_property
     def needed(self) -> tuple[Criterion, ...]:
@@ -194,10 +203,6 @@ class RuleTable:
         for name in reversed(tuple(self.terms)):
             if name in wanted:
                 wanted |= expressions.names(trees[name])
-        known = {criterion.name for criterion in self.criteria}
-        strange = wanted - known - set(self.terms)
-        if strange:
-            raise ValueError(f"{self.system}: no criterion or term {sorted(strange)}")
         return tuple(one for one in self.criteria if one.name in wanted)
 
 
@@ -222,7 +227,7 @@ class Evaluation:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules that hold for some assignment, in the table's order."""
-        return tuple(self.table.rules[n] for n in np.unique(self.fired))
+        return tuple(self.table.rules[n] for n in _present(self.fired))
 
     @property
     def possible(self) -> tuple[str, ...]:
@@ -238,7 +243,7 @@ class Evaluation:
         return np.array([(place[one.lowest], place[one.highest]) for one in outcomes])
 
     def _interval(self, fired: NDArray[np.intp]) -> tuple[int, int]:
-        ends = self._ends[np.unique(fired)]
+        ends = self._ends[_present(fired)]
         return int(ends[:, 0].min()), int(ends[:, 1].max())
 
     @property
@@ -257,7 +262,7 @@ class Evaluation:
         each = np.array([order[rule.outcome] for rule in self.table.rules])
         return np.asarray(each[self.fired], dtype=np.intp)
 
-    @property
+    @cached_property
     def blocking(self) -> tuple[Criterion, ...]:
         """Unknown criteria on which the outcome depends for some of the others."""
         outcome = self._outcome_of
@@ -303,9 +308,14 @@ class Evaluation:
         ]
         widths = [high - low for low, high in (self._interval(one) for one in answers)]
         outcomes = [
-            len(np.unique(self._outcome_of.take(n, axis))) for n in range(len(answers))
+            len(_present(self._outcome_of.take(n, axis))) for n in range(len(answers))
         ]
         return float(np.mean(widths)), float(np.mean(outcomes)), axis
+
+
+def _present(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the numbers that occur, in order: as `numpy.unique`, without sorting."""
+    return np.flatnonzero(np.bincount(numbers.ravel()))
 
 
 def evaluate(table: RuleTable, observed: Mapping[str, Observed]) -> Evaluation:
@@ -322,14 +332,18 @@ def evaluate(table: RuleTable, observed: Mapping[str, Observed]) -> Evaluation:
     ------
     ValueError
         If not exactly one rule holds somewhere, or the combinations are too many: the
-        table is wrong.
+        table is wrong; or if a criterion is said to be what it cannot be.
     """
     known = {
         one.name: observed.get(one.name, Observed(possible=one.values))
         for one in table.needed
     }
+    for one in table.needed:
+        possible = known[one.name].possible
+        if not possible or not set(possible) <= set(one.values):
+            raise ValueError(f"{table.system}: {one.name} is one of {possible}")
     shape = tuple(len(known[one.name].possible) for one in table.needed)
-    if int(np.prod(shape, dtype=np.int64)) > MOST_COMBINATIONS:
+    if math.prod(shape) > MOST_COMBINATIONS:
         raise ValueError(f"{table.system}: {shape} combinations of unknowns")
     values: dict[str, NDArray[np.object_] | NDArray[np.bool_]] = {}
     for axis, one in enumerate(table.needed):
@@ -344,7 +358,7 @@ def evaluate(table: RuleTable, observed: Mapping[str, Observed]) -> Evaluation:
         if expressions.names(tree) <= set(values):
             values[name] = expressions.evaluate(tree, values)
     fired = np.zeros(shape, dtype=np.intp)
-    count = np.zeros(shape, dtype=np.int8)
+    count = np.zeros(shape, dtype=np.int16)
     for n, rule in enumerate(table.rules):
         held = expressions.evaluate(expressions.parsed(rule.when), values)
         held = np.broadcast_to(held, shape)

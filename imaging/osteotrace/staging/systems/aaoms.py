@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from osteotrace.codes.drugs import ANTIANGIOGENIC, IMMUNE_MODULATOR
 from osteotrace.findings import StagingPart
 from osteotrace.staging import jaw
 from osteotrace.staging.evidence import Evidence
@@ -96,7 +97,7 @@ def _terms(system: str) -> dict[str, str]:
     return {
         "drug": _DRUG[system],
         "bone": "exposed_bone or fistula_probes_bone",
-        "nonspecific": "swelling_or_erythema or other_nonspecific",
+        "nonspecific": "swelling_or_erythema or extraoral_fistula or other_nonspecific",
         "infection": "swelling_or_erythema or pus",
         "stage_3_sign": "path_fracture or extraoral_fistula or oroantral_or_oronasal "
         "or lysis_to_inferior_border_or_sinus_floor",
@@ -253,9 +254,23 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
             date,
             beside=[defined[system]],
             parts=(_case_definition(defined[system]), status),
+            notes=_beside(evidence, system),
             conflicts=conflicts,
         )
         for system in SYSTEMS
+    )
+
+
+def _beside(evidence: Evidence, system: str) -> tuple[str, ...]:
+    """Return drugs that the edition records and does not stage by."""
+    classes: tuple[str, ...] = (IMMUNE_MODULATOR,)
+    if system == "aaoms_2022":
+        classes += (ANTIANGIOGENIC,)
+    given = ((one, evidence.drug_given(one)) for one in classes)
+    return tuple(
+        f"{drug_class} given ({'; '.join(answer.because)}): recorded beside the stage"
+        for drug_class, answer in given
+        if answer.possible == (True,)
     )
 
 
