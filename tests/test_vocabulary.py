@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
+from pydicom import dcmread
 from pydicom.sr._concepts_dict import concepts as published
 from pydicom.sr.codedict import codes as dictionary
+from tests.fixtures.assessments import assessment, caliper_finding
+from tests.test_documents import assert_examples_run
 
-from osteotrace import codes
+from osteotrace import codes, series
 from osteotrace.codes import SITES, Concept
 from osteotrace.codes.beyond_dicom import BEYOND_DICOM, VARIABLE, equivalents_of
 from osteotrace.codes.reserved import RESERVED
 from osteotrace.codes.sites import BONE_UNITS, VERTEBRAE
+from osteotrace.records import sr
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent / "data"
@@ -216,3 +221,29 @@ def test_what_stands_beside_a_kind_was_seen_in_a_value_set(kind: str) -> None:
     found = equivalents_of(codes.KINDS[kind], allowed=True)
     assert found
     assert {one.concept for one in found} <= {s.concept for s in BEYOND_DICOM.values()}
+
+
+@pytest.mark.parametrize("switch", ["off", "on"])
+def test_a_report_carries_the_equivalent_code_where_the_site_allows_it(
+    switch: str, small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, switch)
+    written = assessment(msgspec.structs.replace(caliper_finding(), kind="sequestrum"))
+    path = sr.write(written, series.scan(small_study), tmp_path)
+    (code,) = {
+        (
+            item.CodeValue,
+            tuple(e.CodeValue for e in item.get("EquivalentCodeSequence", [])),
+        )
+        for element in dcmread(path).iterall()
+        if element.keyword == "ConceptCodeSequence"
+        for item in element.value
+        if item.CodeValue == "F-SEQ"
+    }
+    assert code == ("F-SEQ", ("4857006",) if switch == "on" else ())
+    monkeypatch.setenv(VARIABLE, "off")
+    assert sr.read(path) == written
+
+
+def test_the_page_on_codes_runs() -> None:
+    assert_examples_run(ROOT / "docs/codes.md", least=3)

@@ -10,7 +10,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from osteotrace.codes import REPORT, UNITS, Concept
+from osteotrace.codes import REPORT, UNITS, Concept, equivalents_of
 from osteotrace.errors import OsteotraceError
 from osteotrace.records.date_times import dicom_date, dicom_datetime, iso_datetime
 from osteotrace.uids import is_uid, source_name
@@ -55,14 +55,23 @@ PERSON_NAME_LENGTH: Final = 64
 
 
 def coded(concept: Concept) -> CodedConcept:
-    """Return a concept as highdicom takes it."""
+    """Return a concept as highdicom takes it.
+
+    Where the site allows it, a code of SNOMED CT that means the same stands beside a
+    private one (Equivalent Code Sequence, PS3.3 table 8.8-1).
+    """
     from highdicom.sr import CodedConcept
 
-    return CodedConcept(
-        value=concept.value,
-        scheme_designator=concept.scheme,
-        meaning=concept.meaning,
+    code, *same = (
+        CodedConcept(value=one.value, scheme_designator=one.scheme, meaning=one.meaning)
+        for one in (
+            concept,
+            *(e.concept for e in equivalents_of(concept) if e.relation == "same"),
+        )
     )
+    if same:
+        code.EquivalentCodeSequence = same
+    return code
 
 
 def holding(item: ContentItem, children: Iterable[ContentItem]) -> ContentItem:
