@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, from_json, to_json
-from osteotrace.records import slicer_markups
+from osteotrace.records import sealed_json, slicer_markups
 
 if TYPE_CHECKING:
     import os
@@ -108,6 +108,8 @@ def read(
     if slicer_markups.are_in(content):
         return slicer_markups.read(file)
     try:
+        if sealed_json.is_sealed(content):
+            return sealed_json.unsealed(content)
         return from_json(content, Assessment)
     except OsteotraceError as problem:
         raise OsteotraceError(

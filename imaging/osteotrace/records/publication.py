@@ -262,10 +262,13 @@ def _claim_of(path: Path) -> Path:
 
 
 def _is_abandoned(left: Path, now: float) -> bool:
-    newest = 0.0
-    for one in (left, *left.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):
+    """Tell whether nothing was written in a folder for a day."""
+    try:
+        newest = left.lstat().st_mtime
+        for one in left.rglob("*"):
             newest = max(newest, one.lstat().st_mtime)
+    except OSError:  # Gone meanwhile, so somebody is at work there; or not to be read.
+        return False
     return now - newest > ABANDONED_AFTER_S
 
 

@@ -1,0 +1,79 @@
+"""An assessment as JSON with a SHA-256 over what it says.
+
+For readings that no DICOM object can hold: facts without images, masks without a frame of
+reference. The digest is over the assessment as compact JSON: white space and line ends
+leave it alone, a changed sign does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, from_json, to_json
+
+FORMAT: Final = 1
+# The first key of a sealed file; an assessment has no such field.
+_FIRST_KEY: Final = b'"osteotrace_record"'
+# Blanks and a brace may stand before it.
+_START_BYTES: Final = 64
+
+
+class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    osteotrace_record: int
+    sha256: str
+    assessment: msgspec.Raw
+
+
+def sealed(assessment: Assessment) -> bytes:
+    """Return a sealed file of an assessment: indented UTF-8 JSON."""
+    content = to_json(assessment)
+    whole = _Sealed(FORMAT, _digest(content), msgspec.Raw(content))
+    return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
+
+
+def is_sealed(content: bytes) -> bool:
+    """Tell by its start whether a file claims to be sealed."""
+    return _FIRST_KEY in content[:_START_BYTES]
+
+
+def unsealed(content: bytes) -> Assessment:
+    """Return the assessment of a sealed file.
+
+    Raises
+    ------
+    OsteotraceError
+        If the file is not whole, says something else than it did when it was sealed, or
+        is of a later version.
+    """
+    try:
+        whole = msgspec.json.decode(content, type=_Sealed)
+        if whole.osteotrace_record == FORMAT:
+            stated = _digest(bytes(whole.assessment))
+    # Nesting without end has an error of its own kind.
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
+        raise _damaged(f"a JSON record that is not whole ({problem})") from problem
+    if whole.osteotrace_record != FORMAT:
+        raise OsteotraceError(
+            f"a JSON record of format {whole.osteotrace_record}",
+            expected=f"format {FORMAT}",
+            advice="read it with the version of osteotrace that wrote it",
+        )
+    if stated != whole.sha256:
+        raise _damaged("a JSON record whose content does not match its SHA-256")
+    return from_json(bytes(whole.assessment), Assessment)
+
+
+def _digest(assessment: bytes) -> str:
+    return hashlib.sha256(msgspec.json.format(assessment, indent=-1)).hexdigest()
+
+
+def _damaged(found: str) -> OsteotraceError:
+    return OsteotraceError(
+        found,
+        expected="content as it was saved",
+        advice="the file was damaged or edited: fetch the record from its source",
+    )
