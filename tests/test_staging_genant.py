@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pytest
 from tests.fixtures.spines import case, exam, fact, finding
 
-from osteotrace.findings import Assessment, Case, StagingResult, overridden
+from osteotrace.findings import Assessment, Case, Finding, StagingResult, overridden
 from osteotrace.measurements.measurement import LesionReading, Measurement, Method
 from osteotrace.measurements.vertebra import VertebraReading, compare_levels
 from osteotrace.measurements.vertebra.comparison import GRADE_BEFORE_CEMENT
@@ -23,6 +24,9 @@ from osteotrace.staging import stage
 from osteotrace.staging.rule_table import Observed, evaluate
 from osteotrace.staging.systems.genant import SDI_LEVELS, TABLE
 from osteotrace.staging.vertebra_grades import MEASURED, READ
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DAY = "2023-09-27"
 METHOD = Method(name="test", version="1")
@@ -39,17 +43,17 @@ def rows(
     )
 
 
+def vertebrae(losses: Mapping[str, float], u: float = 0.0) -> tuple[Finding, ...]:
+    return tuple(
+        finding(site, kind="vertebra", measurements=rows(loss, u))
+        for site, loss in losses.items()
+    )
+
+
 def measured_exam(
     day: str = DAY, *, reader: str = "Reader One", u: float = 0.0, **losses: float
 ) -> Assessment:
-    return exam(
-        day,
-        *(
-            finding(site, kind="vertebra", measurements=rows(loss, u))
-            for site, loss in losses.items()
-        ),
-        reader=reader,
-    )
+    return exam(day, *vertebrae(losses, u), reader=reader)
 
 
 def levels(patient: Case, day: str = DAY) -> dict[str, StagingResult]:
@@ -254,8 +258,9 @@ def cemented(*, before: bool) -> Case:
 def test_a_cemented_level_keeps_the_grade_of_the_last_reading_before() -> None:
     result = levels(cemented(before=True))["l1"]
     assert result.as_text == "2"
-    assert "bone cement since 2023-08-30: the grade is that of 2023-08-01" in " ".join(
-        result.notes
+    assert (
+        "bone cement, seen first on 2023-08-30: the grade is that of 2023-08-01"
+        in " ".join(result.notes)
     )
     assert index(cemented(before=True)).part("L1").text == (
         "L1 2 (2023-08-01, before cement)"
@@ -266,7 +271,7 @@ def test_a_cemented_level_never_read_before_has_every_grade_open() -> None:
     result = levels(cemented(before=False))["l1"]
     assert result.as_text == "0..3"
     assert result.notes == (
-        "bone cement since 2023-08-30, and no grade was read before it",
+        "bone cement, seen first on 2023-08-30, and no grade was read before it",
     )
 
 
@@ -301,7 +306,7 @@ def test_a_level_read_earlier_and_not_now_is_open_and_names_the_day() -> None:
 
 def test_the_index_is_the_sum_of_t4_to_l4_without_l5() -> None:
     whole = dict.fromkeys(SDI_LEVELS, 5.0) | {"l1": 30.0, "l2": 22.0, "l5": 45.0}
-    result = index(case(measured_exam(u=0.1, **whole)))
+    result = index(case(exam(DAY, *vertebrae(whole, 0.1))))
     assert len(SDI_LEVELS) == 13
     assert result.as_text == "3"
     assert result.part("SDI(T4-L4)").text == "SDI(T4-L4) 3"
@@ -341,7 +346,7 @@ def test_levels_above_t4_are_in_the_sum_of_all_levels_alone() -> None:
 
 def test_intervals_of_levels_add_up_to_every_sum_between() -> None:
     whole = dict.fromkeys(SDI_LEVELS, 5.0) | {"l1": 40.0, "l2": 24.9}
-    result = index(case(measured_exam(u=0.2, **whole)))
+    result = index(case(exam(DAY, *vertebrae(whole, 0.2))))
     # L1 is 2..3 and L2 is 1..2, every other level 0.
     assert result.as_text == "3..5"
     assert result.possible == ("3", "4", "5")

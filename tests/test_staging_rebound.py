@@ -407,6 +407,52 @@ def test_a_suspected_second_level_leaves_the_count_open() -> None:
     assert [question.criterion for question in result.blocking] == ["l2.new_vcf"]
 
 
+def brute_force(
+    new: tuple[bool | None, bool | None],
+    trauma: tuple[bool | None, bool | None],
+    follow_on: bool | None,
+) -> tuple[str, str]:
+    """Return the lowest and the highest stage over every assignment of the unknowns."""
+    order = ("no flag", "flag", "flag, multiple")
+    reached = set()
+    free = [
+        (False, True) if value is None else (value,)
+        for value in (*new, *trauma, follow_on)
+    ]
+    for first, second, hit_first, hit_second, followed in product(*free):
+        flag = not followed and ((first and not hit_first) or (second and not hit_second))
+        reached.add((1 + (first and second)) if flag else 0)
+    return order[min(reached)], order[max(reached)]
+
+
+def test_two_fractures_give_the_ends_over_every_assignment_of_the_unknowns() -> None:
+    days = ("2023-07-15", "2023-09-03")
+    known = (False, True, None)
+    for sure, hit, follow_on in product(
+        product((True, False), repeat=2), product(known, repeat=2), known
+    ):
+        exams = [
+            exam(
+                day,
+                finding(site, certainty="definite" if certain else "possible"),
+                facts=(
+                    fact("vcf_new", True, day, site=site),
+                    fact("high_energy_trauma", trauma, day),
+                ),
+            )
+            for day, site, certain, trauma in zip(
+                days, ("l1", "l2"), sure, hit, strict=True
+            )
+        ]
+        facts = (fact("antiresorptive_follow_on", follow_on),)
+        result = staged(case(*exams, facts=facts, drugs=(DENOSUMAB,)))
+        # A trauma that nobody speaks of on the first day may be answered on the second.
+        trauma = (hit[1] if hit[0] is None else hit[0], hit[1])
+        new = tuple(True if certain else None for certain in sure)
+        expected = brute_force((new[0], new[1]), trauma, follow_on)
+        assert (result.lowest, result.highest) == expected, (sure, hit, follow_on)
+
+
 def test_the_readers_own_word_stands_with_its_reason() -> None:
     own = overridden(
         staged(REBOUND),

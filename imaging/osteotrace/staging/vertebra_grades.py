@@ -67,8 +67,8 @@ def level_grade(evidence: Evidence, level: str) -> LevelGrade:
     since = _cemented_since(evidence, level)
     if since is None:
         return now if now.is_read else _with_earlier(now, evidence)
-    when = f"since {since}" if since else "of unknown date"
-    cement = f"bone cement {when}"
+    when = f"seen first on {since}" if since else "of unknown date"
+    cement = f"bone cement, {when}"
     if now.read.possible != (NOT_GIVEN,):
         said = f"{cement}: the reader's grade stands, heights after it do not count"
         return replace(now, measured=Observed(possible=MEASURED), notes=(said,))

@@ -118,15 +118,15 @@ _OUTCOMES: Final = {
     "fracture without sign": Outcome(
         lowest="OF1",
         highest="OF2",
-        note="OF1..OF2, check: a fracture with neither edema nor a deformed endplate, "
-        "which the text does not assign",
+        note="a fracture with neither edema nor a deformed endplate is OF1..OF2: the "
+        "text does not assign it",
     ),
     "OF2": Outcome(lowest="OF2", highest="OF2"),
     "exactly one fifth": Outcome(
         lowest="OF2",
         highest="OF3",
-        note="OF2..OF3, check: exactly one fifth of the posterior wall, which the text "
-        "does not assign",
+        note="exactly one fifth of the posterior wall is OF2..OF3: the text does not "
+        "assign it",
     ),
     "OF3": Outcome(lowest="OF3", highest="OF3"),
     "OF4": Outcome(lowest="OF4", highest="OF4"),
@@ -326,5 +326,5 @@ def _notes(case: Case, date: str, level: str, known: Mapping[str, Observed]) -> 
     cement = cement_dates(case).get(level)
     if cement is not None and (not cement or not_after(cement, date) is not False):
         when = f"seen first on {cement}" if cement else "of unknown date"
-        notes.append(f"bone cement {when}: what is read since is of the treated body")
+        notes.append(f"bone cement, {when}: what is read since is of the treated body")
     return notes
