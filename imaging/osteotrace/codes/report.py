@@ -59,6 +59,7 @@ REPORT: Final[dict[str, Concept]] = {
         point=("R-POINT", "Point of a region"),
         image_points=("R-IMGPTS", "Single points on one image"),
         mask=("R-MASK", "Set of voxels"),
+        same_images=("R-SAMEIMG", "Part of the finding with the same images"),
         exact=("R-EXACT", "Coordinates to the bit, as JSON"),
         role=("R-ROLE", "Role within the finding"),
         region_used=("R-USED", "Role of the region that the value was taken from"),

@@ -28,6 +28,7 @@ from osteotrace.regions import ImagePoints, Mask
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from highdicom.sr import ContentItem
@@ -281,6 +282,8 @@ def image_library(
 ) -> list[ContentItem]:
     """Return the Image Library (TID 1600): one group a modality and frame of reference.
 
+    What the images of a group have in common stands at the group (TID 1600, row 3).
+
     Parameters
     ----------
     sources : mapping of str to Dataset
@@ -288,33 +291,63 @@ def image_library(
     referred : mapping of str to tuple of int
         From `references`.
     """
-    groups: dict[tuple[str, str], list[ContentItem]] = {}
-    for uid, header in sources.items():
-        shared = (str(header.Modality), str(header.get("FrameOfReferenceUID", "")))
-        entry = _library_entry(header, referred.get(uid, ()))
-        groups.setdefault(shared, []).append(entry)
+    groups: dict[tuple[str, str], list[Dataset]] = {}
+    for header in sources.values():
+        shared = (str(header.Modality), str(header.get("FrameOfReferenceUID") or ""))
+        groups.setdefault(shared, []).append(header)
     return [
         container(
             REPORT["image_library"],
-            [container(REPORT["image_library_group"], g) for g in groups.values()],
+            [
+                _library_group(modality, frame, headers, referred)
+                for (modality, frame), headers in groups.items()
+            ],
         )
     ]
 
 
-def _library_entry(header: Dataset, frames: tuple[int, ...]) -> ContentItem:
-    """Return one image with what its header says (TID 1602, TID 1604)."""
-    modality = MODALITIES.get(str(header.Modality))
-    described = (
-        [] if modality is None else [code(REPORT["modality"], modality, HAS_ACQ_CONTEXT)]
+def _library_group(
+    modality: str,
+    frame: str,
+    headers: Sequence[Dataset],
+    referred: Mapping[str, tuple[int, ...]],
+) -> ContentItem:
+    """Return the images of one modality and space with what their headers say."""
+    frames = [referred.get(str(header.SOPInstanceUID), ()) for header in headers]
+    said = [_described(h, f) for h, f in zip(headers, frames, strict=True)]
+    alone = len(headers) == 1
+    common = {} if alone else dict(set.intersection(*(set(one.items()) for one in said)))
+    known = MODALITIES.get(modality)
+    shared = [] if known is None else [code(REPORT["modality"], known, HAS_ACQ_CONTEXT)]
+    shared += uids(REPORT["frame_of_reference_uid"], frame, HAS_ACQ_CONTEXT)
+    shared += _descriptors(common)
+    entries = []
+    for header, of, own in zip(headers, frames, said, strict=True):
+        differing = {n: value for n, value in own.items() if n not in common}
+        described = [*(shared if alone else ()), *_descriptors(differing)]
+        entries.append(holding(image(header, CONTAINS, of), described))
+    return container(
+        REPORT["image_library_group"], [*([] if alone else shared), *entries]
     )
-    frame = str(header.get("FrameOfReferenceUID") or "")
-    described += uids(REPORT["frame_of_reference_uid"], frame, HAS_ACQ_CONTEXT)
-    for keyword, place, concept, unit in IMAGE_DESCRIPTORS:
+
+
+def _described(header: Dataset, frames: tuple[int, ...]) -> dict[int, float]:
+    """Return what a header says, by the place of the descriptor in its table."""
+    found = {}
+    for n, (keyword, place, _, _) in enumerate(IMAGE_DESCRIPTORS):
         said = values(header, keyword, frames)
         if said:
-            part = said[place]
-            described.append(number(concept, part, unit, HAS_ACQ_CONTEXT))
-    return holding(image(header, CONTAINS, frames), described)
+            found[n] = said[place]
+    return found
+
+
+def _descriptors(said: Mapping[int, float]) -> list[ContentItem]:
+    """Return descriptors as content items (TID 1602, TID 1604)."""
+    return [
+        number(concept, said[n], unit, HAS_ACQ_CONTEXT)
+        for n, (_, _, concept, unit) in enumerate(IMAGE_DESCRIPTORS)
+        if n in said
+    ]
 
 
 def values(header: Dataset, keyword: str, frames: tuple[int, ...]) -> tuple[float, ...]:

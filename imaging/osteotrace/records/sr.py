@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,15 +42,13 @@ from osteotrace.records.store import new_file, record_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydicom.dataset import Dataset
 
     from osteotrace.records.seg import Encoding, SegmentationDocument
     from osteotrace.series import Catalogue
 
-    # Where segmentations are: in one folder by their UIDs, or file by file.
-    Segmentations = str | os.PathLike[str] | Mapping[str, Path]
 
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 # Neither deflated nor big endian: a deflated megabyte can unfold to gigabytes.
@@ -150,7 +147,9 @@ def write(
 
 
 def read(
-    path: str | os.PathLike[str], *, segmentations: Segmentations | None = None
+    path: str | os.PathLike[str],
+    *,
+    segmentations: Iterable[str | os.PathLike[str]] = (),
 ) -> Assessment:
     """Read a structured report of osteotrace.
 
@@ -158,9 +157,9 @@ def read(
     ----------
     path : path
         The report.
-    segmentations : path, or mapping of str to Path, optional
-        The folder of its segmentations, each ``<SOPInstanceUID>.dcm``, or their files
-        by SOPInstanceUID; by default beside the report.
+    segmentations : iterable of path
+        Files of its segmentations, or folders that hold them as
+        ``<SOPInstanceUID>.dcm``, where they do not lie beside it.
 
     Raises
     ------
@@ -176,13 +175,25 @@ def read(
         return _assessment(file.read_bytes(), _places(file.parent, segmentations))
 
 
-def _places(folder: Path, segmentations: Segmentations | None) -> Callable[[str], Path]:
-    """Return where a segmentation is looked for, by its UID."""
-    if isinstance(segmentations, Mapping):
-        files = segmentations
-        return lambda uid: Path(files.get(uid) or record_path(folder, uid))
-    place = folder if segmentations is None else Path(segmentations)
-    return lambda uid: record_path(place, uid)
+def _places(
+    folder: Path, segmentations: Iterable[str | os.PathLike[str]]
+) -> Callable[[str], Path]:
+    """Return what tells the file of a segmentation by its UID."""
+    given = [Path(one) for one in segmentations]
+    named = {_uid_in(file): file for file in given if not file.is_dir()}
+    folders = [*(one for one in given if one.is_dir()), folder]
+
+    def place(uid: str) -> Path:
+        every = [named[uid]] if uid in named else [record_path(f, uid) for f in folders]
+        return next((file for file in every if file.is_file()), every[0])
+
+    return place
+
+
+def _uid_in(file: Path) -> str:
+    from pydicom.filereader import read_file_meta_info
+
+    return str(read_file_meta_info(file).get("MediaStorageSOPInstanceUID", ""))
 
 
 # Reading -----------------------------------------------------------------------------
@@ -353,9 +364,10 @@ def _document(
 
     segments = {key: one for made in masks for key, one in made.segments.items()}
     digests = {uid: one.content_sha256() for uid, one in segmentations.items()}
+    objects = [made.dataset for made in masks]
     document = Comprehensive3DSR(
-        evidence=[*sources.values(), *(made.dataset for made in masks)],
-        content=sr_writing.content_tree(assessment, sources, segments, digests),
+        evidence=[*sources.values(), *objects],
+        content=sr_writing.evidence_tree(sources, objects),
         series_instance_uid=series_uid,
         series_number=SERIES_NUMBER,
         sop_instance_uid=sop_instance_uid,
@@ -372,6 +384,8 @@ def _document(
         content_time=now.time(),
     )
     complete(document, now)
+    content = sr_writing.content_tree(assessment, sources, segments, digests)
+    document.ContentSequence = content.ContentSequence
     drop_placeholders(document)
     digest = text(REPORT["content_sha256"], content_sha256(document), CONTAINS)
     document.ContentSequence.append(digest)

@@ -44,7 +44,7 @@ from osteotrace.records.content_items import (
     uid_below,
     unit_of,
 )
-from osteotrace.records.sr_regions import region_read, sources_read
+from osteotrace.records.sr_regions import regions_read, sources_read
 from osteotrace.records.sr_stagings import is_staging, staging_of
 from osteotrace.records.sr_statements import drugs_read, facts_read
 
@@ -126,6 +126,12 @@ def _finding(group: Dataset, segmentations: Mapping[str, Segmentation]) -> Findi
     laterality = name_of(LATERALITIES, sides[0]) if sides else ""
     presence = name_of(PRESENCES, code_below(group, REPORT["presence"]))
     certainty = name_of(CERTAINTIES, code_below(group, REPORT["certainty"]))
+    regions = regions_read(group, segmentations)
+    parts = [region.source_instances for region in regions]
+    values = []
+    for item in children(group, value_type="NUM"):
+        parts.append(sources_read(item, parts))
+        values.append(_value(item, parts[-1]))
     return Finding(
         tracking_uid=uid_below(group, REPORT["tracking_uid"]),
         label=text_below(group, REPORT["tracking_identifier"]),
@@ -135,23 +141,19 @@ def _finding(group: Dataset, segmentations: Mapping[str, Segmentation]) -> Findi
         presence=cast("Presence", presence),
         certainty=cast("Certainty", certainty),
         note=text_below(group, REPORT["comment"]),
-        regions=tuple(
-            region_read(item, segmentations)
-            for item in children(group, REPORT["region"], "CODE")
-        ),
-        measurements=tuple(map(_measured, children(group, value_type="NUM"))),
+        regions=regions,
+        measurements=tuple(values),
         series_uid=uid_below(group, REPORT["series_uid"]),
     )
 
 
-def _measured(item: Dataset) -> Reading:
+def _value(item: Dataset, sources: tuple[str, ...]) -> Reading:
     concept = name_of_item(item)
     name = name_of(QUANTITIES, concept)
     method = Method(
         name=text_below(item, REPORT["algorithm_name"]),
         version=text_below(item, REPORT["algorithm_version"]),
     )
-    sources = sources_read(item)
     if not has_number(item):
         return NotMeasured(
             name=name,

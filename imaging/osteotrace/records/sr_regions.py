@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 
 # Kinds with a value a line each: none of their regions is the one of interest.
 KINDS_WITHOUT_ONE_REGION: Final = frozenset({"vertebra", "vcf", "endplate_depression"})
+# A value names up to this many images itself; a longer list stands once in a finding, or
+# a study of masks would name its slices thousands of times.
+MOST_NAMED_AGAIN: Final = 10
 _SHAPES: Final[dict[type, str]] = {
     Polyline: "line",
     Points: "points",
@@ -79,10 +82,11 @@ _MASK_FIELDS: Final = (
 
 
 class MarkedRegion(NamedTuple):
-    """A region, and the segment that it was written as where it is a mask."""
+    """A region, the segment that a mask was written as, and the headers of its images."""
 
     region: Region
-    segment: SegmentReference | None = None
+    segment: SegmentReference | None
+    headers: Mapping[str, Dataset]
 
 
 # Writing -----------------------------------------------------------------------------
@@ -101,7 +105,7 @@ def region_of_interest(
     if not shown or finding.kind in KINDS_WITHOUT_ONE_REGION:
         return "1501", []
     used = [one for one in shown if values and one.region.role == values[0]]
-    region, segment = (used or shown)[0]
+    region, segment, _ = (used or shown)[0]
     if isinstance(region, Polyline):
         return "1410", [_line(region, "image_region", CONTAINS)]
     assert segment is not None
@@ -111,9 +115,9 @@ def region_of_interest(
     ]
 
 
-def shapes(one: MarkedRegion, headers: Mapping[str, Dataset]) -> list[ContentItem]:
+def shapes(one: MarkedRegion) -> list[ContentItem]:
     """Return a region's coordinates or segment as items to be inferred from."""
-    region, segment = one
+    region, segment, headers = one
     match region:
         case Polyline():
             return [_line(region, "line", INFERRED_FROM)]
@@ -126,23 +130,27 @@ def shapes(one: MarkedRegion, headers: Mapping[str, Dataset]) -> list[ContentIte
             return [_segment(segment, INFERRED_FROM)]
 
 
-def region_written(one: MarkedRegion, headers: Mapping[str, Dataset]) -> ContentItem:
-    """Return the item that holds a region whole."""
-    region = one.region
-    placed = (
-        _named_image_points(region, headers)
-        if isinstance(region, ImagePoints)
-        else shapes(one, headers)
-    )
-    return holding(
-        code(REPORT["region"], REPORT[_SHAPES[type(region)]], CONTAINS),
-        [
-            *texts(REPORT["role"], region.role, HAS_PROPERTIES),
-            *_exact(region),
-            *placed,
-            *sources_written(region.source_instances, headers),
-        ],
-    )
+def regions_written(marked: Sequence[MarkedRegion]) -> list[ContentItem]:
+    """Return the items that hold the regions of a finding whole."""
+    parts = [one.region.source_instances for one in marked]
+    return [
+        holding(
+            code(REPORT["region"], REPORT[_SHAPES[type(one.region)]], CONTAINS),
+            [
+                *texts(REPORT["role"], one.region.role, HAS_PROPERTIES),
+                *_exact(one.region),
+                *_placed(one),
+                *_images(parts, number, one.headers),
+            ],
+        )
+        for number, one in enumerate(marked)
+    ]
+
+
+def _placed(one: MarkedRegion) -> list[ContentItem]:
+    if isinstance(one.region, ImagePoints):
+        return _named_image_points(one.region, one.headers)
+    return shapes(one)
 
 
 def segmentations_written(
@@ -173,6 +181,26 @@ def sources_written(
         referred = [frames] if of_frames else [[] for _ in frames]
         items += [image(headers[instance], INFERRED_FROM, some) for some in referred]
     return items
+
+
+def sources_of_value_written(
+    finding: Finding, number: int, headers: Mapping[str, Dataset]
+) -> list[ContentItem]:
+    """Return the images of a value, or the part of the finding that names the same."""
+    parts = [region.source_instances for region in finding.regions]
+    parts += [reading.sources for reading in finding.measurements]
+    return _images(parts, len(finding.regions) + number, headers)
+
+
+def _images(
+    parts: Sequence[tuple[str, ...]], number: int, headers: Mapping[str, Dataset]
+) -> list[ContentItem]:
+    """Return the images of a part of a finding: its regions, then its values."""
+    images = parts[number]
+    first = parts.index(images)
+    if first == number or len(images) <= MOST_NAMED_AGAIN:
+        return sources_written(images, headers)
+    return [text(REPORT["same_images"], str(first + 1), HAS_PROPERTIES)]
 
 
 def _line(line: Polyline, concept: str, relation: Relation) -> ContentItem:
@@ -269,13 +297,15 @@ def _exact(region: Region) -> list[ContentItem]:
 # Reading -----------------------------------------------------------------------------
 
 
-def region_read(item: Dataset, segmentations: Mapping[str, Segmentation]) -> Region:
-    """Return the region that an item holds.
+def regions_read(
+    group: Dataset, segmentations: Mapping[str, Segmentation]
+) -> tuple[Region, ...]:
+    """Return the regions of a finding.
 
     Parameters
     ----------
-    item : Dataset
-        As `region_written` makes it.
+    group : Dataset
+        The finding's measurement group.
     segmentations : mapping of str to Segmentation
         By SOPInstanceUID, each checked against its digest.
 
@@ -284,8 +314,20 @@ def region_read(item: Dataset, segmentations: Mapping[str, Segmentation]) -> Reg
     OsteotraceError
         If the segmentation of a mask does not hold it.
     """
+    found: list[Region] = []
+    for item in children(group, REPORT["region"], "CODE"):
+        sources = sources_read(item, [one.source_instances for one in found])
+        found.append(_region(item, sources, segmentations))
+    return tuple(found)
+
+
+def _region(
+    item: Dataset,
+    sources: tuple[str, ...],
+    segmentations: Mapping[str, Segmentation],
+) -> Region:
     shape = concept_of(item.ConceptCodeSequence)
-    role, sources = text_below(item, REPORT["role"]), sources_read(item)
+    role = text_below(item, REPORT["role"])
     if same_code(shape, REPORT["mask"]):
         return _mask(item, role, sources, segmentations)
     if same_code(shape, REPORT["image_points"]):
@@ -324,10 +366,13 @@ def segmentations_read(document: Dataset) -> dict[str, str]:
     }
 
 
-def sources_read(item: Dataset) -> tuple[str, ...]:
-    """Return the images that an item names as its sources, in order."""
+def sources_read(item: Dataset, before: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the images of a part of a finding, given those of the parts before it."""
+    same = text_below(item, REPORT["same_images"])
+    if same:
+        return before[int(same) - 1]
     images = children(item, REPORT["source"], "IMAGE")
-    return tuple(source for image in images for source in sources_of(image))
+    return tuple(source for one in images for source in sources_of(one))
 
 
 def _mask(

@@ -34,6 +34,7 @@ from osteotrace.records.content_items import (
     coded,
     container,
     holding,
+    image,
     moment,
     no_number,
     number,
@@ -49,10 +50,10 @@ from osteotrace.records.source_images import image_library, procedures, referenc
 from osteotrace.records.sr_regions import (
     MarkedRegion,
     region_of_interest,
-    region_written,
+    regions_written,
     segmentations_written,
     shapes,
-    sources_written,
+    sources_of_value_written,
 )
 from osteotrace.records.sr_stagings import staging_group
 from osteotrace.records.sr_statements import drugs_written, facts_written
@@ -103,7 +104,7 @@ def content_tree(
     groups = []
     for f, finding in enumerate(assessment.findings):
         marked = tuple(
-            MarkedRegion(region, known.get((f, r)))
+            MarkedRegion(region, known.get((f, r)), headers)
             for r, region in enumerate(finding.regions)
         )
         groups.append(_group(finding, marked, headers))
@@ -125,6 +126,19 @@ def content_tree(
         ],
         template="1500",
     )
+
+
+def evidence_tree(
+    headers: Mapping[str, Dataset], segmentations: Sequence[Dataset]
+) -> ContentItem:
+    """Return a content tree that refers to the images and segmentations of a report.
+
+    highdicom copies and searches the tree it is given, which for a study of masks takes
+    as long as all the rest.
+    """
+    objects = [*headers.values(), *segmentations]
+    items = [image(one, CONTAINS) for one in objects]
+    return container(REPORT["imaging_measurement_report"], items, template="1500")
 
 
 # Context -----------------------------------------------------------------------------
@@ -176,14 +190,14 @@ def _group(
             _site(finding),
             *regions_of_interest,
             *(
-                _reading_of_quantity(reading, marked, headers)
-                for reading in finding.measurements
+                _value(reading, marked, sources_of_value_written(finding, n, headers))
+                for n, reading in enumerate(finding.measurements)
             ),
             code(REPORT["presence"], PRESENCES[finding.presence], CONTAINS),
             code(REPORT["certainty"], CERTAINTIES[finding.certainty], CONTAINS),
             *texts(REPORT["comment"], finding.note, CONTAINS),
             *uids(REPORT["series_uid"], finding.series_uid, CONTAINS),
-            *(region_written(one, headers) for one in marked),
+            *regions_written(marked),
         ],
         template=template,
     )
@@ -202,10 +216,10 @@ def _site(finding: Finding) -> ContentItem:
 # Measurements ------------------------------------------------------------------------
 
 
-def _reading_of_quantity(
+def _value(
     reading: Measurement | NotMeasured,
     marked: Sequence[MarkedRegion],
-    headers: Mapping[str, Dataset],
+    sources: Sequence[ContentItem],
 ) -> ContentItem:
     known = look_up(QUANTITIES, reading.name, "quantity")
     if not same_code(known, reading.code):
@@ -215,7 +229,6 @@ def _reading_of_quantity(
             expected=f"the code {known.value} of {known.scheme}",
             advice="take the code from osteotrace.codes.QUANTITIES",
         )
-    sources = sources_written(reading.sources, headers)
     if isinstance(reading, NotMeasured):
         reason = text(REPORT["not_measured"], reading.reason, HAS_PROPERTIES)
         return holding(
@@ -223,7 +236,7 @@ def _reading_of_quantity(
             [*_method(reading.method), reason, *sources],
         )
     used = [one for one in marked if one.region.role == reading.region]
-    inferred_from = [item for one in used for item in shapes(one, headers)]
+    inferred_from = [item for one in used for item in shapes(one)]
     return holding(
         number(reading.code, reading.value, reading.unit, CONTAINS),
         [*_method(reading.method), *_properties(reading), *sources, *inferred_from],
