@@ -12,6 +12,8 @@ _DATETIME_FORMS: Final = (
     "%Y%m%d%H%M%S.%f%z",
 )
 
+# Of four digits without leading zeros; dicom3tools of 2022 takes no later one.
+_YEARS: Final = range(1000, 3000)
 # PS3.5 6.2, VR DT.
 _FARTHEST_WEST: Final = datetime.timedelta(hours=-12)
 _FARTHEST_EAST: Final = datetime.timedelta(hours=14)
@@ -23,7 +25,7 @@ def dicom_date(iso: str) -> str | None:
         date = datetime.date.fromisoformat(iso)
     except ValueError:
         return None
-    return f"{date:%Y%m%d}" if date.isoformat() == iso and date.year >= 1000 else None
+    return f"{date:%Y%m%d}" if date.isoformat() == iso and date.year in _YEARS else None
 
 
 def dicom_datetime(iso: str) -> str | None:
@@ -33,7 +35,7 @@ def dicom_datetime(iso: str) -> str | None:
     except ValueError:
         return None
     offset = time.utcoffset()
-    if offset is not None and not _is_offset(offset):
+    if time.year not in _YEARS or (offset is not None and not _is_offset(offset)):
         return None
     fraction = f".{time.microsecond:06d}" if time.microsecond else ""
     stamp = f"{time:%Y%m%d%H%M%S}{fraction}{time:%z}"
