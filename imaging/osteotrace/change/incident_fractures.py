@@ -140,15 +140,19 @@ def incident_fractures(case: Case, *, until: str = "") -> tuple[IncidentFracture
 def fractures_of_unknown_age(case: Case, *, until: str = "") -> tuple[Fracture, ...]:
     """Return the fractures of which nothing says whether they were new when first seen.
 
-    Parameters as in `incident_fractures`. A level whose fracture is stated as not new is
-    left out: it is known to be old.
+    Parameters as in `incident_fractures`. A level whose fracture is stated as not new
+    when it is first seen is left out: it is known to be old.
     """
     cement = cement_dates(case)
-    incident = {one.site for one in incident_fractures(case, until=until)}
+    incident: dict[str, str] = {}
+    for one in incident_fractures(case, until=until):
+        incident.setdefault(one.site, one.first_seen)
     found = []
     for site, readings in level_readings(case).items():
         seen = [one for one in _until(readings, until) if one.fractured]
-        if site in incident or not seen or any(one.new is False for one in seen):
+        if not seen or any(one.new is False for one in seen if one.date == seen[0].date):
+            continue
+        if site in incident and not before(seen[0].date, incident[site]):
             continue
         found.append(
             Fracture(

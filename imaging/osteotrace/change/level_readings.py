@@ -126,10 +126,20 @@ def _of_assessment(one: Assessment, site: str) -> list[LevelReading]:
     for fact in one.facts:
         if fact.site == site and fact.name in STATEMENTS:
             dated.setdefault(fact.date or one.study_date, []).append(fact)
-    return [
-        _of_facts(date, facts, findings if date == one.study_date else (), one.reader)
-        for date, facts in dated.items()
-    ]
+    read = []
+    for date, facts in dated.items():
+        first, others = _first_of_each(facts)
+        told = findings if date == one.study_date else ()
+        read.append(_of_facts(date, first, told, one.reader))
+        read += [_of_facts(date, [fact]) for fact in others]
+    return read
+
+
+def _first_of_each(facts: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """Return the first fact of each name, and those stated again, by whomever."""
+    first: dict[str, Fact] = {}
+    others = [fact for fact in facts if first.setdefault(fact.name, fact) is not fact]
+    return list(first.values()), others
 
 
 def _of_facts(
