@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import doctest
 import logging
 import os
 import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pytest
 from record_index import copies
-from tests.fixtures.assessments import assessment, caliper_finding, random_assessment
+from tests.fixtures.assessments import assessment, caliper_finding
+from tests.fixtures.faulty_disk import FaultyDisk, Killed
 from tests.fixtures.small_study import CT_FRAME_UID
 
 from osteotrace import series
@@ -28,7 +32,8 @@ from osteotrace.regions import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from tests.fixtures.faulty_disk import Abilities
 
     from osteotrace.findings import Assessment
     from osteotrace.records.folder_contents import Record
@@ -502,10 +507,10 @@ def test_a_damaged_index_is_made_anew(folder: Path) -> None:
 
 
 def check_rebuilding(folder: Path, catalogue: Catalogue, count: int) -> None:
-    drawn = msgspec.structs.replace(random_assessment(3), assessment_uid="2.25.300000001")
+    plain = assessment(caliper_finding(), uid="2.25.300000001")
     templates = [
         record_folder.add(folder, one, catalogue)
-        for one in (drawn, with_mask("2.25.4000000001"))
+        for one in (plain, with_mask("2.25.4000000001"))
     ]
     copies(templates, count - len(templates))
     assert len(list(folder.iterdir())) == count + 1  # One segmentation.
@@ -599,6 +604,36 @@ def test_two_readers_side_by_side_lose_nothing(folder: Path, links: str) -> None
     assert sorted(path.name for path in folder.glob(".osteotrace-*")) == []
 
 
+@pytest.mark.parametrize("abilities", ["links", "Windows"])
+def test_a_report_that_was_killed_on_its_way_is_whole_or_can_be_added_again(
+    tmp_path: Path, catalogue: Catalogue, abilities: Abilities
+) -> None:
+    reading = with_mask("2.25.1")
+    undisturbed = FaultyDisk(abilities)
+    with undisturbed.in_use():
+        record_folder.add(tmp_path / "undisturbed", reading, catalogue)
+    expected = {f.name: f.read_bytes() for f in (tmp_path / "undisturbed").iterdir()}
+    assert len(expected) == 2
+    naming = [n for n, c in enumerate(undisturbed.calls, 1) if c in ("link", "rename")]
+    assert len(naming) >= 2
+    for step in naming:
+        folder = tmp_path / str(step)
+        with (
+            pytest.raises(Killed),
+            FaultyDisk(abilities).fail(step, "killed after").in_use(),
+        ):
+            record_folder.add(folder, reading, catalogue)
+        report = folder / "2.25.1.dcm"
+        if report.exists():
+            assert record_folder.read(folder, "2.25.1") == reading
+        else:
+            with suppress(OsteotraceError):  # Where a claim had only to be finished.
+                record_folder.add(folder, reading, catalogue)
+        left = {f.name: f.read_bytes() for f in folder.iterdir() if f.is_file()}
+        assert left == expected
+        assert uids(record_folder.contents(folder).records) == ["2.25.1"]
+
+
 def test_what_a_killed_writer_left_is_cleared_away_by_the_next(folder: Path) -> None:
     from osteotrace.records.publication import new_draft
 
@@ -610,3 +645,13 @@ def test_what_a_killed_writer_left_is_cleared_away_by_the_next(folder: Path) -> 
     assert uids(record_folder.contents(folder).records) == ["2.25.1"]
     record_folder.add(folder, facts("2.25.3"))
     assert sorted(p.name for p in folder.iterdir()) == ["2.25.1.json", "2.25.3.json"]
+
+
+def test_the_examples_on_the_page_run() -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "records.md").read_text()
+    section = page.split("## The folder of records")[1].split("\n## ")[0]
+    example = doctest.DocTestParser().get_doctest(section, {}, "records.md", None, 0)
+    printed: list[str] = []
+    outcome = doctest.DocTestRunner().run(example, out=printed.append)
+    assert outcome.attempted > 10
+    assert not printed, "".join(printed)

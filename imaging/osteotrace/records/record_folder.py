@@ -124,9 +124,13 @@ def read(folder: str | os.PathLike[str], assessment_uid: str) -> Assessment:
     """
     place = Path(folder)
     path = file_of(place, assessment_uid)
-    if path.suffix == JSON_SUFFIX:
+    try:
         return read_file(path)
-    return read_file(path, contents(place).renamed_segmentations())
+    except OsteotraceError:
+        renamed = contents(place).renamed_segmentations()
+        if not renamed:
+            raise
+        return read_file(path, renamed)
 
 
 def read_cases(
