@@ -8,4 +8,6 @@ pytest_plugins = [
     "tests.fixtures.small_protocol",
     "tests.fixtures.enhanced_study",
     "tests.fixtures.synthetic",
+    "tests.fixtures.peers",
+    "tests.fixtures.square_study",
 ]

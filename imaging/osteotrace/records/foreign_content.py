@@ -210,6 +210,8 @@ def _value(item: Item) -> str:
         case "":
             where = dataset.get("ReferencedContentItemIdentifier")
             return f"refers to item {list(where)}" if where else ""
+        case "CONTAINER":
+            return ""
         case _:
             return item.kind
 

@@ -85,6 +85,12 @@ def report(file: Path) -> Dataset:
         _check_whole(file)
         document = _parsed(file)
         check_foreign(document)
+        if not document.get("ContentSequence"):
+            raise OsteotraceError(
+                "a report without content",
+                expected="a whole report",
+                advice=_FETCH_AGAIN,
+            )
         return document
 
 

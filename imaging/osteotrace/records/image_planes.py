@@ -49,7 +49,7 @@ class ImagePlane:
         spacing, position, cosines = (_values(header, key, frame) for key in _COUNTS)
         row = unit_vector(cosines[:3])
         self.frame_of_reference_uid = str(header.get("FrameOfReferenceUID", ""))
-        self._grid = Grid(
+        self.grid = Grid(
             row_direction=row,
             column_direction=unit_vector(cosines[3:]),
             pixel_spacing=spacing,
@@ -61,18 +61,18 @@ class ImagePlane:
     @property
     def has_square_pixels(self) -> bool:
         """True where rows lie as far apart as columns do."""
-        down, along = self._grid.pixel_spacing
+        down, along = self.grid.pixel_spacing
         return bool(abs(down - along) <= SAME_SPACING * along)
 
     def to_patient(self, points: ArrayLike) -> Array:
         """Return the (n, 3) LPS mm of (n, 2) columns and rows."""
         columns, rows = np.asarray(points, np.float64).T
         index = np.stack([0 * rows, rows - HALF_PIXEL, columns - HALF_PIXEL], axis=-1)
-        return self._grid.to_patient(index)
+        return self.grid.to_patient(index)
 
     def to_image(self, points: ArrayLike) -> Array:
         """Return the (n, 2) columns and rows of (n, 3) LPS mm, put onto the plane."""
-        grid = self._grid
+        grid = self.grid
         offset = np.asarray(points, np.float64) - grid.origins[0]
         columns = offset @ grid.row_direction / grid.pixel_spacing[1]
         rows = offset @ grid.column_direction / grid.pixel_spacing[0]
@@ -80,8 +80,8 @@ class ImagePlane:
 
     def off_plane_mm(self, points: ArrayLike) -> float:
         """Return how far the farthest of some points lies beside the plane."""
-        offset = np.asarray(points, np.float64) - self._grid.origins[0]
-        return float(np.abs(offset @ self._grid.normal).max())
+        offset = np.asarray(points, np.float64) - self.grid.origins[0]
+        return float(np.abs(offset @ self.grid.normal).max())
 
 
 def _values(header: Dataset, keyword: str, frame: int) -> Array:

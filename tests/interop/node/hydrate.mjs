@@ -1,11 +1,11 @@
 // What cornerstone's adapters make of a structured report: JSON in, JSON out.
-//   node hydrate.mjs request.json     { "report": path, "images": { SOPInstanceUID: path } }
+//   node hydrate.mjs < request.json     { "report": path, "images": { SOPInstanceUID: path } }
 import { readFileSync } from "node:fs";
 import { metaData } from "@cornerstonejs/core";
 import { adaptersSR } from "@cornerstonejs/adapters";
 import { readDataset, register } from "./images.mjs";
 
-const request = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const request = JSON.parse(readFileSync(0, "utf8"));
 const imageIds = register(request.images);
 const { MeasurementReport } = adaptersSR.Cornerstone3D;
 const state = MeasurementReport.generateToolState(

@@ -1,5 +1,5 @@
 // A structured report as OHIF saves one: JSON in, DICOM out.
-//   node write_report.mjs request.json
+//   node write_report.mjs < request.json
 //   { "out": path, "images": { SOPInstanceUID: path }, "three_dimensional": bool,
 //     "annotations": [{ "tool", "image", "frame", "points", "label", "stats", "finding" }] }
 import { readFileSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { metaData, cache } from "@cornerstonejs/core";
 import { adaptersSR } from "@cornerstonejs/adapters";
 import { register } from "./images.mjs";
 
-const request = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const request = JSON.parse(readFileSync(0, "utf8"));
 const imageIds = register(request.images);
 const { MeasurementReport, NO_IMAGE_ID } = adaptersSR.Cornerstone3D;
 const state = {};
