@@ -136,6 +136,9 @@ class _Row:
             ("B", "symptomatic", "b", "b"),
             (_ONE_OF_TWO, "not asymptomatic and not symptomatic", "a", "b"),
         ):
+            # Pus is a minor sign: where there may be none, there is no pus.
+            if self.low == "none" and suffix == "symptomatic":
+                continue
             lowest = self.low if self.low == "none" else self.low + low
             highest = self.high + high
             outcome = lowest if lowest == highest else f"{lowest}..{highest}"
