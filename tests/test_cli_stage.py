@@ -184,3 +184,64 @@ def test_measure_with_facts_records_them_with_the_stages(
     again = osteotrace("stage", tmp_path / "out", "--json", "--system", "aaoms_2022")
     (staged,) = json.loads(again.out)["stagings"]
     assert (staged["lowest"], staged["highest"]) == ("2", "3")
+
+
+# stage --save ------------------------------------------------------------------------
+
+
+def test_stages_of_facts_alone_are_a_record_of_their_date(
+    osteotrace: Run, facts: Path, tmp_path: Path
+) -> None:
+    records = tmp_path / "records"
+    outcome = osteotrace("stage", "--facts", facts, "--save", records)
+    assert outcome.code == 0
+    (file,) = records.glob("*.json")
+    assert f"Recorded: {file}" in outcome.out
+    record = ot.read(file)
+    assert (record.study_uid, record.study_date) == ("", "2024-05-01")
+    assert record.reader == "Dr Kim"
+    again = json.loads(osteotrace("stage", records, "--json").out)
+    assert {one["system"] for one in again["stagings"]} >= {"aaoms_2014", "aaoms_2022"}
+
+
+def test_a_saved_stage_amends_the_reading_of_its_date(
+    osteotrace: Run, small_study: Path, small_protocol: Path, tmp_path: Path
+) -> None:
+    measured = tmp_path / "out"
+    osteotrace("measure", small_study, "--protocol", small_protocol, "--out", measured)
+    (first,) = measured.glob("*/*.dcm")
+    reading = ot.read(first)
+    facts = _undated(tmp_path, first)
+    outcome = osteotrace(
+        "stage", first, "--facts", facts, "--save", first.parent,
+        "--images", small_study, "--reader", "Dr Lee", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0
+    amended = ot.read(json.loads(outcome.out)["record"])
+    assert amended.predecessor_uid == reading.assessment_uid
+    assert amended.findings == reading.findings
+    assert amended.reader == "Dr Lee"
+    assert {one.system for one in amended.stagings} >= {"aaoms_2022"}
+    assert ot.read(first) == reading
+
+
+def test_a_stage_of_images_is_not_saved_without_them(
+    osteotrace: Run, small_study: Path, small_protocol: Path, tmp_path: Path
+) -> None:
+    measured = tmp_path / "out"
+    osteotrace("measure", small_study, "--protocol", small_protocol, "--out", measured)
+    (first,) = measured.glob("*/*.dcm")
+    before = sorted(first.parent.iterdir())
+    facts = _undated(tmp_path, first)
+    outcome = osteotrace("stage", first, "--facts", facts, "--save", first.parent)
+    assert outcome.code != 0
+    assert "images" in outcome.err
+    assert sorted(first.parent.iterdir()) == before
+
+
+def _undated(folder: Path, record: Path) -> Path:
+    """Return a file of facts at the date of a record, of any patient."""
+    file = folder / "facts.toml"
+    date = ot.read(record).study_date
+    file.write_text(FACTS.replace('patient = "P-1"', "").replace("2024-05-01", date))
+    return file

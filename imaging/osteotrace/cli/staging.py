@@ -44,6 +44,24 @@ def stage(
         list[str] | None,
         typer.Option("--system", metavar="NAME", help="Only this system; repeatable."),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="DIR",
+            help="Record the stages: a new record in this folder, which amends the "
+            "reading of the date.",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images", metavar="PATH", help="With --save: the study that was read."
+        ),
+    ] = None,
+    reader: Annotated[
+        str, typer.Option("--reader", metavar="NAME", help="With --save: who stages.")
+    ] = "",
     brief: Annotated[
         bool, typer.Option("--brief", help="Without rules and reasons.")
     ] = False,
@@ -63,10 +81,16 @@ def stage(
         from osteotrace.reading.facts_template import template as facts_template
 
         typer.echo(facts_template(case, results), nl=False)
-    elif json:
-        output.print_json(_as_json(case, results))
+        return 0
+    saved = None
+    if save is not None:
+        saved = _save(case, stated, results, save, images, reader)
+    if json:
+        output.print_json(_as_json(case, results, saved))
     else:
         _print(case, results, brief=brief)
+        if saved is not None:
+            typer.echo(f"Recorded: {saved}")
     for failure in failures:
         output.print_error(failure, as_json=json)
     return 1 if failures else 0
@@ -98,7 +122,25 @@ def _staged(
     ]
 
 
-def _as_json(case: "Case", results: "list[StagingResult]") -> dict[str, object]:
+def _save(
+    case: "Case",
+    stated: "CaseFacts",
+    results: "list[StagingResult]",
+    folder: Path,
+    images: Path | None,
+    reader: str,
+) -> Path:
+    from osteotrace.reading.staged_records import staged_record
+    from osteotrace.records import record_folder
+    from osteotrace.series import scan
+
+    record = staged_record(case, stated, results, reader=reader)
+    return record_folder.add(folder, record, None if images is None else scan(images))
+
+
+def _as_json(
+    case: "Case", results: "list[StagingResult]", saved: Path | None
+) -> dict[str, object]:
     import msgspec
 
     from osteotrace.about import RESEARCH_USE_STATEMENT
@@ -109,6 +151,7 @@ def _as_json(case: "Case", results: "list[StagingResult]") -> dict[str, object]:
         "stagings": msgspec.to_builtins(results),
         "contradictions": list(contradictions(case)),
         "notices": _notices(case, results),
+        "record": None if saved is None else str(saved),
         "statement": RESEARCH_USE_STATEMENT,
     }
 
