@@ -452,6 +452,29 @@ def test_a_save_that_was_killed_before_the_draft_told_of_it_is_finished_by_the_n
     assert sr.read(first) == saved
 
 
+def test_a_save_tried_again_later_writes_the_same_bytes(
+    new_session: Callable[[], Session], small_study: Path, tmp_path: Path
+) -> None:
+    before = new_session()
+    add(before, load(before))
+    before.close()
+    journal = journal_file(tmp_path)
+    as_left, written = journal.read_bytes(), []
+    for year in (2025, 2026):
+        journal.write_bytes(as_left)
+
+        def now(year: int = year) -> datetime:
+            return datetime(year, 1, 2, tzinfo=UTC)
+
+        later = Session(reader="tester", drafts=tmp_path / "drafts", now=now)
+        later.open(small_study)
+        load(later)
+        written.append(later.save_sr(tmp_path / str(year)).read_bytes())
+        later.close()
+    # So that a segmentation whose report did not follow is found to be its own.
+    assert written[0] == written[1]
+
+
 def test_accepted_findings_wait_in_the_draft_until_one_save_writes_them_all(
     session: Session, tmp_path: Path
 ) -> None:
