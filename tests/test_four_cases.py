@@ -303,7 +303,8 @@ def test_pain_falls_from_ten_to_none() -> None:
     assert first.part("P").text == "P7-10 (VAS 10)"
     assert after.part("P").text == "P0 (VAS 0)"
     assert after.part("P change").text == (
-        "VAS 0, after 10 on 2007-03-12: called meaningful (2 points or 30%)"
+        "VAS 0, after 10 on 2007-03-12: called meaningful (2 points or 30%; Farrar, Pain "
+        "2001, not read)"
     )
 
 

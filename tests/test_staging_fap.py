@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.fixtures.four_cases import finding, maxilla, reading
+from tests.fixtures.four_cases import finding, mandible, maxilla, reading
 
 from osteotrace import staging
 from osteotrace.codes import FACTS
@@ -305,6 +305,18 @@ def test_the_largest_length_decides() -> None:
     assert _profile(_measured_case(*rows)).part("E").lowest == "2"
 
 
+def test_two_readers_of_one_length_leave_both_open() -> None:
+    case = _measured_case(_mm("soft_tissue_notch", 4.5))
+    (first,) = case.assessments
+    other = finding("NOTCH", "soft_tissue_defect", "premaxilla", _MM_7)
+    second = reading(DAY, other, reader="Dr Lee-Kim")
+    part = _profile(msgspec.structs.replace(case, assessments=(first, second))).part("E")
+    assert (part.lowest, part.highest) == ("1", "2")
+
+
+_MM_7 = _mm("soft_tissue_notch", 7.0)
+
+
 def test_a_length_that_no_reader_accepts_stays_a_proposal() -> None:
     case = _measured_case(_mm("soft_tissue_notch", 7.0), reader="")
     part = _profile(case).part("E")
@@ -402,7 +414,8 @@ def test_two_points_or_thirty_percent_are_called_meaningful(
 ) -> None:
     case = _case(_fact("pain_vas", before, BEFORE), _fact("pus", False), pain_vas=now)
     assert _text(case, "P change") == (
-        f"VAS {now:g}, after {before:g} on {BEFORE}: {verdict} (2 points or 30%)"
+        f"VAS {now:g}, after {before:g} on {BEFORE}: {verdict} (2 points or 30%; Farrar, "
+        "Pain 2001, not read)"
     )
 
 
@@ -474,6 +487,19 @@ def test_anatomy_of_what_is_healed_is_that_of_the_last_date_before() -> None:
 
 def test_anatomy_of_active_disease_is_that_of_the_date() -> None:
     assert _profile(maxilla(), "2023-06-20").part("A").text == "A: AAOMS 2..3, active"
+
+
+def test_a_day_without_the_jaw_keeps_the_stage_that_says_more() -> None:
+    later = "2023-08-01"
+    case = _case(_fact("pss_diet", 50, later))
+    case = msgspec.structs.replace(maxilla(), facts=(*maxilla().facts, *case.facts))
+    assert _profile(case, later).part("A").text == "A: AAOMS 2..3 (prior)"
+
+
+def test_a_day_without_the_jaw_is_staged_itself_where_it_says_more() -> None:
+    # The first dose came after the last day that spoke of the jaw.
+    part = _profile(mandible(), "2007-04-10").part("A")
+    assert part.text == "A: AAOMS at risk"
 
 
 def test_a_measured_gap_and_a_reported_one_stand_apart() -> None:

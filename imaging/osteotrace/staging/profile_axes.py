@@ -24,6 +24,7 @@ from osteotrace.staging.profile_tables import (
     INFLAMMATION,
     MEANINGFUL_POINTS,
     MEANINGFUL_SHARE,
+    MEANINGFUL_SOURCE,
     PAIN,
     PAIN_SCALE,
     SPEECH_SCALE,
@@ -310,7 +311,7 @@ def _change_of_pain(evidence: Evidence) -> str:
     )
     return (
         f"VAS {_shown(now)}, after {_shown(before)} on {day}: {verdict} "
-        f"({MEANINGFUL_POINTS:g} points or {MEANINGFUL_SHARE:.0%})"
+        f"({MEANINGFUL_POINTS:g} points or {MEANINGFUL_SHARE:.0%}; {MEANINGFUL_SOURCE})"
     )
 
 

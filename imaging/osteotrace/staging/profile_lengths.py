@@ -99,7 +99,8 @@ def bands_of_range(low: float, high: float) -> tuple[str, ...]:
 
 
 def _length(evidence: Evidence, name: str) -> Length:
-    ranges, shown, lines = [], [], []
+    lesions: dict[str, list[tuple[float, float]]] = {}
+    shown, lines = [], []
     for assessment, finding, row in measurements(evidence, _QUANTITIES[name]):
         counts = _counted(name, row)
         why = _why_not(assessment, finding, row, counts)
@@ -110,15 +111,20 @@ def _length(evidence: Evidence, name: str) -> Length:
             f"{words}: {row.as_text} ({finding.label}, {who}){f': {why}' if why else ''}"
         )
         if counts is not None and not why:
-            ranges.append(counts)
+            lesions.setdefault(f"{finding.label} {row.name}", []).append(counts)
     if name == "soft_tissue_defect":
         reported = _reported(evidence)
         lines += [line for _, line, _ in reported]
         shown = shown or [words for words, _, _ in reported]
-        ranges += [counts for _, _, counts in reported if counts is not None]
+        lesions |= {"reported": [c for _, _, c in reported if c is not None]}
+    # Two values of one length leave both open; of several lengths the largest decides.
+    ranges = [
+        (min(low for low, _ in values), max(high for _, high in values))
+        for values in lesions.values()
+        if values
+    ]
     if not ranges:
         return _unmeasured(evidence, name, shown, lines)
-    # The largest of several decides.
     band = bands_of_range(max(low for low, _ in ranges), max(high for _, high in ranges))
     return Length(
         name=name,

@@ -261,7 +261,7 @@ PAIN: Final = _scaled("P", PAIN_SCALE, PAIN_BANDS)
 # A change of so many points, or of this share, is called meaningful.
 MEANINGFUL_POINTS: Final = 2.0
 MEANINGFUL_SHARE: Final = 0.3
-MEANINGFUL_SOURCE: Final = "Farrar, Pain 2001;94:149-58, not read in full (K)"
+MEANINGFUL_SOURCE: Final = "Farrar, Pain 2001, not read"
 
 # Infection ---------------------------------------------------------------------------
 

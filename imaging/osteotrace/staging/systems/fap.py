@@ -156,17 +156,36 @@ def _of(name: str, result: StagingResult, system: str, after: str) -> StagingPar
 
 
 def _staged_day(evidence: Evidence) -> str:
-    """Return the day that anatomy is staged at: of what is healed, the last one before.
+    """Return the day that anatomy is staged at: the date, or the last one before.
 
-    A day counts on which something of the jaw was stated or read, and the disease not as
-    healed. Where there is none the date itself is staged.
+    The last one before is that of which something of the jaw was stated or read, and the
+    disease not as healed. It counts where the disease is healed at the date, and where
+    the date says nothing of the jaw and leaves a wider interval.
     """
-    for day in reversed([one for one in dates(evidence.case) if one <= evidence.date]):
-        then = Evidence(evidence.case, day)
-        healed = then.choice("status").possible == ("healed",)
-        if not healed and _speaks_of_the_jaw(then):
-            return day
-    return evidence.date
+    earlier = [day for day in dates(evidence.case) if day < evidence.date]
+    spoken = (day for day in reversed(earlier) if _is_active(evidence.case, day))
+    last = next(spoken, None)
+    if last is None:
+        return evidence.date
+    if evidence.choice("status").possible == ("healed",):
+        return last
+    if _speaks_of_the_jaw(evidence):
+        return evidence.date
+    return min((evidence.date, last), key=lambda day: _width(evidence.case, day))
+
+
+def _is_active(case: Case, day: str) -> bool:
+    """Tell whether a day speaks of the jaw, and not of a healed disease."""
+    then = Evidence(case, day)
+    return then.choice("status").possible != ("healed",) and _speaks_of_the_jaw(then)
+
+
+def _width(case: Case, day: str) -> int:
+    """Return how many stages of AAOMS lie between the ends of a day's interval."""
+    for result in staging.stage(case, day, systems=[_AAOMS]):
+        order = result.stages
+        return order.index(result.highest) - order.index(result.lowest)
+    return 0
 
 
 def _speaks_of_the_jaw(evidence: Evidence) -> bool:
@@ -189,6 +208,7 @@ def _gaps(evidence: Evidence) -> list[StagingPart]:
     lines = [
         f"palatal gap {row.as_text} ({finding.label}, "
         f"{assessment.reader or 'not accepted by a reader'})"
+        + ("" if row.accepted else f", doubtful: {', '.join(row.flags)}")
         for assessment, finding, row in measurements(evidence, ("palatal_gap_ap",))
     ]
     reported = evidence.number("reported_palatal_gap")
