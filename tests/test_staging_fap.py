@@ -614,6 +614,13 @@ def test_every_unknown_that_blocks_can_be_answered() -> None:
             assert question.facts or question.kinds
 
 
+def test_a_fact_that_stands_in_the_record_and_in_the_file_is_said_once() -> None:
+    fact = _fact("liquids_difficulty", True)
+    case = Case(patient="P", facts=(fact,), assessments=(reading(DAY, facts=(fact,)),))
+    reasons = {one.criterion: one for one in _profile(case).reasons}
+    assert reasons["liquids"].because == ("liquids_difficulty yes (Dr Kim, 2024-05-01)",)
+
+
 def test_reasons_name_who_said_what() -> None:
     reasons = {
         one.criterion: one for one in _profile(_case(liquids_difficulty=True)).reasons

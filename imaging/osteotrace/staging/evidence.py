@@ -151,7 +151,8 @@ class Evidence:
                 for since, fact in holding
                 if not since or days(since) == latest
             ]
-        return tuple(fact for _, fact in holding)
+        # A record and a file of facts may state the very same.
+        return tuple(dict.fromkeys(fact for _, fact in holding))
 
     @cached_property
     def _dated_facts(self) -> tuple[tuple[str, Fact], ...]:
