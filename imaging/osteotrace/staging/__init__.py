@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.dates import days
 from osteotrace.staging import systems as _systems
+from osteotrace.staging.contradictions import contradictions
 from osteotrace.staging.evidence import Evidence, dates
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Case, StagingResult
 
-__all__ = ["Evidence", "dates", "stage", "system_names"]
+__all__ = ["Evidence", "contradictions", "dates", "stage", "system_names"]
 
 
 class System(Protocol):

@@ -308,7 +308,8 @@ class Evaluation:
         ]
         widths = [high - low for low, high in (self._interval(one) for one in answers)]
         outcomes = [
-            len(_present(self._outcome_of.take(n, axis))) for n in range(len(answers))
+            len(_present(np.asarray(self._outcome_of.take(n, axis))))
+            for n in range(len(answers))
         ]
         return float(np.mean(widths)), float(np.mean(outcomes)), axis
 
