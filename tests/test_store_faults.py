@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 ALL_ABILITIES = get_args(Abilities)
 ALL_FAULTS = get_args(Fault)
-WITHOUT_LINKS = ("no links", "neither", "Windows")
+WITHOUT_LINKS = ("neither", "Windows")
 OLD, MINE, THEIRS = b"old" * 500, b"mine" * 500, b"theirs" * 500
 
 
 def shelf(place: Path) -> Path:
     """Return a folder with one record in it."""
     place.mkdir()
-    store.write_once(place / "1.1.dcm", OLD)
+    (place / "1.1.dcm").write_bytes(OLD)
     return place
 
 
