@@ -397,7 +397,11 @@ def test_slicer_finds_every_end_of_a_line_as_a_point(
         graphic_type=hd.sr.GraphicTypeValues3D.POINT,
         reference_type=codes.DCM.ImageRegion,
     )
-    found = {group.tracking_identifier: group.roi.value[0].tolist() for group in groups}
+    found = {
+        group.tracking_identifier: group.roi.value[0].tolist()
+        for group in groups
+        if group.roi is not None
+    }
     _, calipers = _mixed_record(square_images)
     for finding in calipers.values():
         value = finding.measurements[0]

@@ -97,11 +97,8 @@ def finding(group: Item, number: int, report: Report) -> Finding:
     kind, site, laterality, words = _what_and_where(group)
     regions = _regions(group, report)
     readings = _readings(group, report, regions)
-    series = {
-        report.series.get(source_parts(name)[0], "")
-        for region in regions.values()
-        for name in region.source_instances
-    }
+    named = (n for region in regions.values() for n in region.source_instances)
+    series = {report.series.get(source_parts(name)[0], "") for name in named} - {""}
     stated = [
         item.take().text for item in group.below(SEGMENT_SERIES) if is_uid(item.text)
     ]

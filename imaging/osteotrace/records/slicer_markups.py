@@ -113,6 +113,14 @@ def read(
             where=str(file),
             usage=problem.usage,
         ) from problem
+    except OSError as problem:
+        raise OsteotraceError(
+            f"a file that cannot be read ({problem.strerror})",
+            expected="3D Slicer's Markups JSON",
+            advice="check the path",
+            where=str(file),
+            usage=True,
+        ) from problem
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
         raise OsteotraceError(
             f"a text that is no markups file ({type(problem).__name__}: {problem})",
