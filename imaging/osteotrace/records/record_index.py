@@ -65,6 +65,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     segmentations: tuple[tuple[str, Look], ...]
     content: Record | SegmentationFile
 
+    def is_settled(self, now_ns: int) -> bool:
+        """Tell whether a change of the file or of a segmentation would show."""
+        looks = (self.look, *(look for _, look in self.segmentations))
+        return all(look.is_settled(now_ns) for look in looks)
+
 
 def listed(folder: Path, *, index: bool = True) -> Contents:
     """Return what a folder holds, its files read where the index does not know them.
@@ -80,7 +85,7 @@ def listed(folder: Path, *, index: bool = True) -> Contents:
         known = _decoded(stored)
         reading = _Reading(folder, looks, known)
         entries = reading.entries()
-        settled = {name: e for name, e in entries.items() if e.look.is_settled(now_ns)}
+        settled = {name: e for name, e in entries.items() if e.is_settled(now_ns)}
         encoded = msgspec.msgpack.encode(settled)
         if cache is not None:
             cache.put({} if encoded == stored else {place: encoded})
