@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from pydicom import dcmread
 from tests.fixtures.assessments import (
     ASSESSMENT_UID,
@@ -16,14 +18,18 @@ from tests.fixtures.assessments import (
     caliper_finding,
     random_assessment,
 )
+from tests.fixtures.generated_assessments import assessments, whole_vocabulary
+from tests.fixtures.stated_assessments import mronj_staging, stated_assessment
 
 from osteotrace import series
-from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID
+from osteotrace.codes import KINDS, PRIVATE_SCHEME, PRIVATE_SCHEME_UID, SITES
 from osteotrace.findings import Assessment, from_json, to_json
+from osteotrace.measurements.measurement import Measurement
 from osteotrace.records import sr
 from osteotrace.uids import source_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.fixtures.enhanced_study import EnhancedStudy
@@ -49,7 +55,12 @@ def _output(program: str, *arguments: object) -> tuple[int, list[str], str]:
     if shutil.which(program) is None:
         pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}")
     done = subprocess.run(
-        [program, *map(str, arguments)], capture_output=True, text=True, check=False
+        [program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        # dciodvfy cuts what it quotes within a character.
+        errors="replace",
+        check=False,
     )
     return done.returncode, [x for x in done.stderr.split("\n") if x], done.stdout
 
@@ -71,6 +82,8 @@ def _readings() -> dict[str, Assessment]:
         "nothing found": msgspec.structs.replace(assessment(), facts=(), series=()),
         "no reader": msgspec.structs.replace(plain, reader=""),
         "Korean reader": msgspec.structs.replace(plain, reader="김철수"),
+        "facts, drugs and stagings": stated_assessment(),
+        "every word of the vocabulary": whole_vocabulary(),
     }
 
 
@@ -130,6 +143,23 @@ def test_any_report_has_no_error(
     code, said, _ = _output(*arguments, path)
     assert _concerns(said) == []
     assert code == 0
+
+
+@settings(
+    max_examples=12,
+    phases=[Phase.generate],
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[*HealthCheck],
+)
+@given(reading=assessments())
+def test_any_generated_report_is_valid(
+    reading: Assessment, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    folder = tmp_path / "records"
+    shutil.rmtree(folder, ignore_errors=True)
+    _check_valid(_saved(_without_tabs(reading), catalogue, folder))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -198,6 +228,55 @@ def test_dcmtk_reads_the_value_and_its_uncertainty(
     assert 'NUM:(,,"Palatal gap, antero-posterior")="12.07" (mm,UCUM' in tree
     assert 'NUM:(,,"+/-, range of measurement uncertainty")="0.021" (mm,UCUM' in tree
     assert 'CODE:(,,"Finding")=(F-PALBONE,99OSTEO,"Palatal bony defect")' in tree
+
+
+@pytest.mark.parametrize("name", ["facts, drugs and stagings", "every word"])
+def test_dcmqi_reads_the_same_values_and_units(
+    catalogue: Catalogue, tmp_path: Path, dcmqi: Callable[..., str], name: str
+) -> None:
+    reading = next(r for title, r in _readings().items() if title.startswith(name))
+    path = _saved(reading, catalogue, tmp_path)
+    groups = _groups_that_dcmqi_reads(path, tmp_path / "groups.json", dcmqi)
+    assert len(groups) == len(reading.findings) + len(reading.stagings)
+    for finding, group in zip(reading.findings, groups, strict=False):
+        assert group["Finding"]["CodeValue"] == KINDS[finding.kind].value
+        assert group["FindingSite"]["CodeValue"] == SITES[finding.site].value
+        items = group.get("measurementItems") or []
+        for value, item in zip(finding.measurements, items, strict=True):
+            assert item["quantity"]["CodeValue"] == value.code.value
+            if isinstance(value, Measurement):
+                assert item["units"]["CodeValue"] == value.unit
+                # A decimal string has 16 characters (PS3.5 6.2, VR DS).
+                assert float(item["value"]) == pytest.approx(value.value, rel=1e-13)
+            else:
+                assert item["value"] == ""
+
+
+def test_dcmqi_reads_a_staging_as_qualitative_evaluations(
+    catalogue: Catalogue, tmp_path: Path, dcmqi: Callable[..., str]
+) -> None:
+    reading = msgspec.structs.replace(assessment(), stagings=(mronj_staging(),))
+    path = _saved(reading, catalogue, tmp_path)
+    (group,) = _groups_that_dcmqi_reads(path, tmp_path / "groups.json", dcmqi)
+    assert group["Finding"]["CodeValue"] == "S-AAOMS22"
+    said = [
+        (item["conceptCode"]["CodeValue"], item["conceptValue"]["CodeValue"])
+        for item in group["qualitativeEvaluations"]
+        if isinstance(item["conceptValue"], dict)
+    ]
+    assert ("G-LOWEST", "AAOMS22-1") in said
+    assert ("G-HIGHEST", "AAOMS22-3") in said
+    assert ("G-CRIT", "373066001") in said
+    texts = [item["conceptValue"] for item in group["qualitativeEvaluations"]]
+    assert "1..3" in texts
+
+
+def _groups_that_dcmqi_reads(
+    report: Path, metadata: Path, dcmqi: Callable[..., str]
+) -> list[dict[str, Any]]:
+    dcmqi("tid1500reader", "--inputDICOM", report, "--outputMetadata", metadata)
+    groups: list[dict[str, Any]] = json.loads(metadata.read_text())["Measurements"]
+    return groups
 
 
 def test_a_damaged_report_is_noticed_by_a_validator(
