@@ -22,7 +22,6 @@ from osteotrace.records.dicom_objects import (
     derived_uid,
 )
 from osteotrace.records.seg_frames import (
-    RLE_LOSSLESS,
     dataset_of,
     decimal,
     label_planes,
@@ -30,7 +29,7 @@ from osteotrace.records.seg_frames import (
     put_masks,
 )
 from osteotrace.records.seg_layout import stacks
-from osteotrace.records.seg_segments import descriptions
+from osteotrace.records.seg_segments import descriptions, state_who_drew
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
@@ -180,9 +179,10 @@ def _base(
         content_description=about.RESEARCH_USE_SHORT,
         content_creator_name=person_name(assessment.reader) or None,
         series_description=f"{about.SOFTWARE_NAME} masks, research use only",
-        transfer_syntax_uid=RLE_LOSSLESS if label_map else EXPLICIT_LITTLE_ENDIAN,
+        transfer_syntax_uid=EXPLICIT_LITTLE_ENDIAN,
         specific_character_set=UTF_8,
     )
+    state_who_drew(dataset.SegmentSequence, assessment, stack)
     step = stack.spacing_between_slices
     measures = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     if step is not None:

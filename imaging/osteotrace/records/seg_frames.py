@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from osteotrace.records.seg_planes import Placed, Stack
 
-RLE_LOSSLESS: Final = "1.2.840.10008.1.2.5"
 # PS3.16 CID 7203 and CID 7202.
 _SEGMENTATION: Final = Concept("113076", "DCM", "Segmentation")
 _SOURCE_IMAGE: Final = Concept(
@@ -59,8 +58,8 @@ def put_labels(
     labels: dict[int, NDArray[np.uint16]],
 ) -> None:
     """Put one frame a plane, each pixel the number of its segment, in place."""
-    from highdicom.frame import encode_frame
     from pydicom.encaps import encapsulate
+    from pydicom.uid import RLELossless
 
     rank = _ranks(stack)
     groups, frames = [], []
@@ -71,20 +70,35 @@ def put_labels(
             if placed.sources and plane in placed.planes
         ]
         groups.append(_group(stack, plane, [rank[plane]], sources or [""], headers))
-        pixels = labels[plane].astype(f"u{dataset.BitsAllocated // 8}")
-        frames.append(
-            encode_frame(
-                pixels,
-                transfer_syntax_uid=RLE_LOSSLESS,
-                bits_allocated=dataset.BitsAllocated,
-                bits_stored=dataset.BitsStored,
-                photometric_interpretation=dataset.PhotometricInterpretation,
-                pixel_representation=dataset.PixelRepresentation,
-            )
-        )
+        frames.append(_run_lengths(labels[plane], dataset))
     dataset.PerFrameFunctionalGroupsSequence = groups
     dataset.NumberOfFrames = len(groups)
     dataset.PixelData = encapsulate(frames)
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+
+
+def _run_lengths(labels: NDArray[np.uint16], dataset: Dataset) -> bytes:
+    """Return one frame of labels as run lengths (PS3.5 annex G).
+
+    By pydicom's own encoder: that of GDCM, which is the faster one, aborts the process
+    where a frame has an odd number of pixels.
+    """
+    from pydicom.pixels import get_encoder
+    from pydicom.uid import RLELossless
+
+    return get_encoder(RLELossless).encode(
+        labels.astype(f"u{dataset.BitsAllocated // 8}"),
+        encoding_plugin="pydicom",
+        rows=dataset.Rows,
+        columns=dataset.Columns,
+        samples_per_pixel=1,
+        number_of_frames=1,
+        bits_allocated=dataset.BitsAllocated,
+        bits_stored=dataset.BitsStored,
+        pixel_representation=0,
+        photometric_interpretation="MONOCHROME2",
+    )
 
 
 def _slices(placed: Placed) -> Iterator[tuple[int, NDArray[np.bool_]]]:

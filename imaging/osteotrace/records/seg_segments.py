@@ -11,7 +11,10 @@ from osteotrace.records.content_items import coded
 from osteotrace.records.dicom_objects import derived_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from highdicom.seg import SegmentDescription
+    from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment, Finding
     from osteotrace.records.seg_planes import Placed, Stack
@@ -72,12 +75,24 @@ def _description(number: int, finding: Finding, placed: Placed) -> SegmentDescri
         side = coded(look_up(LATERALITIES, finding.laterality, "laterality"))
         region = described.AnatomicRegionSequence[0]
         region.AnatomicRegionModifierSequence = [side]
-    if placed.mask.role in COMPUTED_ROLES:
-        described.SegmentAlgorithmType = "SEMIAUTOMATIC"
-        described.SegmentAlgorithmName = _algorithm(finding, placed.mask)
-    else:
-        described.SegmentDescription = GIVEN
     return described
+
+
+def state_who_drew(
+    segments: Sequence[Dataset], assessment: Assessment, stack: Stack
+) -> None:
+    """State of every segment who drew it, in place.
+
+    highdicom asks for a code of the algorithm's family, which no code here is.
+    """
+    described = {int(segment.SegmentNumber): segment for segment in segments}
+    for number, placed in enumerate(stack.masks, start=1):
+        segment, finding = described[number], assessment.findings[placed.key[0]]
+        if placed.mask.role in COMPUTED_ROLES:
+            segment.SegmentAlgorithmType = "SEMIAUTOMATIC"
+            segment.SegmentAlgorithmName = _algorithm(finding, placed.mask)
+        else:
+            segment.SegmentDescription = GIVEN
 
 
 def _names(finding: Finding, placed: Placed) -> tuple[str, str]:

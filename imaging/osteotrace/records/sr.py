@@ -37,7 +37,7 @@ from osteotrace.records.dicom_objects import (
     one_error,
 )
 from osteotrace.records.source_images import headers, lack
-from osteotrace.records.sr_regions import segmentations_read
+from osteotrace.records.sr_segments import segmentations_read
 from osteotrace.records.store import new_file, record_path
 
 if TYPE_CHECKING:

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from osteotrace.codes import REPORT
-from osteotrace.errors import OsteotraceError
-from osteotrace.geometry import Grid
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.records.content_items import (
     CONTAINS,
@@ -29,7 +27,6 @@ from osteotrace.records.content_items import (
     code,
     coded,
     concept_of,
-    container,
     holding,
     image,
     points,
@@ -40,10 +37,9 @@ from osteotrace.records.content_items import (
     text_below,
     texts,
     texts_below,
-    uid,
-    uid_below,
     uids,
 )
+from osteotrace.records.sr_segments import box_written, mask_read, segment_written
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 from osteotrace.uids import source_parts
 
@@ -53,7 +49,6 @@ if TYPE_CHECKING:
     from highdicom.sr import ContentItem
     from pydicom.dataset import Dataset
 
-    from osteotrace.codes import Concept
     from osteotrace.findings import Finding
     from osteotrace.records.content_items import Relation
     from osteotrace.records.seg import SegmentReference
@@ -71,14 +66,6 @@ _SHAPES: Final[dict[type, str]] = {
     Mask: "mask",
     ImagePoints: "image_points",
 }
-_MASK_FIELDS: Final = (
-    "row_direction",
-    "column_direction",
-    "pixel_spacing",
-    "origins",
-    "rows",
-    "columns",
-)
 
 
 class MarkedRegion(NamedTuple):
@@ -110,7 +97,7 @@ def region_of_interest(
         return "1410", [_line(region, "image_region", CONTAINS)]
     assert segment is not None
     return "1411", [
-        _segment(segment, CONTAINS),
+        segment_written(segment, CONTAINS),
         *uids(REPORT["source_series"], segment.series_uid, CONTAINS),
     ]
 
@@ -127,7 +114,7 @@ def shapes(one: MarkedRegion) -> list[ContentItem]:
             return [_image_point(region, point, headers) for point in region.image_points]
         case _:
             assert segment is not None
-            return [_segment(segment, INFERRED_FROM)]
+            return [segment_written(segment, INFERRED_FROM)]
 
 
 def regions_written(marked: Sequence[MarkedRegion]) -> list[ContentItem]:
@@ -151,23 +138,6 @@ def _placed(one: MarkedRegion) -> list[ContentItem]:
     if isinstance(one.region, ImagePoints):
         return _named_image_points(one.region, one.headers)
     return shapes(one)
-
-
-def segmentations_written(
-    segments: Iterable[SegmentReference], digests: Mapping[str, str]
-) -> list[ContentItem]:
-    """Return the segmentations that a report refers to, each with what it must hold."""
-    every = {segment.sop_instance_uid: segment for segment in segments}
-    if not every:
-        return []
-    items = [
-        holding(
-            _object(REPORT["segmentation"], segment, CONTAINS),
-            [text(REPORT["segmentation_sha256"], digests[name], HAS_CONCEPT_MOD)],
-        )
-        for name, segment in every.items()
-    ]
-    return [container(REPORT["segmentations"], items)]
 
 
 def sources_written(
@@ -255,38 +225,11 @@ def _image_point(
     )
 
 
-def _segment(segment: SegmentReference, relation: Relation) -> ContentItem:
-    """Return an IMAGE item that refers to one segment (PS3.3 C.18.4)."""
-    return _object(REPORT["referenced_segment"], segment, relation, segment.number)
-
-
-def _object(
-    concept: Concept,
-    segment: SegmentReference,
-    relation: Relation,
-    number: int | None = None,
-) -> ContentItem:
-    from highdicom.sr import ImageContentItem
-
-    return ImageContentItem(
-        name=coded(concept),
-        referenced_sop_class_uid=segment.sop_class_uid,
-        referenced_sop_instance_uid=segment.sop_instance_uid,
-        referenced_segment_numbers=number,
-        relationship_type=relation,
-    )
-
-
 def _exact(region: Region) -> list[ContentItem]:
     """Return what neither a decimal string nor a 32-bit number holds to the bit."""
     match region:
         case Mask():
-            held = {name: getattr(region, name) for name in _MASK_FIELDS}
-            frame = region.frame_of_reference_uid
-            return [
-                uid(REPORT["frame_of_reference_uid"], frame, HAS_PROPERTIES),
-                text(REPORT["exact"], json.dumps(held), HAS_PROPERTIES),
-            ]
+            return box_written(region)
         case ImagePoints():
             told = json.dumps(region.image_points)
             return [text(REPORT["exact"], told, HAS_PROPERTIES)]
@@ -329,7 +272,7 @@ def _region(
     shape = concept_of(item.ConceptCodeSequence)
     role = text_below(item, REPORT["role"])
     if same_code(shape, REPORT["mask"]):
-        return _mask(item, role, sources, segmentations)
+        return mask_read(item, role, sources, segmentations)
     if same_code(shape, REPORT["image_points"]):
         held = json.loads(text_below(item, REPORT["exact"]))
         return ImagePoints(
@@ -357,15 +300,6 @@ def _region(
     )
 
 
-def segmentations_read(document: Dataset) -> dict[str, str]:
-    """Return the SHA-256 of what each segmentation of a report must hold, by UID."""
-    return {
-        _referenced(item)[0]: text_below(item, REPORT["segmentation_sha256"])
-        for group in children(document, REPORT["segmentations"], "CONTAINER")
-        for item in children(group, REPORT["segmentation"], "IMAGE")
-    }
-
-
 def sources_read(item: Dataset, before: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the images of a part of a finding, given those of the parts before it."""
     same = text_below(item, REPORT["same_images"])
@@ -373,57 +307,3 @@ def sources_read(item: Dataset, before: Sequence[tuple[str, ...]]) -> tuple[str,
         return before[int(same) - 1]
     images = children(item, REPORT["source"], "IMAGE")
     return tuple(source for one in images for source in sources_of(one))
-
-
-def _mask(
-    item: Dataset,
-    role: str,
-    sources: tuple[str, ...],
-    segmentations: Mapping[str, Segmentation],
-) -> Mask:
-    (referenced,) = children(item, REPORT["referenced_segment"], "IMAGE")
-    name, number = _referenced(referenced)
-    held: dict[str, Any] = json.loads(text_below(item, REPORT["exact"]))
-    row, column = held["row_direction"], held["column_direction"]
-    spacing, origins = held["pixel_spacing"], held["origins"]
-    frame = uid_below(item, REPORT["frame_of_reference_uid"])
-    grid = Grid(
-        row_direction=row,
-        column_direction=column,
-        pixel_spacing=spacing,
-        origins=origins,
-        rows=held["rows"],
-        columns=held["columns"],
-    )
-    segmentation = segmentations[name]
-    if segmentation.frame_of_reference_uid != frame:
-        raise OsteotraceError(
-            f"a mask ({role}) in another frame of reference than its segmentation",
-            expected=f"the frame of reference {frame}",
-            advice="fetch the report and its segmentations again from their source",
-            where=str(segmentation.path),
-        )
-    voxels = segmentation.voxels(number, grid)
-    return Mask(
-        role=role,
-        row_direction=_numbers(row),
-        column_direction=_numbers(column),
-        pixel_spacing=_numbers(spacing),
-        origins=tuple(_numbers(origin) for origin in origins),
-        rows=grid.rows,
-        columns=grid.columns,
-        bits=np.packbits(voxels).tobytes(),
-        frame_of_reference_uid=frame,
-        source_instances=sources,
-    )
-
-
-def _numbers(values: Iterable[float]) -> Any:
-    return tuple(float(value) for value in values)
-
-
-def _referenced(item: Dataset) -> tuple[str, int]:
-    """Return the object and the segment that an IMAGE item refers to, 0 for no one."""
-    (reference,) = item.ReferencedSOPSequence
-    number = reference.get("ReferencedSegmentNumber") or 0
-    return str(reference.ReferencedSOPInstanceUID), int(number)

@@ -51,10 +51,10 @@ from osteotrace.records.sr_regions import (
     MarkedRegion,
     region_of_interest,
     regions_written,
-    segmentations_written,
     shapes,
     sources_of_value_written,
 )
+from osteotrace.records.sr_segments import segmentations_written
 from osteotrace.records.sr_stagings import staging_group
 from osteotrace.records.sr_statements import drugs_written, facts_written
 
