@@ -141,7 +141,7 @@ def test_the_file_says_whose_and_when_it_is(
         tmp_path / "seg.dcm", headers, [segment], content_creator_name="Reader^Two"
     )
     found = _read(file)
-    assert (found.assessment_uid, found.study_uid) == ("2.25.7002", STUDY_UID)
+    assert (found.predecessor_uid, found.study_uid) == ("2.25.7002", STUDY_UID)
     assert (found.software, found.reader) == ("Peer Segmenter 3", "Reader Two")
     assert found.patient.startswith("P-")
     assert found.series[0].series_uid == CT_SERIES_UID

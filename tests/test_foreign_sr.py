@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -129,7 +131,9 @@ def test_a_report_names_its_study_patient_and_time(
     read: Callable[..., Assessment],
 ) -> None:
     found = read(group("1"))
-    assert found.assessment_uid == sr_parts.REPORT_UID
+    # It is a reading of the report, not the report.
+    assert found.predecessor_uid == sr_parts.REPORT_UID
+    assert found.assessment_uid != sr_parts.REPORT_UID
     assert found.study_uid == sr_parts.STUDY_UID
     assert found.study_date == "2024-01-02"
     assert found.recorded == "2024-02-03T04:05:06"
@@ -490,6 +494,45 @@ def test_implicit_encoding_is_read_alike(
     explicit = ot.read(saved(document, tmp_path / "explicit.dcm"))
     implicit = ot.read(saved(document, tmp_path / "implicit.dcm", syntax=IMPLICIT))
     assert implicit == explicit
+
+
+def test_a_foreign_reading_is_saved_as_a_record_that_names_it(
+    small_study: Path, tmp_path: Path
+) -> None:
+    line = _on_ct("POLYLINE", (35.5, 24.5, 35.5, 48.5))
+    drawn = group("PAL-1", code(SITE, MAXILLA), number(LENGTH, "12", MM, line))
+    odd = code(("246112005", "SCT", "Severity"), ("255604002", "SCT", "Mild"))
+    folder = tmp_path / "records"
+    folder.mkdir()
+    document = report(drawn, group("2", odd, uid="2.25.9101"))
+    file = saved(document, folder / f"{sr_parts.REPORT_UID}.dcm")
+    images = series.scan(small_study)
+    reading = ot.read(file, images=images)
+    assert len(reading.not_understood) == 1
+    own = sr.write(reading, images, folder)
+    assert ot.read(own) == reading
+    previous = dcmread(own).PredecessorDocumentsSequence[0]
+    named = previous.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert named.ReferencedSOPInstanceUID == sr_parts.REPORT_UID
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_gives_a_reading_that_can_be_saved_or_one_error(
+    tmp_path: Path, seed: int
+) -> None:
+    file = _foreign_file(tmp_path)
+    content = bytearray(file.read_bytes())
+    chance = random.Random(seed)
+    for _ in range(chance.choice([1, 3, 20])):
+        content[chance.randrange(132, len(content))] = chance.randrange(256)
+    file.write_bytes(content)
+    found = None
+    # Any other error than the one clear one fails the test.
+    with suppress(OsteotraceError):
+        found = ot.read(file)
+    if found is not None:
+        check(found)
+        assert from_json(to_json(found), Assessment) == found
 
 
 # Damage, and what is our own -----------------------------------------------------------

@@ -21,6 +21,7 @@ from osteotrace.findings import Assessment, SeriesReference
 from osteotrace.measurements.measurement import Method
 from osteotrace.pseudonym import pseudonym
 from osteotrace.records import foreign_content, foreign_document
+from osteotrace.records.dicom_objects import derived_uid
 from osteotrace.records.foreign_content import one_line, same
 from osteotrace.records.foreign_groups import Report, finding
 from osteotrace.records.foreign_measurements import REPORTED_BY
@@ -121,10 +122,15 @@ def read(
 
 
 def without_findings(document: Dataset, reader: str) -> Assessment:
-    """Return whose, when and by what software a record is, with nothing found yet."""
+    """Return whose, when and by what software a record is, with nothing found yet.
+
+    The reading has a UID of its own and names the record as its predecessor: saved as a
+    record of osteotrace it must not take the place of the one that it was read from.
+    """
+    own_uid = derived_uid(f"reading of {document.SOPInstanceUID}")
     date, time = (str(document.get(f"Content{part}") or "") for part in ("Date", "Time"))
     return Assessment(
-        assessment_uid=str(document.SOPInstanceUID),
+        assessment_uid=own_uid,
         study_uid=str(document.StudyInstanceUID),
         patient=pseudonym(
             str(document.get("PatientID") or ""),
@@ -136,6 +142,7 @@ def without_findings(document: Dataset, reader: str) -> Assessment:
         series=(),
         software=software_of(document),
         protocol="",
+        predecessor_uid=str(document.SOPInstanceUID),
     )
 
 
