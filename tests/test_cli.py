@@ -361,14 +361,14 @@ def record(small_study: Path, small_protocol: Path, tmp_path: Path) -> Path:
     return ot.save(ot.measure(small_study, small_protocol), tmp_path / "reading.json")
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "text", "slicer"])
+@pytest.mark.parametrize("form", ["csv", "json", "text", "markups"])
 def test_export_writes_each_format(
     osteotrace: Run, record: Path, tmp_path: Path, form: str
 ) -> None:
     out = tmp_path / f"out.{form}"
     outcome = osteotrace("export", record, "--format", form, "--out", out, "--json")
     assert outcome.code == 0
-    assert json.loads(outcome.out)["file"] == str(out)
+    assert json.loads(outcome.out)["files"] == [str(out)]
     content = out.read_bytes().decode()
     assessment = ot.read(record)
     if form == "csv":
@@ -377,7 +377,7 @@ def test_export_writes_each_format(
         assert parsed(content) == assessment
     if form == "text":
         assert about.RESEARCH_USE_STATEMENT in content
-    if form == "slicer":
+    if form == "markups":
         assert json.loads(content)["markups"][0]["coordinateSystem"] == "LPS"
 
 
@@ -389,6 +389,38 @@ def test_export_reads_an_sr_as_it_reads_json(
     for source, name in ((record, "a.csv"), (sr, "b.csv")):
         osteotrace("export", source, "--format", "csv", "--out", tmp_path / name)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+@pytest.mark.parametrize("viewer", ["ohif", "slicer"])
+def test_export_for_a_viewer_writes_dicom_objects(
+    osteotrace: Run, record: Path, small_study: Path, tmp_path: Path, viewer: str
+) -> None:
+    sr = ot.save(ot.read(record), tmp_path / "sr", images=ot.scan(small_study))
+    outcome = osteotrace(
+        "export", sr, "--profile", viewer, "--images", small_study,
+        "--out", tmp_path / viewer, "--json",
+    )  # fmt: skip
+    assert outcome.code == 0
+    files = json.loads(outcome.out)["files"]
+    assert files
+    assert sorted(map(str, (tmp_path / viewer).glob("*.dcm"))) == sorted(files)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "neither --format nor --profile"),
+        (("--format", "csv", "--profile", "ohif"), "both --format and --profile"),
+        (("--profile", "ohif"), "without the images"),
+    ],
+)
+def test_an_export_says_what_it_needs(
+    osteotrace: Run, record: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    outcome = osteotrace("export", record, *arguments, "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert not (tmp_path / "out").exists()
 
 
 # doctor, open, samples

@@ -2,23 +2,31 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from osteotrace.cli import output
 from osteotrace.cli.options import Json
+from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
-    from osteotrace.findings import Assessment
+    from osteotrace.reports.export import Form
 
 
 class Format(StrEnum):
-    """What an assessment can be exported to."""
+    """What file an assessment can be exported to."""
 
     CSV = "csv"
     JSON = "json"
     TEXT = "text"
+    MARKUPS = "markups"
+
+
+class Profile(StrEnum):
+    """Which viewer DICOM objects are written for."""
+
+    OHIF = "ohif"
     SLICER = "slicer"
 
 
@@ -27,36 +35,80 @@ def export(
         Path,
         typer.Argument(
             metavar="RECORD",
-            help="A saved assessment: JSON or DICOM SR.",
+            help="A saved assessment, JSON or DICOM SR, or an SR, SEG or Slicer markups "
+            "file of other software.",
             show_default=False,
         ),
     ],
-    format: Annotated[
-        Format, typer.Option("--format", help="What to write.", show_default=False)
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="PATH", help="New file; with --profile a folder."),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="New file.")],
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", help="What file to write.", show_default=False),
+    ] = None,
+    profile: Annotated[
+        Profile | None,
+        typer.Option(
+            "--profile",
+            help="Write what a viewer shows, as DICOM objects; needs --images.",
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="PATH", help="The study that was read."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write a saved assessment as CSV, JSON, text or 3D Slicer markups."""
-    from osteotrace.records import assessments, store
+    """Write a saved assessment as CSV, JSON, text, markups, or for OHIF or 3D Slicer."""
+    from osteotrace.records import assessments
+    from osteotrace.reports import export as exports
+    from osteotrace.series import scan
 
-    assessment = assessments.read(record)
-    store.write_once(out, _content(assessment, format))
+    form = _form(format, profile)
+    catalogue = None if images is None else scan(images)
+    assessment = assessments.read(record, images=catalogue)
+    written = exports.export(
+        assessment,
+        out,
+        form=form,
+        images=catalogue,
+        record=record if profile is not None and record.suffix == ".dcm" else None,
+    )
     if json:
-        done = {"file": str(out), "format": format.value}
+        files = [str(file) for file in written]
+        done = {"files": files, "format": form}
         output.print_json({**done, "assessment_uid": assessment.assessment_uid})
-    else:
-        typer.echo(f"{out}: {format.value} of {len(assessment.findings)} finding(s)")
+        return
+    for file in written:
+        typer.echo(f"{file}: {form} of {len(assessment.findings)} finding(s)")
+    for line in assessment.not_understood:
+        output.print_line(f"not understood: {line}")
 
 
-def _content(assessment: "Assessment", form: Format) -> bytes:
-    from osteotrace import findings
-    from osteotrace.reports import markups, tables, text
+def _form(format: Format | None, profile: Profile | None) -> "Form":
+    if (format is None) == (profile is None):
+        raise OsteotraceError(
+            "both --format and --profile" if format else "neither --format nor --profile",
+            expected="one of them",
+            advice="choose a file (--format) or a viewer (--profile)",
+            usage=True,
+        )
+    if profile is not None:
+        return _VIEWERS[profile]
+    assert format is not None
+    return _FILES[format]
 
-    if form is Format.JSON:
-        return findings.to_json(assessment)
-    if form is Format.CSV:
-        return tables.to_csv(tables.rows(assessment)).encode()
-    if form is Format.TEXT:
-        return text.report(assessment).encode()
-    return markups.to_markups(assessment).encode()
+
+_FILES: "Final[dict[Format, Form]]" = {
+    Format.CSV: "csv",
+    Format.JSON: "json",
+    Format.TEXT: "text",
+    Format.MARKUPS: "markups",
+}
+_VIEWERS: "Final[dict[Profile, Form]]" = {
+    Profile.OHIF: "ohif",
+    Profile.SLICER: "slicer",
+}
