@@ -84,10 +84,9 @@ def _run_lengths(labels: NDArray[np.uint16], dataset: Dataset) -> bytes:
     By pydicom's own encoder: that of GDCM, which is the faster one, aborts the process
     where a frame has an odd number of pixels.
     """
-    from pydicom.pixels import get_encoder
-    from pydicom.uid import RLELossless
+    from pydicom.pixels.encoders.base import RLELosslessEncoder
 
-    return get_encoder(RLELossless).encode(
+    return RLELosslessEncoder.encode(
         labels.astype(f"u{dataset.BitsAllocated // 8}"),
         encoding_plugin="pydicom",
         rows=dataset.Rows,

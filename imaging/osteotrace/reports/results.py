@@ -5,7 +5,8 @@ It appears when everything in it is written, or not at all::
     OUT/README.txt                   what is what, and the research-use statement
     OUT/measurements.csv             one row a measurement; failed studies as rows
     OUT/<patient>_<date>_<study>/    assessment.json, the DICOM SR (or why there is
-                                     none), a picture a finding
+                                     none), the DICOM SEG of its masks, a picture a
+                                     finding
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ measurements.csv   one row a measurement. u is the standard uncertainty, in the 
                    status: accepted, flagged (see flags), not_measured or failed (see
                    reason). Patients are pseudonyms.
 assessment.json    the findings of one study, lossless.
-*.dcm              the same as DICOM SR (Comprehensive 3D). It belongs to the patient's
-                   study and carries the patient's identity: do not share it.
+*.dcm              the same as DICOM SR (Comprehensive 3D), with the masks of the
+                   findings as DICOM SEG beside it: keep them together. They belong to
+                   the patient's study and carry the patient's identity: do not share
+                   them.
 {NO_SR}
                    instead of it where the images do not say what an SR must; it says
                    what that is.
@@ -145,10 +148,11 @@ def _study(
     lacking = lack(assessment)
     if lacking is None:
         structured = sr.write(assessment, images, folder, now=now)
+        masks = sorted(file for file in folder.glob("*.dcm") if file != structured)
     else:
-        structured = folder / NO_SR
+        structured, masks = folder / NO_SR, []
         structured.write_text(f"{lacking}\n", encoding="utf-8")
-    return [record, structured, *_pictures(assessment, volumes, folder)]
+    return [record, structured, *masks, *_pictures(assessment, volumes, folder)]
 
 
 def _pictures(
