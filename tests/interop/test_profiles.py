@@ -216,6 +216,29 @@ def test_every_caliper_of_a_record_hydrates_as_one_length(
     assert on_image == {"2.25.1": f"{CT_SERIES_UID}.3", "2.25.4": f"{CT_SERIES_UID}.4"}
 
 
+def test_calipers_anywhere_hydrate_where_they_are(
+    square_images: dict[str, Path], tmp_path: Path, adapters: Adapters
+) -> None:
+    grid = _grid(square_images)
+    chance = np.random.default_rng(5)
+    calipers = {}
+    for n in range(60):
+        start, end = chance.uniform(0, np.array(grid.shape) - 1, (2, 3))
+        if n % 2:
+            start[0] = end[0] = round(start[0])
+        first, last = sorted((int(start[0]), int(end[0])))
+        images = [f"{CT_SERIES_UID}.{k + 1}" for k in range(first, last + 1)]
+        a, b = (tuple(index.tolist()) for index in (start, end))
+        uid = f"2.25.{100 + n}"
+        calipers[uid] = _caliper(f"L-{n}", grid, a, b, *images, uid=uid)
+    reading = assessment(*calipers.values())
+    (file,) = profiles.write(reading, square_images, tmp_path, profile="ohif")
+    found = adapters.hydrated(file, square_images)
+    _check_lengths(found, calipers)
+    on_image = [one for one in found["Length"] if one["sopInstanceUid"]]
+    assert len(on_image) == 30
+
+
 def test_a_caliper_on_pixels_that_are_not_square_keeps_its_place(
     small_study: Path, tmp_path: Path, adapters: Adapters
 ) -> None:

@@ -1,50 +1,41 @@
-"""Codes of other vocabularies that mean a kind or a quantity of this one.
+"""Codes of other vocabularies that are read as a kind or a quantity of this one.
 
-Only what means the same stands here; what is merely near is left out. SNOMED CT numbers
-that DICOM PS3.16 lacks were each seen in public value sets; SNOMED-RT codes (SRT) are
-turned into SNOMED CT by whoever looks here.
+Those that the finding vocabulary states beside its own; what is merely near is left out.
+SNOMED-RT codes (SRT) are turned into SNOMED CT by whoever looks here.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from osteotrace.codes.beyond_dicom import BEYOND_DICOM
 from osteotrace.codes.concepts import Concept
+from osteotrace.codes.descriptions import MORPHOLOGIES, TISSUES
+from osteotrace.codes.quantities import QUANTITIES
+from osteotrace.codes.sites import SITES
 
 # Kinds of finding by a code that says enough on its own.
 KIND_EQUIVALENTS: Final[dict[Concept, str]] = {
-    Concept("4857006", "SCT", "Sequestrum"): "sequestrum",
-    Concept("12560006", "SCT", "Primary sequestrum"): "sequestrum",
-    Concept("109699004", "SCT", "Sequestrum of mandible"): "sequestrum",
-    Concept("30425001", "SCT", "Osteolysis"): "osteolysis",
-    Concept("74947009", "SCT", "Gas"): "gas",
-    Concept("118622000", "SCT", "Fistula"): "fistula",
-    Concept("18802003", "SCT", "External fistula"): "fistula",
-    Concept("12582004", "SCT", "Internal fistula"): "fistula",
-    Concept("21947006", "SCT", "Compression fracture"): "vcf",
-    Concept("1003500000", "SCT", "Osteoporotic compression fracture"): "vcf",
-    Concept("22640007", "SCT", "Pathologic fracture"): "pathological_fracture",
-    Concept("13814009", "SCT", "Hypertrophy of bone"): "bone_expansion",
+    BEYOND_DICOM["sequestrum"].concept: "sequestrum",
+    BEYOND_DICOM["primary_sequestrum"].concept: "sequestrum",
+    BEYOND_DICOM["sequestrum_of_mandible"].concept: "sequestrum",
+    MORPHOLOGIES["gas"]: "gas",
+    BEYOND_DICOM["fistula"].concept: "fistula",
+    BEYOND_DICOM["external_fistula"].concept: "fistula",
+    BEYOND_DICOM["internal_fistula"].concept: "fistula",
+    # At a vertebra alone.
+    BEYOND_DICOM["compression_fracture"].concept: "vcf",
+    BEYOND_DICOM["osteoporotic_compression_fracture"].concept: "vcf",
+    BEYOND_DICOM["pathologic_fracture"].concept: "pathological_fracture",
+    BEYOND_DICOM["hypertrophy_of_bone"].concept: "bone_expansion",
 }
 
 # Kinds by a code and the site it is at, where neither says enough on its own.
 KIND_EQUIVALENTS_AT: Final[dict[tuple[Concept, Concept], str]] = {
-    (
-        Concept("6920004", "SCT", "Defect"),
-        Concept("90228003", "SCT", "Hard palate structure"),
-    ): "palatal_bony_defect",
-    (
-        Concept("6920004", "SCT", "Defect"),
-        Concept("87784001", "SCT", "Soft tissue"),
-    ): "soft_tissue_defect",
-    (
-        Concept("79654002", "SCT", "Edema"),
-        Concept("14016003", "SCT", "Bone marrow"),
-    ): "marrow_edema",
-    (
-        Concept("79654002", "SCT", "Edema"),
-        Concept("87784001", "SCT", "Soft tissue"),
-    ): "soft_tissue_edema",
+    (BEYOND_DICOM["defect"].concept, SITES["hard_palate"]): "palatal_bony_defect",
+    (BEYOND_DICOM["defect"].concept, TISSUES["soft_tissue"]): "soft_tissue_defect",
+    (MORPHOLOGIES["edema"], TISSUES["bone_marrow"]): "marrow_edema",
+    (MORPHOLOGIES["edema"], TISSUES["soft_tissue"]): "soft_tissue_edema",
 }
 
 # What a quantity of values is called where its concept, or its derivation (DCM 121401),
@@ -58,7 +49,7 @@ STATISTICS: Final[dict[Concept, str]] = {
 }
 # The quantities that such a derivation is one of.
 VALUES: Final[tuple[Concept, ...]] = (
-    Concept("112031", "DCM", "Attenuation Coefficient"),
+    QUANTITIES["attenuation"],
     Concept("110804", "DCM", "T1 Weighted MR Signal Intensity"),
     Concept("110805", "DCM", "T2 Weighted MR Signal Intensity"),
 )
