@@ -113,6 +113,26 @@ def test_what_is_not_stated_is_no_fact() -> None:
         ('[always]\ncrp = {value = 1, unit = "mg"}', "mg/dL or mg/L"),
         ('[always]\ncrp = {value = 1, unit = "furlong"}', "unit 'furlong'"),
         ("[always]\ncrp = {valve = 1}", "'valve'"),
+        ("[always]\ncrp = 17", "without a unit.*mg/dL or mg/L"),
+        ("[always]\npain_vas = false", "a number or unknown"),
+        ("[always]\nduration_weeks = true", "a number or unknown"),
+        (
+            '[[at]]\ndate = "2023-05-01"\nsite = "l2"\ngenant_grade = true',
+            "one of 0, 0.5",
+        ),
+        (
+            '[[at]]\ndate = "2023-05-01"\nsite = "mandible"\nexposed_bone = false',
+            "of one place, mandible.*whole patient",
+        ),
+        (
+            '[[at]]\ndate = "2023-05-01"\nlaterality = "left"\nexposed_bone = false',
+            "of one place, left",
+        ),
+        (
+            '[[override]]\nsystem = "of_class"\nstage = "OF1"\nreason = "x"\n'
+            'date = "2023-05"',
+            "the day that was staged",
+        ),
         ('[always]\nliquids = "some"', "one of no leak"),
         ("[always]\norganism = 3", "a text"),
         ("[always]\nsuperior_endplate_deformed = true", "without a site"),

@@ -36,6 +36,8 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
         asked for.
     choices : tuple of str
         The answers of a choice, in order.
+    unit_stated : bool
+        True where a number means nothing without the unit that it was reported in.
     least, most : float or None
         Limits of a number in the first unit.
     lasting : bool
@@ -50,6 +52,7 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer = "truth"
     units: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    unit_stated: bool = False
     least: float | None = None
     most: float | None = None
     lasting: bool = False
@@ -109,12 +112,14 @@ def _number(
     most: float | None = None,
     lasting: bool = False,
     sited: bool = False,
+    unit_stated: bool = False,
 ) -> FactDefinition:
     return FactDefinition(
         question=question,
         group=group,
         answer="number",
         units=units,
+        unit_stated=unit_stated,
         least=least,
         most=most,
         lasting=lasting,
@@ -356,7 +361,7 @@ FACTS: Final[dict[str, FactDefinition]] = {
     "pain": FactDefinition(question="Is there pain?", group=PAIN),
     "pain_vas": _number(PAIN, "Pain on a scale of 0 to 10 (VAS or NRS)?", "1", most=10),
     # Laboratory ----------------------------------------------------------------------
-    "crp": _number(LABORATORY, "C-reactive protein?", "mg/dL", "mg/L"),
+    "crp": _number(LABORATORY, "C-reactive protein?", "mg/dL", "mg/L", unit_stated=True),
     "esr": _number(LABORATORY, "Erythrocyte sedimentation rate?", "mm/h"),
     "wbc": _number(LABORATORY, "White blood cells?", "10*3/uL"),
     "neutrophils": _number(LABORATORY, "Neutrophils?", "%", most=100),
@@ -368,7 +373,11 @@ FACTS: Final[dict[str, FactDefinition]] = {
         question="What did cytology or biopsy show?", group=LABORATORY, answer="text"
     ),
     "specimen_size": _number(
-        LABORATORY, "Longest diameter of the specimen (pathology)?", "mm", "cm"
+        LABORATORY,
+        "Longest diameter of the specimen (pathology)?",
+        "mm",
+        "cm",
+        unit_stated=True,
     ),
     # Fracture risk -------------------------------------------------------------------
     "t_score": _number(RISK, "Lowest T-score?", "1", least=-10, most=10),

@@ -75,6 +75,12 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if isinstance(self.value, float) and not math.isfinite(self.value):
             raise ValueError(f"{self.name} is {self.value}, which is no finite number")
 
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What it is about, and by whom: stated anew, it takes the place of the old."""
+        when = self.date, self.until
+        return (self.name, *when, self.site, self.laterality, self.author)
+
 
 class DrugCourse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One drug as given over a time, with who said it and when.
@@ -129,8 +135,8 @@ def check_fact(fact: Fact) -> None:
     ------
     OsteotraceError
         If the name is not known, the value is no answer to it, the unit is not one of
-        the fact's, the number is out of range, or a date is none or ends before it
-        begins.
+        the fact's, the number is out of range, it is of one bone and is asked of none,
+        or a date is none or ends before it begins.
     """
     definition = look_up(FACTS, fact.name, "clinical fact")
     where = f"the fact {fact.name}"
@@ -140,6 +146,12 @@ def check_fact(fact: Fact) -> None:
         look_up(SITES, fact.site, "site")
     if fact.laterality:
         look_up(LATERALITIES, fact.laterality, "laterality")
+    if (fact.site or fact.laterality) and not definition.sited:
+        raise OsteotraceError(
+            f"{where} of one place, {' '.join((fact.laterality, fact.site)).strip()}",
+            expected="a statement of the whole patient: it is asked of no bone or side",
+            advice="leave the site and side out, and say them in the note",
+        )
     if fact.value is not None:
         definition.check_answer(fact.value, fact.unit)
     _check_order(fact.date, fact.until, where)

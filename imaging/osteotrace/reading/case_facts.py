@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
+    from osteotrace.codes import FactDefinition
+
 # A patient's facts are a page or two; more is another kind of file.
 MAX_BYTES: Final = 1_000_000
 Made = TypeVar("Made", bound=msgspec.Struct)
@@ -208,11 +210,14 @@ def _fact(file: Path, where: str, name: str, fields: dict[str, Any]) -> Fact:
     definition = _checked(file, where, lambda: look_up(FACTS, name, "clinical fact"))
     value = fields.pop("value", None)
     value = None if value == UNKNOWN else value
-    if definition.answer == "number" and value is not None:
-        fields.setdefault("unit", definition.units[0])
-        value = float(value) if isinstance(value, int) and value is not True else value
-    if definition.answer == "choice" and isinstance(value, int | float):
-        value = f"{value:g}"
+    # True and false are numbers to Python, and no answer to a number or a choice.
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if definition.answer == "number":
+            value = float(value)
+            if "unit" not in fields:
+                fields["unit"] = _meant_unit(file, where, definition)
+        if definition.answer == "choice":
+            value = f"{value:g}"
     stated = {"name": name, "value": value, "source": "entered"} | fields
     fact = _made(file, where, stated, Fact)
     _checked(file, where, lambda: check_fact(fact))
@@ -220,6 +225,16 @@ def _fact(file: Path, where: str, name: str, fields: dict[str, Any]) -> Fact:
         raise _wrong(file, f"{where} without a site", 'site = "l2", the bone it is of')
     _check_author(file, where, fact.author)
     return fact
+
+
+def _meant_unit(file: Path, where: str, definition: FactDefinition) -> str:
+    if definition.unit_stated:
+        raise _wrong(
+            file,
+            f"{where} without a unit",
+            f'{{ value = ..., unit = "..." }} in {" or ".join(definition.units)}',
+        )
+    return definition.units[0]
 
 
 def _drug(
@@ -241,7 +256,9 @@ def _override(
     override = _made(file, where, who | table, StatedOverride)
     _checked(file, where, lambda: look_up(STAGINGS, override.system, "staging system"))
     _check_author(file, where, override.author)
-    _checked(file, where, lambda: days(override.date))
+    first, last = _checked(file, where, lambda: days(override.date))
+    if first != last:
+        raise _wrong(file, f"{where} at {override.date}", "the day that was staged")
     return override
 
 

@@ -132,6 +132,8 @@ def _lines(name: str, fact: FactDefinition) -> tuple[str, str, str]:
         case "number":
             units = (f"{unit} ({UNITS[unit].meaning})" for unit in fact.units)
             given, answers = '"unknown"', "a number in " + " or ".join(units)
+            if fact.unit_stated:
+                answers += f', as {{ value = 1, unit = "{fact.units[0]}" }}'
         case "choice":
             given, answers = '"unknown"', "or one of those above"
         case _:

@@ -15,7 +15,7 @@ from osteotrace.uids import new_uid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from osteotrace.findings import Case, StagingResult
+    from osteotrace.findings import Case, DrugCourse, Fact, StagingResult
     from osteotrace.reading.case_facts import CaseFacts
 
 
@@ -28,9 +28,11 @@ def staged_record(
     now: datetime | None = None,
     uids: Callable[[], str] = new_uid,
 ) -> Assessment:
-    """Return the record of a staging: an amendment of the reading of its date.
+    """Return the record of a staging.
 
-    Where no study was read at that date, it is a record of facts and stages alone.
+    The one reading of its date is amended by its own reader: the findings stay whose they
+    are, and proposals that nobody has accepted stay proposals. Where no study was read at
+    that date, or another reader stages it, it is a record of facts and stages alone.
 
     Parameters
     ----------
@@ -41,10 +43,11 @@ def staged_record(
     results : iterable of StagingResult
         Its stages, all of one date.
     reader : str
-        Who answers for it; by default the reader of the study, else the author of the
-        facts.
+        Who answers for the stages; by default the reader of the study, else the author
+        of the facts.
     now : datetime, optional
-        When it is recorded; by default the present.
+        When it is recorded; by default the present. Facts that do not say when they were
+        recorded get this time.
     uids : callable
         Returns a new UID.
 
@@ -57,9 +60,10 @@ def staged_record(
     every = tuple(results)
     date = _date(every)
     recorded = (now or datetime.now(UTC).astimezone()).isoformat(timespec="seconds")
+    facts, drugs = _recorded(stated, recorded)
     base = _base(case, date, reader)
     if base is None:
-        authors = dict.fromkeys(fact.author for fact in stated.facts)
+        authors = dict.fromkeys(fact.author for fact in facts)
         return Assessment(
             assessment_uid=uids(),
             study_uid="",
@@ -69,8 +73,8 @@ def staged_record(
             recorded=recorded,
             series=(),
             software=SOFTWARE,
-            facts=stated.facts,
-            drugs=stated.drugs,
+            facts=facts,
+            drugs=drugs,
             stagings=every,
             protocol="staging",
         )
@@ -78,13 +82,33 @@ def staged_record(
         base,
         assessment_uid=uids(),
         predecessor_uid=base.assessment_uid,
-        reader=reader or base.reader,
         recorded=recorded,
         software=SOFTWARE,
-        facts=tuple(dict.fromkeys((*base.facts, *stated.facts))),
-        drugs=tuple(dict.fromkeys((*base.drugs, *stated.drugs))),
+        facts=_replaced(base.facts, facts),
+        drugs=tuple(dict.fromkeys((*base.drugs, *drugs))),
         stagings=every,
     )
+
+
+def _recorded(
+    stated: CaseFacts, now: str
+) -> tuple[tuple[Fact, ...], tuple[DrugCourse, ...]]:
+    """Return the facts and drugs of a file with the time at which they are recorded."""
+    facts = tuple(
+        fact if fact.recorded else msgspec.structs.replace(fact, recorded=now)
+        for fact in stated.facts
+    )
+    drugs = tuple(
+        one if one.recorded else msgspec.structs.replace(one, recorded=now)
+        for one in stated.drugs
+    )
+    return facts, drugs
+
+
+def _replaced(old: tuple[Fact, ...], new: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Return facts with those taken out that the same author has stated anew."""
+    anew = {fact.subject for fact in new}
+    return (*(fact for fact in old if fact.subject not in anew), *new)
 
 
 def _date(results: tuple[StagingResult, ...]) -> str:
@@ -100,16 +124,18 @@ def _date(results: tuple[StagingResult, ...]) -> str:
 
 
 def _base(case: Case, date: str, reader: str) -> Assessment | None:
-    """Return the reading of the date that is amended, None where none was made."""
-    readings = [one for one in case.current() if one.study_date == date]
-    own = [one for one in readings if reader and one.reader == reader]
-    chosen = own or readings
-    if len(chosen) > 1:
+    """Return the reading of the date that is amended, None where there is none."""
+    readings = [
+        one
+        for one in case.current()
+        if one.study_date == date and reader in ("", one.reader)
+    ]
+    if len(readings) > 1:
         raise OsteotraceError(
-            f"{len(chosen)} readings of {date}, by "
-            + ", ".join(one.reader or "nobody named" for one in chosen),
+            f"{len(readings)} readings of {date}, by "
+            + ", ".join(one.reader or "nobody named" for one in readings),
             expected="one that the stage is recorded in",
-            advice="name its reader with --reader",
+            advice="name its reader with --reader, or who stages beside them",
             usage=True,
         )
-    return chosen[0] if chosen else None
+    return readings[0] if readings else None
