@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from pydicom import dcmread
 from tests.fixtures.assessments import assessment
+from tests.fixtures.four_cases import mandible, maxilla, spine
 from tests.fixtures.stated_assessments import (
     AUTHOR,
     mronj_staging,
@@ -18,7 +19,7 @@ from tests.fixtures.stated_assessments import (
     stated_facts,
 )
 
-from osteotrace import series
+from osteotrace import series, staging
 from osteotrace.codes import PRIVATE_SCHEME, STAGINGS, stage_concept
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from osteotrace.findings import Assessment, StagingResult
+    from osteotrace.findings import Assessment, Case, StagingResult
     from osteotrace.series import Catalogue
 
 NOW = datetime.datetime(2024, 5, 1, 10, 30)
@@ -331,3 +332,32 @@ def test_a_statement_that_does_not_fit_is_refused_on_writing_and_on_reading(
         sr.read(path)
     assert caught.value.where == str(path)
     assert "\n" not in str(caught.value)
+
+
+# What staging gives --------------------------------------------------------------------
+
+CASES = {"maxilla": maxilla(), "mandible": mandible(), "spine": spine()}
+
+
+def _staged(case: Case) -> tuple[StagingResult, ...]:
+    """Return what every system gives at the last date of a case."""
+    return staging.stage(case, systems=staging.system_names())
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_what_staging_gives_comes_back_equal(
+    catalogue: Catalogue, tmp_path: Path, name: str
+) -> None:
+    case = CASES[name]
+    results = _staged(case)
+    assert results
+    reading = _with(facts=case.facts, drugs=case.drugs, stagings=results)
+    assert sr.read(sr.write(reading, catalogue, tmp_path)) == reading
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_stages_of_a_system_have_codes_of_their_own(name: str) -> None:
+    for result in _staged(CASES[name]):
+        stages = dict.fromkeys(result.stages)
+        codes = {stage_concept(result.system, stage).value for stage in stages}
+        assert len(codes) == len(stages)
