@@ -229,7 +229,9 @@ def test_the_profile_of_the_maxilla_at_follow_up() -> None:
     assert {"liquids", "diet", "speech", "soft_tissue_defect", "pain_vas"} <= _blocking(
         result
     )
-    assert result.part("A SICMF-SIPMO").text == "SICMF-SIPMO none..3b (prior), strict"
+    assert result.part("A SICMF-SIPMO").text == (
+        "SICMF-SIPMO none..3b (prior, 2023-06-20), strict"
+    )
     assert "I..II, horizontal c" in result.part("A Brown").text
 
 

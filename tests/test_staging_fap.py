@@ -456,6 +456,32 @@ def test_a_sign_before_makes_a_scar_a_healed_infection() -> None:
     assert _text(case, "I") == "I1"
 
 
+def test_an_infection_that_is_denied_after_its_signs_is_named_and_unknown() -> None:
+    for denied in (DAY, ""):
+        case = _case(
+            _fact("pus", True, BEFORE),
+            _fact("infection_was_active", False, denied),
+            scar=True,
+            **NO_SIGNS,
+        )
+        result = _profile(case)
+        assert result.part("I").text == "I0..1"
+        (conflict,) = result.conflicts
+        assert conflict.startswith("infection_was_active: infection_was_active no ")
+        assert f"pus yes (Dr Kim, {BEFORE})" in conflict
+
+
+def test_a_sign_after_an_infection_was_denied_is_no_contradiction() -> None:
+    case = _case(
+        _fact("infection_was_active", False, "2023-01-01"),
+        _fact("pus", True, BEFORE),
+        scar=True,
+        **NO_SIGNS,
+    )
+    result = _profile(case)
+    assert (result.part("I").text, result.conflicts) == ("I1", ())
+
+
 def test_healed_leaves_no_sign_open_unless_it_is_stated() -> None:
     healed = {"status": "healed", "infection_was_active": True}
     assert _text(_case(**healed), "I") == "I1"
@@ -493,7 +519,58 @@ def test_a_day_without_the_jaw_keeps_the_stage_that_says_more() -> None:
     later = "2023-08-01"
     case = _case(_fact("pss_diet", 50, later))
     case = msgspec.structs.replace(maxilla(), facts=(*maxilla().facts, *case.facts))
-    assert _profile(case, later).part("A").text == "A: AAOMS 2..3 (prior)"
+    assert _profile(case, later).part("A").text == (
+        "A: AAOMS 2..3 (prior, 2023-06-20), active (2023-06-20)"
+    )
+
+
+@pytest.mark.parametrize("later", ["2024-01-29", "2031-01-15"])
+def test_what_was_healed_at_the_last_visit_is_said_with_its_day(later: str) -> None:
+    result = _profile(maxilla(), later)
+    part = result.part("A")
+    assert part.text == "A: AAOMS 2..3 (prior, 2023-06-20), healed (2024-01-15)"
+    assert (part.lowest, part.highest) == ("2", "3")
+    assert result.part("A dates").text == "stage of 2023-06-20, status of 2024-01-15"
+
+
+def test_the_day_of_a_prior_stage_stands_beside_it_where_the_date_tells_of_healing() -> (
+    None
+):
+    result = _profile(maxilla(), "2024-01-15")
+    assert result.part("A dates").text == "stage of 2023-06-20, status of 2024-01-15"
+    with pytest.raises(KeyError):
+        _profile(maxilla(), "2023-06-20").part("A dates")
+
+
+def _later(case: Case, *facts: Fact) -> Case:
+    return msgspec.structs.replace(case, facts=(*case.facts, *facts))
+
+
+def test_a_jaw_that_is_spoken_of_again_is_staged_and_the_old_status_keeps_its_day() -> (
+    None
+):
+    again = "2025-03-01"
+    case = _later(
+        maxilla(), _fact("exposed_bone", True, again), _fact("pus", True, again)
+    )
+    assert _text_at(case, again) == "A: AAOMS 2..3, healed (2024-01-15)"
+    # The stage of the new disease is the last one then, not that before healing.
+    afterwards = _text_at(case, "2025-03-08")
+    assert afterwards == "A: AAOMS 2..3 (prior, 2025-03-01), healed (2024-01-15)"
+
+
+def test_a_status_stated_for_a_month_is_carried_as_it_was_stated() -> None:
+    case = _case(_fact("status", "healed", "2024-05"), _fact("pus", True, BEFORE))
+    assert _text_at(case, "2024-07-01").endswith(f"(prior, {BEFORE}), healed (2024-05)")
+
+
+def test_a_status_that_was_stated_in_two_ways_is_none() -> None:
+    both = [_fact("status", one) for one in ("active", "healed")]
+    assert "healed" not in _text_at(_case(*both), "2024-07-01")
+
+
+def _text_at(case: Case, date: str) -> str:
+    return _profile(case, date).part("A").text
 
 
 def test_a_day_without_the_jaw_is_staged_itself_where_it_says_more() -> None:

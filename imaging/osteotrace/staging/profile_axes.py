@@ -6,7 +6,7 @@ an interval over every assignment of the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import FACTS
@@ -364,12 +364,27 @@ def _sign(evidence: Evidence, name: str) -> Observed:
 
 
 def _was_active(evidence: Evidence) -> Observed:
-    """Return whether there was an infection: as stated, or by a sign at a date before."""
+    """Return whether there was an infection: as stated, or by a sign at a date before.
+
+    That there was none, stated later than a sign or for every date, contradicts it.
+    """
     stated = evidence.truth("infection_was_active")
     for day in (day for day in dates(evidence.case) if day < evidence.date):
         then = Evidence(evidence.case, day)
         for name in (*INFECTION_SIGNS, INFLAMMATION):
             sign = _sign(then, name)
             if sign.possible == (True,) and stated.possible != (True,):
-                return Observed(possible=(True,), basis="derived", because=sign.because)
+                shown = replace(sign, basis="derived")
+                if not _is_denied_after(evidence, then):
+                    return shown
+                return evidence.agreed("infection_was_active", stated, shown)
     return stated
+
+
+def _is_denied_after(evidence: Evidence, then: Evidence) -> bool:
+    """Tell whether an earlier infection is denied at a date, and was not yet then."""
+    name = "infection_was_active"
+    before = [fact for fact in then.facts(name) if fact.date]
+    return any(
+        fact.value is False and fact not in before for fact in evidence.facts(name)
+    )

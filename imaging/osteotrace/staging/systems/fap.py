@@ -7,12 +7,14 @@ and never a sum: no axis is added to another, none is ranked. Research use, not 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from osteotrace import staging
 from osteotrace.codes import FACTS
 from osteotrace.codes.facts import AESTHETICS, FUNCTION, JAW, JAW_IMAGES
 from osteotrace.findings import StagingPart, StagingResult
+from osteotrace.findings.dates import days, not_after
 from osteotrace.staging import jaw
 from osteotrace.staging.evidence import Evidence, dates
 from osteotrace.staging.profile_axes import Axis, aesthetics, function, infection, pain
@@ -22,9 +24,9 @@ from osteotrace.staging.profile_tables import SOURCE, SYSTEM, VERSION
 from osteotrace.staging.rule_table import fired_rule, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from osteotrace.findings import Case, FiredRule, Question
+    from osteotrace.findings import Case, Fact, FiredRule, Question
 
 SYSTEMS: Final = (SYSTEM,)
 ENABLED: Final = True
@@ -38,6 +40,7 @@ _NOTES: Final = (
 _AAOMS: Final = "aaoms_2022"
 _SIPMO: Final = "sipmo_strict"
 _BROWN: Final = "brown"
+_HEALED: Final = "healed"
 
 
 def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
@@ -120,19 +123,89 @@ def _best_question(axes: Sequence[Axis]) -> Question | None:
 
 def _anatomy(evidence: Evidence) -> list[StagingPart]:
     """Return the axis A, and beside it what other tables and measurements say."""
-    staged = _staged_day(evidence)
-    prior = " (prior)" if staged != evidence.date else ""
-    lines = [_aaoms(evidence, staged, prior)]
+    status = _status(evidence)
+    staged = _staged_day(evidence, status)
+    prior = "" if staged == evidence.date else f"prior, {staged}"
+    lines = [_aaoms(evidence, staged, status)]
     for result in staging.stage(evidence.case, staged, systems=[_SIPMO]):
-        lines.append(_of("A SICMF-SIPMO", result, "SICMF-SIPMO", f"{prior}, strict"))
+        beside = f" ({prior}), strict" if prior else ", strict"
+        lines.append(_of("A SICMF-SIPMO", result, "SICMF-SIPMO", beside))
     for result in staging.stage(evidence.case, evidence.date, systems=[_BROWN]):
         lines.append(_of("A Brown", result, "Brown and Shaw", ", borrowed"))
+    days_of = [f"stage of {staged}"] if prior else []
+    if status.words and (prior or status.is_carried):
+        days_of.append(f"status of {status.when}")
+    if days_of:
+        lines.append(_line("A dates", ", ".join(days_of)))
     return lines + _gaps(evidence)
 
 
-def _aaoms(evidence: Evidence, staged: str, prior: str) -> StagingPart:
-    status = evidence.choice("status")
-    words = f", {status.as_text}" if status.known else ""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Status:
+    """Active or healed as last stated, up to the date.
+
+    Parameters
+    ----------
+    words : str
+        The status; empty where none was stated, or two on one day.
+    when : str
+        The day it was stated for, as stated; the date itself where it holds there.
+    is_carried : bool
+        True where it was stated for an earlier day and not for the date.
+    """
+
+    words: str = ""
+    when: str = ""
+    is_carried: bool = False
+
+    @property
+    def is_healed(self) -> bool:
+        """True where the disease was last stated to be healed."""
+        return self.words == _HEALED
+
+
+def _status(evidence: Evidence) -> _Status:
+    """Return the status at the date, else the last one that was stated before."""
+    now = evidence.choice("status")
+    if now.because:
+        return _Status(words=now.as_text if now.known else "", when=evidence.date)
+    told = [
+        (days(until or since)[1].isoformat(), since)
+        for fact, since, until in _dated(evidence.case, "status")
+        if fact.value is not None and not_after(until or since, evidence.date)
+    ]
+    if not told:
+        return _Status()
+    last, since = max(told)
+    then = Evidence(evidence.case, last).choice("status")
+    words = then.as_text if then.known else ""
+    return _Status(words=words, when=since, is_carried=True)
+
+
+def _dated(case: Case, name: str) -> Iterator[tuple[Fact, str, str]]:
+    """Yield each dated statement of a fact with its first day and its last."""
+    for fact in case.facts:
+        if fact.name == name and fact.date:
+            yield fact, fact.date, fact.until
+    for one in case.current():
+        for fact in one.facts:
+            if fact.name == name and (fact.date or one.study_date):
+                yield fact, fact.date or one.study_date, fact.until
+
+
+def _aaoms(evidence: Evidence, staged: str, status: _Status) -> StagingPart:
+    """Return the line of AAOMS.
+
+    What another visit tells bears its day, but for the stage before a disease that is
+    stated as healed at the date: its day stands beside, in the line of dates.
+    """
+    words = f", {status.words}" if status.words else ""
+    if status.words and status.is_carried:
+        words += f" ({status.when})"
+    prior = ""
+    if staged != evidence.date:
+        is_told_healed = status.is_healed and not status.is_carried
+        prior = " (prior)" if is_told_healed else f" (prior, {staged})"
     for result in staging.stage(evidence.case, staged, systems=[_AAOMS]):
         return StagingPart(
             name="A",
@@ -155,29 +228,32 @@ def _of(name: str, result: StagingResult, system: str, after: str) -> StagingPar
     )
 
 
-def _staged_day(evidence: Evidence) -> str:
+def _staged_day(evidence: Evidence, status: _Status) -> str:
     """Return the day that anatomy is staged at: the date, or the last one before.
 
     The last one before is that of which something of the jaw was stated or read, and the
-    disease not as healed. It counts where the disease is healed at the date, and where
-    the date says nothing of the jaw and leaves a wider interval.
+    disease not as healed. It counts where the disease is healed at the date, or was when
+    the jaw was last spoken of, and where the date says nothing of the jaw and leaves a
+    wider interval.
     """
     earlier = [day for day in dates(evidence.case) if day < evidence.date]
     spoken = (day for day in reversed(earlier) if _is_active(evidence.case, day))
     last = next(spoken, None)
     if last is None:
         return evidence.date
-    if evidence.choice("status").possible == ("healed",):
+    if status.is_healed and not status.is_carried:
         return last
     if _speaks_of_the_jaw(evidence):
         return evidence.date
+    if status.is_healed and not_after(last, status.when):
+        return last
     return min((evidence.date, last), key=lambda day: _width(evidence.case, day))
 
 
 def _is_active(case: Case, day: str) -> bool:
     """Tell whether a day speaks of the jaw, and not of a healed disease."""
     then = Evidence(case, day)
-    return then.choice("status").possible != ("healed",) and _speaks_of_the_jaw(then)
+    return then.choice("status").possible != (_HEALED,) and _speaks_of_the_jaw(then)
 
 
 def _width(case: Case, day: str) -> int:
@@ -218,4 +294,9 @@ def _gaps(evidence: Evidence) -> list[StagingPart]:
             f"palatal gap {' to '.join(f'{end:g}' for end in ends)} mm as reported, no "
             f"uncertainty: {'; '.join(reported.because)}"
         )
-    return [StagingPart(name="A gap", lowest="", highest="", text=one) for one in lines]
+    return [_line("A gap", one) for one in lines]
+
+
+def _line(name: str, text: str) -> StagingPart:
+    """Return a line that has no level."""
+    return StagingPart(name=name, lowest="", highest="", text=text)
