@@ -15,7 +15,7 @@ from osteotrace.staging.jaw import JAW_SITES
 from osteotrace.staging.rule_table import Observed
 
 if TYPE_CHECKING:
-    from osteotrace.findings import Assessment, DrugCourse, Fact
+    from osteotrace.findings import Assessment, DrugCourse, Fact, Presence
 
 YES, NO, OPEN = (True,), (False,), (False, True)
 
@@ -173,23 +173,27 @@ def test_what_a_reader_does_not_know_contradicts_nobody() -> None:
     assert known.conflicts == []
 
 
-def test_it_holds_where_it_holds_at_one_place() -> None:
-    known = evidence(
-        fact("exposed_bone", site="maxilla", laterality="right"),
-        fact("exposed_bone", False, site="maxilla", laterality="left"),
-    )
-    assert known.truth("exposed_bone").possible == YES
-    assert known.conflicts == []
-    nowhere = evidence(
-        fact("exposed_bone", False, site="maxilla"),
-        fact("exposed_bone", False, site="mandible"),
-    )
-    assert nowhere.truth("exposed_bone").possible == NO
-    half = evidence(
-        fact("exposed_bone", False, site="maxilla"),
-        fact("exposed_bone", None, site="mandible"),
-    )
-    assert half.truth("exposed_bone").possible == OPEN
+def test_of_no_side_it_holds_where_it_holds_on_one() -> None:
+    def either(left: bool | None, right: bool | None) -> tuple[object, ...]:
+        known = evidence(
+            fact("bone_expansion", left, site="femur", laterality="left"),
+            fact("bone_expansion", right, site="femur", laterality="right"),
+        )
+        observed = known.truth("bone_expansion", site="femur")
+        assert known.conflicts == []
+        return observed.possible
+
+    assert either(True, False) == YES
+    assert either(False, False) == NO
+    assert either(False, None) == OPEN
+
+
+def test_a_fact_of_the_whole_patient_that_names_a_place_is_named_and_not_counted() -> (
+    None
+):
+    known = evidence(fact("exposed_bone", site="maxilla", laterality="right"))
+    assert known.truth("exposed_bone").possible == OPEN
+    assert "does not count" in known.conflicts[0]
 
 
 def test_a_fact_of_one_bone_is_of_that_bone_and_side() -> None:
@@ -330,6 +334,24 @@ def test_two_readers_of_one_study_who_differ_leave_it_unknown() -> None:
         assert known.conflicts == []
 
 
+def test_one_reader_who_marks_one_and_misses_another_does_not_differ() -> None:
+    known = evidence(
+        reading(finding("sequestrum"), finding("sequestrum", presence="absent"))
+    )
+    assert known.truth(kinds=("sequestrum",)).possible == YES
+    assert known.conflicts == []
+
+
+@pytest.mark.parametrize("reader", ["", " "])
+def test_a_reading_without_a_name_proposes(reader: str) -> None:
+    either: tuple[Presence, ...] = ("present", "absent")
+    for presence in either:
+        seen = finding("sequestrum", presence=presence)
+        observed = evidence(reading(seen, reader=reader)).truth(kinds=("sequestrum",))
+        assert (observed.possible, observed.basis) == (OPEN, "proposed")
+        assert "not accepted by a reader" in observed.because[0]
+
+
 def test_findings_may_be_asked_by_side() -> None:
     known = evidence(reading(finding("marrow_edema", "femur", laterality="left")))
 
@@ -366,6 +388,14 @@ def test_a_drug_was_given_from_its_first_dose_on(
     known = evidence(course("denosumab", first, last))
     assert known.drug_given(ANTIRESORPTIVE).possible == expected
     assert known.drug_given(ANTIANGIOGENIC).possible == OPEN
+
+
+def test_a_course_that_may_have_begun_is_named_without_being_certain() -> None:
+    later = course("denosumab", "", "2024-01-01")
+    known = evidence(later, course("zoledronate", "2024-02-01"))
+    assert known.drugs() == (later,)
+    given = known.drug_given(ANTIRESORPTIVE)
+    assert given.because == ("denosumab, unknown 2024-01-01 (Dr Reader)",)
 
 
 def test_a_drug_that_was_given_against_the_statement_is_unknown_and_named() -> None:

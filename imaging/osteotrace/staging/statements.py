@@ -95,7 +95,7 @@ class Statements:
         name : str
             Key of `osteotrace.codes.FACTS`.
         site : str
-            The bone, where the fact may be of one; of any other it counts wherever it is.
+            The bone, where the fact may be of one.
         laterality : str, optional
             The side; by default any.
         """
