@@ -13,6 +13,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Case, DrugCourse, Fact, Question, StagingResult
 from osteotrace.reading.case_facts import StatedOverride, parse_facts, read_facts
 from osteotrace.reading.facts_template import template
+from osteotrace.staging import stage
 
 FILE = Path("facts.toml")
 HEAD = 'author = "Dr Kim"\n'
@@ -206,6 +207,34 @@ def test_a_template_asks_for_every_fact_once() -> None:
         name for name, fact in FACTS.items() if fact.sited
     }
     assert len(read.drugs) == 1
+
+
+def test_a_template_asks_for_what_changes_at_a_date() -> None:
+    text = template()
+    always, at = text.index("[always]"), text.index("[[at]]")
+    for name in ("age", "weight", "explained_by_other_disease", "malignancy_excluded"):
+        assert text.index(f"#{name} = ") > at
+    for name in ("sex", "jaw_radiotherapy", "cno"):
+        assert always < text.index(f"#{name} = ") < at
+
+
+def test_a_state_that_blocks_is_asked_first_at_its_date() -> None:
+    (result,) = stage(
+        Case(patient="P-9", facts=_parsed(_AT_RISK)), "2024-05-01", systems=["aaoms_2022"]
+    )
+    text = template(Case(patient="P-9"), [result])
+    place = text.index("#explained_by_other_disease = ")
+    assert text.index("Asked first") < place < text.index("# Patient\n", place - 1)
+
+
+_AT_RISK = """
+[[at]]
+date = "2024-05-01"
+drug_antiresorptive = true
+exposed_bone = false
+fistula_probes_bone = false
+swelling_or_erythema = true
+"""
 
 
 def test_a_template_of_a_case_asks_first_for_what_blocks_its_stage() -> None:

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import DRUGS, FACTS, ROUTES, UNITS
-from osteotrace.codes.facts import HISTORY, PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -56,6 +55,8 @@ _AT_SITE: Final = """\
 #site = "l2"
 """
 _WIDTH: Final = 88
+# What holds at every date without a first day of its own; the rest is of a date.
+_CONSTANT: Final = ("sex",)
 
 
 def template(case: Case | None = None, results: Iterable[StagingResult] = ()) -> str:
@@ -77,7 +78,7 @@ def template(case: Case | None = None, results: Iterable[StagingResult] = ()) ->
         'author = ""                 # who states all this\n',
         _DRUGS.format(drugs=_wrapped(", ".join(sorted(DRUGS))), routes=", ".join(ROUTES)),
         _ALWAYS,
-        *_groups(lambda fact: fact.group in (PATIENT, HISTORY), ()),
+        *_groups(_is_of_every_date, ()),
     ]
     for day in [*filter(None, days)] or ["YYYY-MM-DD"]:
         lines.append(_AT.format(date=day))
@@ -85,10 +86,10 @@ def template(case: Case | None = None, results: Iterable[StagingResult] = ()) ->
             lines += ["# Asked first, because a stage depends on it", ""]
             lines += [line for name in first for line in _lines(name, FACTS[name])]
         lines += _groups(
-            lambda fact: fact.group not in (PATIENT, HISTORY) and not fact.sited, first
+            lambda name: not _is_of_every_date(name) and not FACTS[name].sited, first
         )
     lines.append(_AT_SITE.format(date=days[-1] if days else "YYYY-MM-DD"))
-    lines += _groups(lambda fact: fact.sited, ())
+    lines += _groups(lambda name: FACTS[name].sited, ())
     return "\n".join(lines)
 
 
@@ -101,19 +102,22 @@ def _asked(results: Iterable[StagingResult]) -> tuple[str, ...]:
     return tuple(
         name
         for name in dict.fromkeys(names)
-        if not FACTS[name].sited and FACTS[name].group not in (PATIENT, HISTORY)
+        if not FACTS[name].sited and not _is_of_every_date(name)
     )
 
 
-def _groups(
-    wanted: Callable[[FactDefinition], bool], without: Collection[str]
-) -> list[str]:
+def _is_of_every_date(name: str) -> bool:
+    """Tell whether a fact is asked for every date: a history, not a state such as age."""
+    return name in _CONSTANT or FACTS[name].lasting
+
+
+def _groups(wanted: Callable[[str], bool], without: Collection[str]) -> list[str]:
     order = tuple(dict.fromkeys(fact.group for fact in FACTS.values()))
     chosen = sorted(
         (
             (name, fact)
             for name, fact in FACTS.items()
-            if wanted(fact) and name not in without
+            if wanted(name) and name not in without
         ),
         key=lambda pair: order.index(pair[1].group),
     )
