@@ -68,4 +68,4 @@ constraints: $(READY) ## constraints.txt from the versions in .venv
 	  | grep -viE '^(setuptools|wheel)==' | LC_ALL=C sort -f >> constraints.txt
 
 clean: ## remove the environment, the demo and the caches
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
