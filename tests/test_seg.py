@@ -27,7 +27,7 @@ from tests.fixtures.mask_studies import (
 from tests.fixtures.stacks import stack
 
 import osteotrace as ot
-from osteotrace import about
+from osteotrace import about, phantoms
 from osteotrace.codes import KINDS, PRIVATE_SCHEME, PRIVATE_SCHEME_UID
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
@@ -47,7 +47,7 @@ from osteotrace.uids import source_name
 from osteotrace.volume.resampling import rectified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pydicom.dataset import Dataset
@@ -633,6 +633,9 @@ def test_what_a_killed_save_left_behind_does_not_stand_in_the_way(
     path.unlink()
     assert sr.read(sr.write(reading, study.catalogue, tmp_path, now=NOW)) == reading
     assert len(list(tmp_path.iterdir())) == 2
+    path.unlink()
+    later = NOW + datetime.timedelta(minutes=1)
+    assert sr.read(sr.write(reading, study.catalogue, tmp_path, now=later)) == reading
 
 
 def test_a_report_that_exists_keeps_its_segmentations(
@@ -690,6 +693,34 @@ def test_a_mask_in_a_space_that_was_not_read_lives_in_json_alone(
     assert not (tmp_path / "records").exists()
 
 
+# From the command line -----------------------------------------------------------------
+
+
+def test_measuring_a_sample_case_writes_its_masks_beside_the_report(
+    osteotrace: Callable[..., Any], tmp_path: Path
+) -> None:
+    phantoms.write_samples(tmp_path, ["crmo_2_after"])
+    outcome = osteotrace(
+        "measure",
+        tmp_path / "crmo_2_after",
+        "--protocol",
+        tmp_path / "protocols" / "crmo_2_after.toml",
+        "--out",
+        tmp_path / "out",
+    )
+    assert outcome.code == 0
+    (record,) = (tmp_path / "out").glob("*/assessment.json")
+    made = ot.read(record)
+    report = record.with_name(f"{made.assessment_uid}.dcm")
+    assert ot.read(report) == made
+    masks = [r for f in made.findings for r in f.regions if isinstance(r, Mask)]
+    files = segmentations(report)
+    assert masks
+    assert files
+    assert set(record.parent.glob("*.dcm")) == {report, *files}
+    assert all(str(file) in outcome.out for file in files)
+
+
 # Real masks, and many ------------------------------------------------------------------
 
 
@@ -713,11 +744,11 @@ def test_a_real_segmentation_is_saved_and_comes_back(
 def test_a_study_of_many_fragments_is_saved_in_seconds(
     tmp_path: Path,
 ) -> None:
-    study = mask_study(tmp_path, stack(0.9 * np.arange(60), rows=512, columns=512))
+    study = mask_study(tmp_path, stack(0.9 * np.arange(30), rows=256, columns=256))
     findings = []
-    for n in range(200):
+    for n in range(100):
         voxels = np.zeros(study.volume.grid.shape, dtype=bool)
-        k, r, c = n % 55, 2 * n, 500 - 2 * n
+        k, r, c = n % 25, 2 * n, 240 - 2 * n
         voxels[k : k + 5, r : r + 9, c : c + 8] = True
         mask = marked.from_voxels(study.volume, voxels, role="fragment")
         findings.append(finding_of(mask, uid=f"2.25.{n + 1}"))
@@ -729,6 +760,6 @@ def test_a_study_of_many_fragments_is_saved_in_seconds(
     assert sr.read(path) == made
     taken = time.process_time() - begun
     size = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
-    logger.info("200 fragments: %.1f s, read %.1f s, %.0f MB", written, taken, size)
-    assert written < 40
+    logger.info("100 fragments: %.1f s, read %.1f s, %.0f MB", written, taken, size)
+    assert written < 20
     assert seg_reading.read(segmentations(path)[0]).frames.kind == "BINARY"

@@ -124,7 +124,8 @@ def documents(
 
     made = []
     found = stacks(assessment, headers)
-    content = to_json(assessment).hex() if found else ""
+    # Another content or time is another object: what a killed call left is in no way.
+    content = f"{now.isoformat()} {to_json(assessment).hex()}" if found else ""
     for number, stack in enumerate(found):
         uid = derived_uid(f"SEG {number} of {record_uid} {encoding} {content}")
         planes = label_planes(stack) if encoding == "labelmap" else None
