@@ -166,10 +166,11 @@ def _notices(case: "Case", results: "list[StagingResult]") -> list[str]:
 
 def _print(case: "Case", results: "list[StagingResult]", *, brief: bool) -> None:
     from osteotrace.reports import stagings
+    from osteotrace.reports.criterion_words import in_words
     from osteotrace.staging.contradictions import contradictions
 
     for conflict in contradictions(case):
-        typer.echo(f"contradiction: {conflict}")
+        typer.echo(f"contradiction: {in_words(conflict)}")
     for notice in _notices(case, results):
         typer.echo(f"notice: {notice}")
     if not results:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osteotrace.codes import SITES, STAGINGS
+from osteotrace.reports.criterion_words import in_words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,18 +39,20 @@ def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
     """
     yield headline(result)
     for part in result.parts[_is_profile(result) :]:
-        yield f"  {part.text or _interval(part.name, part.lowest, part.highest)}"
+        text = part.text or _interval(part.name, part.lowest, part.highest)
+        yield f"  {_in_words(text, result)}"
     if result.override is not None:
         yield (
             f"  set by {result.override.author}: {result.override.stage}, because "
             f"{result.override.reason}"
         )
-    yield from (f"  note: {note}" for note in result.notes)
-    yield from (f"  contradiction: {conflict}" for conflict in result.conflicts)
+    yield from (f"  note: {_in_words(note, result)}" for note in result.notes)
+    yield from (f"  contradiction: {_in_words(one, result)}" for one in result.conflicts)
     if reasons:
         yield from _reasons(result)
     if result.blocking:
-        yield "  not known: " + ", ".join(one.criterion for one in result.blocking)
+        unknown = (words_of(one.criterion, site=result.site) for one in result.blocking)
+        yield "  not known: " + ", ".join(dict.fromkeys(unknown))
     if result.ask is not None:
         yield f"  ask first: {result.ask.text}"
 
@@ -57,7 +60,7 @@ def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
 def _reasons(result: StagingResult) -> Iterator[str]:
     for reason in result.reasons:
         if reason.because:
-            yield f"  because: {_reason(reason)}"
+            yield f"  because: {_in_words(_reason(reason), result)}"
     for words, certain in (("rules that hold", True), ("rules that may hold", False)):
         rules = [one for one in result.rules if one.certain is certain]
         if rules:
@@ -72,6 +75,13 @@ def _reason(reason: Reason) -> str:
         return reason.because[0]
     basis = "" if reason.basis == "unknown" else f", {reason.basis}"
     return f"{head}{basis}: {'; '.join(reason.because)}"
+
+
+def _in_words(text: str, result: StagingResult) -> str:
+    """Return a line without the keys of its criteria; records keep those."""
+    keys = {one.criterion for one in result.reasons}
+    keys |= {one.criterion for one in result.blocking}
+    return in_words(text, keys, site=result.site)
 
 
 def _interval(name: str, lowest: str, highest: str) -> str:
