@@ -34,9 +34,8 @@ def _results(name: str) -> tuple[StagingResult, ...]:
 
 
 def _criteria(results: tuple[StagingResult, ...]) -> set[str]:
-    return {
-        one.criterion for result in results for one in (*result.reasons, *result.blocking)
-    }
+    reasons = {one.criterion for result in results for one in result.reasons}
+    return reasons | {one.criterion for result in results for one in result.blocking}
 
 
 @pytest.mark.parametrize("name", DATES)
