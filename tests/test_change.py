@@ -1,6 +1,7 @@
 """Change is called beyond repeatability alone; every default names its source."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -245,12 +246,52 @@ def test_the_same_images_analysed_again_repeat_better_than_two_scans() -> None:
         reading("edema_volume", value, "mm3", u=1.0, sources=("1.2.3", "1.2.4"))
         for value in (1000.0, 1100.0)
     ]
-    again = change(*pair, same_reader=True)
-    assert (again.verdict, again.limit) == ("increased", 25.0)
+    close = reading("edema_volume", 1020.0, "mm3", u=1.0, sources=("1.2.3", "1.2.4"))
+    again = change(pair[0], close, same_reader=True)
+    assert (again.verdict, again.limit) == ("within measurement error", 25.0)
     assert again.limit_origin.startswith("AJR 2004")
     other = reading("edema_volume", 1100.0, "mm3", u=1.0, sources=("1.2.9",))
     scans = change(pair[0], other, same_reader=True)
     assert (scans.verdict, scans.limit_origin) == ("within measurement error", "assumed")
+
+
+def test_the_same_images_never_show_a_change_whoever_reads_them() -> None:
+    first, last = (
+        reading("edema_volume", value, "mm3", u=1.0, sources=("1.2.3", "1.2.4"))
+        for value in (1000.0, 1300.0)
+    )
+    for pair, by in (((first, last), r"\+300 mm3"), ((last, first), "-300 mm3")):
+        for same_reader in (True, False):
+            got = change(*pair, same_reader=same_reader)
+            assert got.verdict == "not comparable"
+            assert "same images" in got.reason
+            assert re.search(by, got.reason)
+
+
+def test_the_repeat_of_one_reader_is_never_used_for_two() -> None:
+    pair = [
+        reading("edema_volume", value, "mm3", u=1.0, sources=("1.2.3",))
+        for value in (1000.0, 1100.0)
+    ]
+    assert change(*pair, same_reader=True).verdict == "not comparable"
+    two = change(*pair, same_reader=False)
+    assert (two.verdict, two.limit) == ("within measurement error", 200.0)
+    assert two.limit_origin == "assumed"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("height_anterior", "mm"), ("edema_volume", "mm3"), ("local_kyphosis", "deg")],
+)
+def test_two_readers_judged_by_the_repeat_of_one_are_told_so(
+    name: str, unit: str
+) -> None:
+    pair = [reading(name, value, unit) for value in (25.0, 23.4)]
+    said = "one reader: two readers differ by more"
+    assert said in change(*pair, same_reader=False).notes
+    assert said not in change(*pair, same_reader=True).notes
+    known = [reading("height_loss_adjacent", value, "%") for value in (25.0, 23.4)]
+    assert said not in change(*known, same_reader=False).notes
 
 
 # What does not compare ---------------------------------------------------------------

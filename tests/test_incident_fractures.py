@@ -9,7 +9,15 @@ from osteotrace.change import (
     fractures_of_unknown_age,
     incident_fractures,
 )
-from osteotrace.findings import Assessment, Case, Certainty, Fact, Finding, Presence
+from osteotrace.findings import (
+    Assessment,
+    Case,
+    Certainty,
+    Fact,
+    Finding,
+    Presence,
+    Source,
+)
 from osteotrace.measurements.measurement import Measurement, Method, measured
 from osteotrace.uids import new_uid
 
@@ -82,12 +90,14 @@ def fact(
     *,
     when: str = "",
     approximate: bool = False,
+    author: str = READER,
+    source: Source = "entered",
 ) -> Fact:
     return Fact(
         name=name,
         value=value,
-        source="entered",
-        author=READER,
+        source=source,
+        author=author,
         recorded="2023-10-01T09:00:00",
         date=when,
         site=site,
@@ -313,6 +323,97 @@ def test_an_amended_reading_does_not_count() -> None:
         predecessor_uid=wrong.assessment_uid,
     )
     assert incident_fractures(case(first, wrong, mended)) == ()
+
+
+# Whoever answers for it -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("readers", [("", ""), ("", READER), (READER, " ")])
+def test_a_reading_of_nobody_is_a_proposal(readers: tuple[str, str]) -> None:
+    first = exam("2022-01-01", finding("l1", "absent"), reader=readers[0])
+    now = exam("2023-01-01", finding("l1"), reader=readers[1])
+    (found,) = incident_fractures(case(first, now))
+    assert found.bases == ("present after absent",)
+    assert found.certainty == "possible"
+    assert found.proposed
+    assert found.suspected
+
+
+@pytest.mark.parametrize(
+    ("author", "source", "proposed"),
+    [("", "entered", True), ("", "measured", True), (READER, "measured", False)],
+)
+def test_a_fact_that_nobody_answers_for_is_a_proposal(
+    author: str, source: Source, proposed: bool
+) -> None:
+    new = fact(
+        "l1", "vcf_new", value=True, when="2023-01-01", author=author, source=source
+    )
+    (found,) = incident_fractures(case(facts=(new,)))
+    assert (found.proposed, found.certainty == "possible") == (proposed, proposed)
+    in_reading = exam("2023-01-01", facts=(new,), reader="")
+    assert incident_fractures(case(in_reading)) == (found,)
+
+
+def test_what_nobody_answers_for_denies_nothing() -> None:
+    first = exam("2022-01-01", finding("l1", "absent"))
+    last = exam("2023-01-01", finding("l1"))
+    denied = exam("2023-01-01", finding("l1", "absent"), reader="")
+    old = fact("l1", "vcf_new", value=False, when="2023-01-01", author="")
+    (found,) = incident_fractures(case(first, last, denied, facts=(old,)))
+    assert (found.certainty, found.proposed) == ("definite", False)
+
+
+def test_a_grade_of_nobody_proposes_a_rise() -> None:
+    grades = [
+        fact("l1", "genant_grade", value=value, when=when, author="")
+        for when, value in (("2022-01-01", "0"), ("2023-01-01", "2"))
+    ]
+    (found,) = incident_fractures(case(facts=tuple(grades)))
+    assert found.proposed
+    assert found.certainty == "possible"
+
+
+@pytest.mark.parametrize(
+    ("certainty", "suspected"),
+    [("definite", False), ("probable", False), ("possible", True), ("unknown", True)],
+)
+def test_a_probable_fracture_is_accepted_and_a_possible_one_is_suspected(
+    certainty: Certainty, suspected: bool
+) -> None:
+    one = case(
+        exam("2022-01-01", finding("l1", "absent")),
+        exam("2023-01-01", finding("l1", certainty=certainty)),
+    )
+    assert incident_fractures(one)[0].suspected is suspected
+
+
+def test_a_fracture_with_a_grade_of_0_by_one_reader_is_only_possible() -> None:
+    one = case(
+        exam("2022-01-01", finding("l1", "absent")),
+        exam(
+            "2023-01-01",
+            finding("l1"),
+            facts=(fact("l1", "genant_grade", value="0"),),
+        ),
+    )
+    assert incident_fractures(one)[0].certainty == "possible"
+
+
+@pytest.mark.parametrize("stated", ["2023-07", "2023", ""])
+def test_a_fracture_stated_twice_at_dates_that_overlap_is_one(stated: str) -> None:
+    patient = fact("l1", "vcf_new", value=True, when=stated)
+    own = exam("2023-07-15", finding("l1"), facts=(fact("l1", "vcf_new", value=True),))
+    (found,) = incident_fractures(case(own, facts=(patient,)))
+    assert (found.first_seen, found.certainty) == ("2023-07-15", "definite")
+
+
+def test_a_fracture_stated_as_new_again_at_a_later_date_stands_twice() -> None:
+    facts = tuple(
+        fact("l1", "vcf_new", value=True, when=when) for when in ("2023-07", "2023-08")
+    )
+    found = incident_fractures(case(facts=facts))
+    assert [one.first_seen for one in found] == ["2023-07", "2023-08"]
 
 
 # Grades that a reader gave -----------------------------------------------------------

@@ -46,12 +46,15 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True):
         In words, with the dates and who read them.
     since : str
         Date of the images that it is compared with; empty where there are none.
+    accepted : bool
+        True where named readers answer for it; else it is a proposal.
     """
 
     basis: Basis
     certainty: Certainty
     text: str
     since: str = ""
+    accepted: bool = True
 
 
 def signs_of_fracture(
@@ -68,14 +71,33 @@ def signs_of_fracture(
     cemented : bool
         True where it may hold cement: then only what a reader states as new counts.
     """
-    said = _stated_new(now)
-    if cemented or any(one.new is False for one in now):
+    named, before = ([one for one in each if one.named] for each in (now, earlier))
+    said = _stated_new(named)
+    if any(one.new is False for one in named):
         return said
-    said += [*_present_after_absent(now, earlier), *_grade_read(now, earlier)]
-    if _denied(now) or _graded_alike(now, earlier):
+    unnamed = _stated_new([one for one in now if not one.named])
+    if cemented:
+        return said + _proposed(unnamed)
+    said += [*_present_after_absent(named, before), *_grade_read(named, before)]
+    if _denied(named) or _graded_alike(named, before):
         return said
-    proposed = [*_grade_measured(now, earlier), *_height(now, earlier)]
-    return said + sorted(proposed, key=lambda sign: -CERTAINTIES.index(sign.certainty))
+    if not any(one.new is False for one in now):
+        unnamed += [*_present_after_absent(now, earlier), *_grade_read(now, earlier)]
+    told = {(sign.basis, sign.text) for sign in said}
+    unnamed = [sign for sign in unnamed if (sign.basis, sign.text) not in told]
+    measured = [*_grade_measured(now, earlier), *_height(now, earlier)]
+    measured.sort(key=lambda sign: -CERTAINTIES.index(sign.certainty))
+    return [*said, *_proposed(unnamed), *measured]
+
+
+def _proposed(signs: Iterable[Sign]) -> list[Sign]:
+    """Return signs for which no named reader answers: possible at most."""
+    return [
+        msgspec.structs.replace(
+            sign, accepted=False, certainty=least_sure("possible", sign.certainty)
+        )
+        for sign in signs
+    ]
 
 
 def _words(reading: LevelReading) -> str:
@@ -177,6 +199,7 @@ def _grade_measured(
             text=f"proposed grade {was.as_text} {_words(other)}, {new.as_text} "
             f"{_words(one)}",
             since=other.date,
+            accepted=False,
         )
         for one in now
         for other in earlier
@@ -216,6 +239,7 @@ def _height(now: Sequence[LevelReading], earlier: Sequence[LevelReading]) -> lis
             text=f"{name.replace('_', ' ')} {was.as_text} {_words(other)}, "
             f"{new.as_text} {_words(one)}",
             since=other.date,
+            accepted=False,
         )
         for one in now
         for other in earlier

@@ -8,6 +8,7 @@ proposals wherever the grade was not read by a person.
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ import msgspec
 
 from osteotrace.change.fracture_signs import Basis, Sign, signs_of_fracture
 from osteotrace.change.level_readings import (
+    ACCEPTED,
+    CERTAINTIES,
     before,
     cement_dates,
     least_sure,
@@ -65,7 +68,8 @@ class IncidentFracture(msgspec.Struct, frozen=True, kw_only=True):
         Last date the level was seen without it; empty where no earlier images say.
     certainty : str
         ``definite``, ``probable``, ``possible`` or ``unknown``: never surer than the
-        reader was. What numbers alone propose is ``probable`` at most.
+        reader was. What numbers alone propose is ``probable`` at most, what nobody
+        answers for by name ``possible``.
     signs : tuple of Sign
         Why, the one that decides first.
     approximate : bool
@@ -81,13 +85,16 @@ class IncidentFracture(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def suspected(self) -> bool:
-        """True where it is not definite: it then neither holds nor fails."""
-        return self.certainty != "definite"
+        """True where it is not accepted: it then neither holds nor fails.
+
+        A probable one is accepted, as everywhere; a proposed one is not.
+        """
+        return self.proposed or self.certainty not in ACCEPTED
 
     @property
     def proposed(self) -> bool:
-        """True where numbers alone say so: a named reader has yet to accept it."""
-        return self.signs[0].basis in {"grade measured", "height"}
+        """True where no named reader says so: numbers alone, or a reading of nobody."""
+        return not any(sign.accepted for sign in self.signs)
 
     @property
     def bases(self) -> tuple[Basis, ...]:
@@ -150,7 +157,9 @@ def fractures_of_unknown_age(case: Case, *, until: str = "") -> tuple[Fracture, 
     found = []
     for site, readings in level_readings(case).items():
         seen = [one for one in _until(readings, until) if one.fractured]
-        if not seen or any(one.new is False for one in seen if one.date == seen[0].date):
+        if not seen or any(
+            one.new is False for one in seen if one.named and one.date == seen[0].date
+        ):
             continue
         if site in incident and not before(seen[0].date, incident[site]):
             continue
@@ -211,15 +220,45 @@ def _of_level(
         signs = signs_of_fracture(
             now, earlier, cemented=any(_cemented(n, cement) for n in now)
         )
-        if signs:
-            found.append(
-                IncidentFracture(
-                    site=site,
-                    first_seen=seen,
-                    last_without=max((s.since for s in signs), key=_last_day),
-                    certainty=signs[0].certainty,
-                    signs=tuple(signs),
-                    approximate=any(one.approximate for one in now),
-                )
-            )
+        if not signs:
+            continue
+        new = IncidentFracture(
+            site=site,
+            first_seen=seen,
+            last_without=max((s.since for s in signs), key=_last_day),
+            certainty=signs[0].certainty,
+            signs=tuple(signs),
+            approximate=any(one.approximate for one in now),
+        )
+        if found and not before(found[-1].first_seen, seen):
+            found[-1] = _one(found[-1], new)
+        else:
+            found.append(new)
     return found
+
+
+def _one(first: IncidentFracture, again: IncidentFracture) -> IncidentFracture:
+    """Return a fracture that is stated twice, with dates that overlap, as one.
+
+    The date that is told most closely counts; the surer statement decides.
+    """
+    best, other = sorted(
+        (first, again),
+        key=lambda one: (one.proposed, -CERTAINTIES.index(one.certainty)),
+    )
+    closest = min((first, again), key=_spread)
+    return msgspec.structs.replace(
+        best,
+        first_seen=closest.first_seen,
+        approximate=closest.approximate,
+        last_without=max(first.last_without, again.last_without, key=_last_day),
+        signs=(*best.signs, *other.signs),
+    )
+
+
+def _spread(fracture: IncidentFracture) -> float:
+    """Return how many days the date of a fracture may mean."""
+    if not fracture.first_seen:
+        return math.inf
+    first, last = days(fracture.first_seen)
+    return (last - first).days

@@ -29,6 +29,8 @@ _BORDERLINE: Final = "0.5"
 # A mild grade alone is of low confidence: kappa 0.56 to 0.59 between readers (Samelson,
 # Osteoporos Int 2011, 10.1007/s00198-010-1290-6).
 _MILD: Final = "1"
+# Certainties that accept a fracture; a possible one is a suspicion.
+ACCEPTED: Final[tuple[Certainty, ...]] = ("definite", "probable")
 STATEMENTS: Final = ("vcf_new", "genant_grade")
 
 
@@ -47,6 +49,9 @@ class LevelReading:
         As it was given; empty where there is none.
     by : str
         Who read or stated it.
+    named : bool
+        True where a named person answers for what it states; else that is a proposal,
+        and possible at most.
     fractured : bool or None
         Stated by the reader; None where nothing was.
     certainty : str
@@ -65,6 +70,7 @@ class LevelReading:
 
     date: str
     by: str
+    named: bool = True
     fractured: bool | None = None
     certainty: Certainty = "definite"
     new: bool | None = None
@@ -128,11 +134,23 @@ def _of_assessment(one: Assessment, site: str) -> list[LevelReading]:
             dated.setdefault(fact.date or one.study_date, []).append(fact)
     read = []
     for date, facts in dated.items():
-        first, others = _first_of_each(facts)
-        told = findings if date == one.study_date else ()
-        read.append(_of_facts(date, first, told, one.reader))
+        told = findings if date == one.study_date else []
+        own = [fact for fact in facts if _is_of_the_reader(fact, one.reader)]
+        first, others = _first_of_each(own)
+        others += [fact for fact in facts if fact not in own]
+        if first or told:
+            read.append(_of_facts(date, first, told, one.reader))
         read += [_of_facts(date, [fact]) for fact in others]
     return read
+
+
+def _is_of_the_reader(fact: Fact, reader: str) -> bool:
+    """Tell whether a reader answers for a fact of the reading.
+
+    Without a name nobody does; what images gave is answered for by the fact's own author.
+    """
+    entered = fact.source == "entered" or bool(fact.author.strip())
+    return entered and bool(reader.strip())
 
 
 def _first_of_each(facts: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
@@ -152,9 +170,13 @@ def _of_facts(
     said = {fact.name: fact for fact in facts}
     fractured, certainty = _stated(findings)
     grade = said["genant_grade"].value if "genant_grade" in said else None
-    if fractured is None and grade is not None and grade != _BORDERLINE:
-        fractured = grade != _NO_FRACTURE
-        certainty = "possible" if grade == _MILD else "definite"
+    if grade is not None and grade != _BORDERLINE:
+        by_grade = grade != _NO_FRACTURE
+        if fractured is None:
+            certainty = "possible" if grade == _MILD else "definite"
+        elif fractured != by_grade:
+            by_grade, certainty = True, least_sure("possible", certainty)
+        fractured = by_grade
     new = said["vcf_new"].value if "vcf_new" in said else None
     rows = {
         row.name: row
@@ -162,9 +184,14 @@ def _of_facts(
         for row in finding.measurements
         if isinstance(row, Measurement)
     }
+    by = reader.strip() or next((fact.author for fact in said.values()), "")
+    named = bool(by.strip())
+    if not named:
+        certainty = least_sure("possible", certainty)
     return LevelReading(
         date=date,
-        by=reader or next((fact.author for fact in said.values()), ""),
+        by=by,
+        named=named,
         fractured=fractured,
         certainty=certainty,
         new=new if isinstance(new, bool) else None,

@@ -27,6 +27,9 @@ RC_FACTOR: Final = COVERAGE_FACTOR_95 * math.sqrt(2)
 THIN_SLICES_MM: Final = 1.0
 THICK_SLICES_MM: Final = 3.0
 
+# What to mind of a coefficient of one reader.
+ONE_READER: Final = "one reader: two readers differ by more"
+
 Placing = Literal["transferred", "clicked"]
 Use = Literal["default", "site only", "never", "category"]
 
@@ -156,7 +159,8 @@ class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
     same_reader, two_readers : Formula or None
         The coefficient; that of two readers counts where it is larger.
     same_images : Formula or None
-        That of reading the same images again, where it differs; never assumed.
+        That of one reader reading the same images again, where it differs; never
+        assumed, and never of two readers.
     use : str
         ``default``; ``site only`` where no coefficient but a site's own holds; ``never``
         where it is not to be followed over time; ``category`` where classes are told
@@ -180,7 +184,7 @@ class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
 
     def formulas(self, conditions: Conditions) -> tuple[Formula, ...]:
         """Return the formulas that hold for two readings, of which the largest counts."""
-        if conditions.same_images and self.same_images is not None:
+        if self._is_again(conditions) and self.same_images is not None:
             return (self.same_images,)
         rows = [self.same_reader]
         # Points that were transferred are fitted alike, whoever does it.
@@ -205,8 +209,25 @@ class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_assumed(self, conditions: Conditions) -> bool:
         """Tell whether the coefficient for two readings is a choice of this project."""
-        published = conditions.same_images and self.same_images is not None
+        published = self._is_again(conditions) and self.same_images is not None
         return self.assumed and not published
+
+    @staticmethod
+    def _is_again(conditions: Conditions) -> bool:
+        """Tell whether one reader read the same images again."""
+        return conditions.same_images and conditions.same_reader
+
+    def is_of_one_reader(self, conditions: Conditions) -> bool:
+        """Tell whether two readers are judged by how one repeats, for want of theirs."""
+        transferred = isinstance(self.same_reader, FittedCaliper) and (
+            conditions.points == "transferred"
+        )
+        return (
+            not conditions.same_reader
+            and self.same_reader is not None
+            and self.two_readers is None
+            and not transferred
+        )
 
 
 def coefficient(
@@ -331,7 +352,7 @@ def site_repeatability(
         evidence="V",
         same_reader=formula,
         two_readers=formula if two_readers else None,
-        note="" if two_readers else "one reader: two readers differ by more",
+        note="" if two_readers else ONE_READER,
     )
     return SiteRepeatability(
         repeatability=told,

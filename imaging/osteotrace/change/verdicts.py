@@ -15,6 +15,7 @@ import msgspec
 
 from osteotrace.change.published import default_repeatability
 from osteotrace.change.repeatability import (
+    ONE_READER,
     Conditions,
     Placing,
     Repeatability,
@@ -177,7 +178,18 @@ def change(
     limit = _limit(told, earlier, later, conditions, u_registration)
     if isinstance(limit, str):
         return _not_comparable(earlier, later, limit)
-    return _judged(earlier, later, limit)
+    found = _judged(earlier, later, limit)
+    if conditions.same_images and found.verdict in ("increased", "decreased"):
+        return _not_comparable(earlier, later, _of_reading(found))
+    return found
+
+
+def _of_reading(found: Change) -> str:
+    """Return why two readings of the same images, however far apart, are no change."""
+    assert found.delta is not None
+    by = shown_range(*found.between, found.unit) if found.between else ""
+    by = by or f"{'+' if found.delta >= 0 else ''}{shown(found.delta, found.unit, None)}"
+    return f"the same images read twice differ by {by}: a reading difference, no change"
 
 
 def why_not_comparable(
@@ -265,7 +277,8 @@ def _limit(
     if largest is None:
         return f"no repeatability of {earlier.name} is known for such a pair"
     origin = "assumed" if told.is_assumed(conditions) else told.source
-    notes = (told.note,) if told.note else ()
+    of_one = (ONE_READER,) if told.is_of_one_reader(conditions) else ()
+    notes = tuple(dict.fromkeys(filter(None, (told.note, *of_one))))
     own = COVERAGE_FACTOR_95 * math.hypot(
         earlier.uncertainty or 0, later.uncertainty or 0
     )
