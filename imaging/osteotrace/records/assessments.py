@@ -31,7 +31,7 @@ def save(
         The reading.
     path : path
         A file name that ends in ``.json`` for JSON; else the folder that the DICOM SR
-        goes into, as ``<SOPInstanceUID>.dcm``.
+        goes into, as ``<SOPInstanceUID>.dcm``, and the DICOM SEG of its masks.
     images : mapping of str to Path, or Catalogue
         For the SR: the files of the images by SOPInstanceUID, or the scan that they
         were found by.
@@ -82,7 +82,7 @@ def read(
     images : mapping of str to Path, or Catalogue, optional
         For a report of other software: the images that its coordinates lie on.
     segmentations : iterable of path
-        For a report of other software: the segmentations that it refers to.
+        For a report: the segmentations that it refers to, where not beside it.
 
     Raises
     ------
