@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from tests.fixtures.spines import case, exam, fact, finding
 
-from osteotrace.findings import Assessment, Case, Finding, StagingResult, overridden
+from osteotrace.findings import (
+    Assessment,
+    Case,
+    Finding,
+    Presence,
+    StagingResult,
+    overridden,
+)
 from osteotrace.measurements.measurement import LesionReading, Measurement, Method
 from osteotrace.measurements.vertebra import VertebraReading, compare_levels
 from osteotrace.measurements.vertebra.comparison import GRADE_BEFORE_CEMENT
@@ -20,7 +27,7 @@ from osteotrace.measurements.vertebra.grading import (
     proposed_grade,
 )
 from osteotrace.measurements.vertebra.records import heights_of
-from osteotrace.staging import stage
+from osteotrace.staging import contradictions, stage
 from osteotrace.staging.rule_table import Observed, evaluate
 from osteotrace.staging.systems.genant import SDI_LEVELS, TABLE
 from osteotrace.staging.vertebra_grades import MEASURED, READ
@@ -366,3 +373,62 @@ def test_without_any_grade_there_is_no_index() -> None:
 
 def test_a_spine_of_which_nothing_is_known_has_no_grades() -> None:
     assert stage(case(exam(DAY)), DAY, systems=["genant"]) == ()
+
+
+# Against what is stated of a fracture ------------------------------------------------
+
+
+def test_a_level_that_a_reader_saw_without_a_fracture_has_grade_0() -> None:
+    patient = case(exam(DAY, *(finding(level, "absent") for level in SDI_LEVELS)))
+    assert {one.as_text for one in levels(patient).values()} == {"0"}
+    assert index(patient).as_text == "0"
+    assert index(patient).blocking == ()
+    measured = case(measured_exam(l1=30.0), exam(DAY, finding("l1", "absent")))
+    assert levels(measured)["l1"].as_text == "0"
+    assert any("own grade stands" in note for note in levels(measured)["l1"].notes)
+
+
+def test_an_absence_that_nobody_answers_for_is_no_grade() -> None:
+    for patient in (
+        case(exam(DAY, finding("l1", "absent"), reader="")),
+        case(exam(DAY, finding("l1", "absent", "possible"))),
+    ):
+        assert stage(patient, DAY, systems=["spinal_deformity_index"]) == ()
+
+
+def test_an_absence_of_before_is_no_grade_of_a_later_date_or_of_a_cemented_body() -> None:
+    before = exam("2023-07-15", finding("l1", "absent"))
+    broken = exam("2023-09-03", finding("l1"))
+    cement = exam("2023-09-04", finding("l1", kind="cement"))
+    assert levels(case(before, broken))["l1"].as_text == "0..3"
+    assert levels(case(before, broken, cement))["l1"].as_text == "0..3"
+    after = exam(DAY, finding("l1", "absent"))
+    assert levels(case(cement, after))["l1"].as_text == "0..3"
+
+
+@pytest.mark.parametrize(
+    ("grade", "presence", "text"),
+    [
+        ("0", "present", "0..3"),
+        ("2", "absent", "0..2"),
+        ("0.5", "present", "0"),
+        ("0.5", "absent", "0"),
+        ("0", "absent", "0"),
+        ("2", "present", "2"),
+    ],
+)
+def test_a_grade_against_a_fracture_that_is_seen_or_not_is_a_contradiction(
+    grade: str, presence: Presence, text: str
+) -> None:
+    stated = fact("genant_grade", grade, DAY, site="l2")
+    patient = case(exam(DAY, finding("l2", presence)), facts=(stated,))
+    result = levels(patient)["l2"]
+    assert result.as_text == text
+    named = (*result.conflicts, *contradictions(patient, DAY))
+    if ".." not in text:
+        assert named == ()
+        return
+    said = f"L2: genant_grade {grade} "
+    assert len(result.conflicts) == 1
+    assert all(one.startswith(said) and f"vcf {presence}" in one for one in named)
+    assert len(named) == 2

@@ -7,7 +7,8 @@ from itertools import product
 import pytest
 from tests.fixtures.spines import REBOUND, case, exam, fact, finding
 
-from osteotrace.findings import Case, StagingResult, overridden
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Case, StagingResult, check_fact, overridden
 from osteotrace.measurements.measurement import Measurement, Method, measured
 from osteotrace.staging import stage
 from osteotrace.staging.rule_table import Observed, evaluate
@@ -73,8 +74,9 @@ def test_every_full_assignment_has_one_class_and_it_is_the_stated_one() -> None:
             wall=str(wall),
             edema=edema,
         )
+        # No fracture is no deformity: edema alone is left.
         if broken == "no":
-            expected = ("none", "none")
+            expected = ("OF1", "OF1") if edema else ("none", "none")
         elif broken == "yes" and expected == ("none", "none"):
             expected = ("OF1", "OF2")
         assert (done.lowest, done.highest) == expected, values
@@ -102,7 +104,7 @@ def test_facts_alone_give_the_stated_class(wall: str) -> None:
         values = zip(names, (band, up, low, frame, edema), strict=True)
         facts = [fact(name, value, DAY, site="l1") for name, value in values]
         share = fact(
-            "posterior_wall_fraction", WALL_PERCENT[wall], DAY, site="l1", unit="%"
+            "posterior_wall_percent", WALL_PERCENT[wall], DAY, site="l1", unit="%"
         )
         result = staged(case(facts=(*facts, share)))
         expected = stated_class(
@@ -175,7 +177,7 @@ def test_reading_what_was_asked_narrows_the_class_to_one() -> None:
         fact("inferior_endplate_deformed", False, site="l2"),
         fact("tension_band_failed", False, site="l2"),
         fact("frame_lost", False, site="l2"),
-        fact("posterior_wall_fraction", 35.0, site="l2", unit="%"),
+        fact("posterior_wall_percent", 35.0, site="l2", unit="%"),
     )
     one = case(*REBOUND.assessments, exam(DAY, facts=rest))
     assert staged(one, "l2").as_text == "OF3"
@@ -200,7 +202,7 @@ def test_a_deformity_stays_once_it_was_seen_and_intactness_does_not() -> None:
             fact("inferior_endplate_deformed", False, site="l1"),
             fact("tension_band_failed", False, site="l1"),
             fact("frame_lost", False, site="l1"),
-            fact("posterior_wall_fraction", 10.0, site="l1", unit="%"),
+            fact("posterior_wall_percent", 10.0, site="l1", unit="%"),
         ),
     )
     assert staged(case(before), day="2023-07-15").as_text == "OF2"
@@ -210,7 +212,7 @@ def test_a_deformity_stays_once_it_was_seen_and_intactness_does_not() -> None:
 def test_a_wall_that_was_over_one_fifth_stays_over_it() -> None:
     before = exam(
         "2023-07-15",
-        facts=(fact("posterior_wall_fraction", 30.0, site="l1", unit="%"),),
+        facts=(fact("posterior_wall_percent", 30.0, site="l1", unit="%"),),
     )
     now = exam(
         DAY,
@@ -316,8 +318,47 @@ def test_a_fracture_denied_beside_a_sign_of_one_is_named_and_unknown() -> None:
     assert "sign of a fracture" in result.conflicts[0]
 
 
-def test_a_level_looked_at_without_a_fracture_is_none() -> None:
-    assert staged(case(exam(DAY, finding("l1", "absent")))).as_text == "none"
+@pytest.mark.parametrize(
+    ("edema", "text"), [(None, "none..OF1"), (False, "none"), (True, "OF1")]
+)
+def test_a_level_without_a_fracture_has_no_deformity_and_edema_alone_decides(
+    edema: bool | None, text: str
+) -> None:
+    stated = () if edema is None else (fact("vertebral_edema", edema, DAY, site="l1"),)
+    result = staged(case(exam(DAY, finding("l1", "absent")), facts=stated))
+    assert result.as_text == text
+    assert result.conflicts == ()
+    open_ = {question.criterion for question in result.blocking}
+    assert open_ == ({"l1.vertebral_edema"} if edema is None else set())
+
+
+def test_a_wall_that_is_later_stated_as_less_involved_is_a_contradiction() -> None:
+    intact = [
+        fact(name, False, DAY, site="l1")
+        for name in ("inferior_endplate_deformed", "tension_band_failed", "frame_lost")
+    ]
+    shares = [
+        fact("posterior_wall_percent", share, day, site="l1", unit="%")
+        for share, day in ((30.0, "2023-09-01"), (5.0, "2023-09-20"))
+    ]
+    up = fact("superior_endplate_deformed", True, "2023-09-01", site="l1")
+    patient = case(facts=(*intact, *shares, up))
+    for day in ("2023-09-20", DAY):
+        (conflict,) = staged(patient, day=day).conflicts
+        assert "posterior_wall_percent 30 %" in conflict
+        assert "but later posterior_wall_percent 5 %" in conflict
+    assert staged(patient).as_text == "OF2..OF3"
+    more = (fact("posterior_wall_percent", 35.0, DAY, site="l1", unit="%"), *shares[:1])
+    grown = staged(case(facts=(*intact, *more, up)))
+    assert (grown.as_text, grown.conflicts) == ("OF3", ())
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_a_share_of_the_wall_that_may_be_a_fraction_is_refused(share: float) -> None:
+    with pytest.raises(OsteotraceError, match=f"meant as {100 * share:g} %"):
+        check_fact(fact("posterior_wall_percent", share, DAY, site="l1", unit="%"))
+    for allowed in (0.0, 1.5, 30.0):
+        check_fact(fact("posterior_wall_percent", allowed, DAY, site="l1", unit="%"))
 
 
 def test_only_levels_of_which_something_is_known_have_a_class() -> None:

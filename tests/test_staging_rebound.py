@@ -25,6 +25,7 @@ from osteotrace.staging.rule_table import Observed, evaluate
 from osteotrace.staging.systems.rebound import LIKELY_TABLE, TABLE
 
 DAY = "2023-09-27"
+OTHER_CAUSES = ("fracture_malignancy_excluded", "fracture_infection_excluded")
 
 
 def staged(patient: Case, day: str = DAY) -> StagingResult:
@@ -66,7 +67,7 @@ def test_every_assignment_of_the_patient_gives_the_stated_stage() -> None:
 def test_every_assignment_of_other_causes_is_likely_only_where_both_are_excluded() -> (
     None
 ):
-    names = ("flagged", "malignancy_excluded", "infection_excluded")
+    names = ("flagged", *OTHER_CAUSES)
     for values in product((False, True), repeat=3):
         given = dict(zip(names, values, strict=True))
         done = evaluate(
@@ -97,11 +98,20 @@ def test_the_founding_case_has_the_flag_at_several_levels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "months"), [("L1", "8.6"), ("L2", "10.2"), ("L5", "10.2"), ("L3", "11.0")]
+    ("level", "low", "high"),
+    [
+        ("L1", "8.6", "8.6"),
+        ("L2", "10.2", "10.2"),
+        # Suspected, and nothing says that it was recent: not seen in July.
+        ("L5", "8.6", "10.2"),
+        ("L3", "11.0", "11.0"),
+    ],
 )
-def test_each_fracture_is_timed_from_the_last_dose(level: str, months: str) -> None:
+def test_each_fracture_is_timed_from_the_last_dose(
+    level: str, low: str, high: str
+) -> None:
     part = staged(REBOUND).part(level)
-    assert (part.lowest, part.highest) == (months, months)
+    assert (part.lowest, part.highest) == (low, high)
 
 
 def test_the_suspected_level_stays_suspected() -> None:
@@ -146,16 +156,24 @@ def test_likely_waits_until_other_causes_are_answered() -> None:
     part = staged(REBOUND).part("likely")
     assert (part.lowest, part.highest) == ("no", "yes")
     assert part.text == (
-        "not called likely: malignancy_excluded, infection_excluded unknown"
+        "not called likely: a malignant cause and an infectious cause not stated as "
+        "excluded"
     )
-    excluded = tuple(
-        fact(name, True, DAY) for name in ("malignancy_excluded", "infection_excluded")
-    )
+    excluded = tuple(fact(name, True, DAY) for name in OTHER_CAUSES)
     one = msgspec.structs.replace(REBOUND, facts=(*REBOUND.facts, *excluded))
     assert staged(one).part("likely").lowest == "yes"
-    other = fact("infection_excluded", False, DAY)
+    other = fact("fracture_infection_excluded", False, DAY)
     two = msgspec.structs.replace(REBOUND, facts=(*REBOUND.facts, excluded[0], other))
     assert staged(two).part("likely").highest == "no"
+
+
+def test_a_malignancy_of_the_jaw_that_is_excluded_says_nothing_of_the_spine() -> None:
+    jaw = fact("malignancy_excluded", True, DAY, author="Jaw Surgeon")
+    infection = fact("fracture_infection_excluded", True, DAY)
+    one = msgspec.structs.replace(REBOUND, facts=(*REBOUND.facts, jaw, infection))
+    part = staged(one).part("likely")
+    assert (part.lowest, part.highest) == ("no", "yes")
+    assert part.text == "not called likely: a malignant cause not stated as excluded"
 
 
 def test_no_result_says_what_to_do() -> None:
@@ -239,6 +257,104 @@ def test_a_partial_date_prints_the_fewest_and_the_most_months() -> None:
     assert (part.lowest, part.highest) == ("8.4", "9.4")
 
 
+def test_a_count_in_the_published_window_that_is_open_is_an_interval() -> None:
+    one = Spine(seen="2023-09-01", drugs=(course("denosumab", "2020-02", "2022"),))
+    part = one.staged().part("in published window")
+    assert (part.lowest, part.highest) == ("no", "yes")
+    assert part.text.startswith("0..1 of 1 fractures")
+    assert Spine().staged().part("in published window").text.startswith("1 of 1 ")
+
+
+# When it happened -----------------------------------------------------------------
+
+
+def found_later(
+    without: str, seen: str, *said: Fact, drugs: tuple[DrugCourse, ...] = (DENOSUMAB,)
+) -> StagingResult:
+    """L1 seen without a fracture and later with one, all else answered."""
+    exams = (exam(without, finding("l1", "absent")), exam(seen, finding("l1")))
+    facts = (*Spine().facts, *said)
+    return staged(case(*exams, facts=facts, drugs=drugs), "2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("without", "seen", "text"),
+    [
+        # Not there under treatment, 10 months after it: any time in between.
+        ("2021-01-01", "2023-09-01", "no flag..flag"),
+        # Not there at 5 months, there at 30.
+        ("2023-03-27", "2025-04-27", "no flag..flag"),
+        ("2023-05-29", "2024-10-26", "flag"),
+        ("2023-05-28", "2024-10-26", "no flag..flag"),
+        ("2022-11-01", "2023-05-28", "no flag"),
+        ("2024-10-27", "2025-04-27", "no flag"),
+    ],
+)
+def test_a_fracture_lies_anywhere_between_the_images_without_and_with_it(
+    without: str, seen: str, text: str
+) -> None:
+    result = found_later(without, seen)
+    assert result.as_text == text
+    asked = {question.criterion for question in result.blocking}
+    assert asked == ({"l1.within_7_to_24_months"} if ".." in text else set())
+
+
+@pytest.mark.parametrize("name", ["vcf_new", "vertebral_edema"])
+def test_a_fracture_that_is_new_or_has_edema_is_of_the_day_it_is_seen(name: str) -> None:
+    stated = fact(name, True, "2023-09-01", site="l1")
+    result = found_later("2021-01-01", "2023-09-01", stated)
+    assert result.as_text == "flag"
+    assert (result.part("L1").lowest, result.part("L1").highest) == ("10.2", "10.2")
+    elsewhere = fact(name, True, "2023-09-01", site="l2")
+    other = found_later("2021-01-01", "2023-09-01", elsewhere)
+    assert other.part("L1").lowest == "before"
+
+
+def test_months_that_reach_back_before_the_dose_say_so() -> None:
+    part = found_later("2021-01-01", "2023-09-01").part("L1")
+    assert (part.lowest, part.highest) == ("before", "10.2")
+    assert part.text == (
+        "L1: before, or up to 10.2 months after the last dose, first seen 2023-09-01, "
+        "last seen without it 2021-01-01"
+    )
+
+
+def test_a_fracture_may_lie_after_an_earlier_course() -> None:
+    drugs = (
+        course("denosumab", "2018-01-01", "2020-01-01"),
+        course("denosumab", "2023-01-01", "2023-06-01"),
+    )
+    assert found_later("2020-06-01", "2023-09-01", drugs=drugs).highest == "flag"
+    assert found_later("2023-02-01", "2023-09-01", drugs=drugs).as_text == "no flag"
+
+
+def test_a_fracture_of_unknown_age_seen_after_24_months_may_be_of_before() -> None:
+    one = case(exam("2025-04-27", finding("l1")), facts=Spine().facts, drugs=(DENOSUMAB,))
+    assert staged(one, "2025-04-27").as_text == "no flag..flag"
+
+
+def test_levels_are_surely_multiple_where_both_whole_intervals_lie_in_six_months() -> (
+    None
+):
+    def both(without: str) -> StagingResult:
+        exams = (
+            exam(without, finding("l2", "absent")),
+            exam("2023-09-03", finding("l2")),
+        )
+        new = fact("vcf_new", True, "2023-08-15", site="l1")
+        facts = (*Spine().facts, new)
+        return staged(case(*exams, facts=facts, drugs=(DENOSUMAB,)), "2024-12-01")
+
+    assert both("2023-07-15").as_text == "flag, multiple"
+    assert both("2022-07-15").as_text == "flag..flag, multiple"
+
+
+def test_the_basis_of_a_fracture_is_entered_where_a_fact_states_it() -> None:
+    bases = {one.criterion: one.basis for one in staged(REBOUND).reasons}
+    assert bases["l1.new_vcf"] == "entered"
+    assert bases["l2.new_vcf"] == "measured"
+
+
 def test_an_estimated_day_near_a_limit_leaves_the_flag_open() -> None:
     near = Spine(seen="2023-06-01")
     assert near.staged().as_text == "flag"
@@ -293,6 +409,59 @@ def test_a_high_energy_trauma_clears_the_flag() -> None:
     assert Spine(facts=facts).staged().as_text == "no flag"
 
 
+def two_new(*facts: Fact, second: str = "2023-09-27") -> StagingResult:
+    """L1 in July and L3 later, both stated as new, with no other word than facts."""
+    new = (
+        fact("vcf_new", True, "2023-07-15", site="l1"),
+        fact("vcf_new", True, second, site="l3"),
+        fact("antiresorptive_follow_on", False),
+    )
+    return staged(case(facts=(*new, *facts), drugs=(DENOSUMAB,)), "2023-12-01")
+
+
+def trauma(result: StagingResult) -> tuple[str, str]:
+    levels = ("l1", "l3")
+    first, last = (reason(result, f"{one}.high_energy_trauma") for one in levels)
+    return first, last
+
+
+def test_the_trauma_of_a_later_fracture_says_nothing_of_an_earlier_one() -> None:
+    for value, said in ((True, "yes"), (False, "no")):
+        result = two_new(fact("high_energy_trauma", value, "2023-09-27"))
+        assert trauma(result) == ("unknown", said)
+        assert result.lowest == ("no flag" if value else "flag, multiple")
+        assert result.highest == "flag, multiple"
+
+
+def test_a_trauma_of_one_level_is_of_that_fracture_whenever_it_is_stated() -> None:
+    later = fact("high_energy_trauma", True, "2023-11-01", site="l1")
+    assert trauma(two_new(later)) == ("yes", "unknown")
+    both = (later, fact("high_energy_trauma", False, "2023-11-01", site="l3"))
+    assert trauma(two_new(*both)) == ("yes", "no")
+
+
+def test_a_trauma_of_no_level_is_of_the_only_fracture_of_its_day() -> None:
+    day = "2023-07-15"
+    struck = fact("high_energy_trauma", True, day)
+    assert trauma(two_new(struck)) == ("yes", "unknown")
+    assert trauma(two_new(struck, second=day)) == ("unknown", "unknown")
+    spared = fact("high_energy_trauma", False, day)
+    assert trauma(two_new(spared, second=day)) == ("no", "no")
+    later = fact("high_energy_trauma", True, "2023-11-01")
+    assert trauma(two_new(later)) == ("unknown", "yes")
+    assert trauma(two_new(later, second=day)) == ("unknown", "unknown")
+
+
+def test_a_trauma_of_a_level_against_one_of_none_is_a_contradiction() -> None:
+    day = "2023-07-15"
+    result = two_new(
+        fact("high_energy_trauma", True, day, site="l1"),
+        fact("high_energy_trauma", False, day),
+    )
+    assert trauma(result)[0] == "unknown"
+    assert len(result.conflicts) == 1
+
+
 def test_an_earlier_trauma_says_nothing_of_a_later_fracture() -> None:
     facts = (
         fact("high_energy_trauma", True, "2023-01-10"),
@@ -319,6 +488,9 @@ def test_a_fracture_during_the_course_has_no_flag() -> None:
         (course("denosumab", "2022-10-27"), "no flag..flag"),
         (course("denosumab", "2022-10-27", doses=1), "flag"),
         (course("denosumab", "2020-02", ongoing=True), "no flag..flag"),
+        (course("denosumab", "2020-02", "2022-10-27", ongoing=True), "no flag..flag"),
+        (course("denosumab", "2020-02", "2022-10-27", ongoing=False), "flag"),
+        (course("denosumab", "2020-02", "2024-08-01", ongoing=True), "no flag"),
     ],
 )
 def test_a_last_dose_without_a_date_is_not_known(drug: DrugCourse, text: str) -> None:
@@ -446,10 +618,9 @@ def test_two_fractures_give_the_ends_over_every_assignment_of_the_unknowns() -> 
         ]
         facts = (fact("antiresorptive_follow_on", follow_on),)
         result = staged(case(*exams, facts=facts, drugs=(DENOSUMAB,)))
-        # A trauma that nobody speaks of on the first day may be answered on the second.
-        trauma = (hit[1] if hit[0] is None else hit[0], hit[1])
+        # What is said of a trauma on the second day is of the second fracture.
         new = tuple(True if certain else None for certain in sure)
-        expected = brute_force((new[0], new[1]), trauma, follow_on)
+        expected = brute_force((new[0], new[1]), (hit[0], hit[1]), follow_on)
         assert (result.lowest, result.highest) == expected, (sure, hit, follow_on)
 
 

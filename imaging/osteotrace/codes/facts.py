@@ -40,11 +40,15 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
         True where a number means nothing without the unit that it was reported in.
     least, most : float or None
         Limits of a number in the first unit.
+    fraction_up_to : float or None
+        A number above zero and up to here may be meant as a fraction: it is refused.
     lasting : bool
         True where it holds from its date on (a history); else it is a state, which
         holds on its date alone.
     sited : bool
         True where it may be of one bone: a vertebra, or a bone unit.
+    site_optional : bool
+        True where a file may state it without that bone.
     """
 
     question: str
@@ -55,8 +59,10 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
     unit_stated: bool = False
     least: float | None = None
     most: float | None = None
+    fraction_up_to: float | None = None
     lasting: bool = False
     sited: bool = False
+    site_optional: bool = False
 
     def check_answer(self, value: bool | float | str, unit: str) -> None:
         """Refuse a value that is no answer, or a unit that is not the fact's.
@@ -93,6 +99,8 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
             high = self.most if self.most is not None else value
             if not low <= value <= high:
                 yield f"{self.least:g} to {'any' if self.most is None else self.most}"
+            elif self.fraction_up_to is not None and 0 < value <= self.fraction_up_to:
+                yield f"percent: {value:g} may be meant as {100 * value:g} %"
 
 
 def _truths(
@@ -113,6 +121,7 @@ def _number(
     lasting: bool = False,
     sited: bool = False,
     unit_stated: bool = False,
+    fraction_up_to: float | None = None,
 ) -> FactDefinition:
     return FactDefinition(
         question=question,
@@ -122,6 +131,7 @@ def _number(
         unit_stated=unit_stated,
         least=least,
         most=most,
+        fraction_up_to=fraction_up_to,
         lasting=lasting,
         sited=sited,
     )
@@ -179,9 +189,14 @@ FACTS: Final[dict[str, FactDefinition]] = {
         group=HISTORY,
     ),
     "malignancy_excluded": FactDefinition(
-        question="Is a malignant cause excluded?", group=HISTORY
+        question="Is a malignant cause of the disease of the jaw or face excluded?",
+        group=HISTORY,
     ),
-    "infection_excluded": FactDefinition(
+    "fracture_malignancy_excluded": FactDefinition(
+        question="Is a malignant cause of the vertebral fracture excluded?",
+        group=HISTORY,
+    ),
+    "fracture_infection_excluded": FactDefinition(
         question="Is an infectious cause of the vertebral fracture excluded?",
         group=HISTORY,
     ),
@@ -209,6 +224,7 @@ FACTS: Final[dict[str, FactDefinition]] = {
         jaw_pain_not_of_a_tooth="Is there dull jaw or sinus pain not of a tooth?",
         odontalgia_unexplained="Is there toothache without an odontogenic cause?",
         mandible_displaced_or_mobile="Is the mandible displaced or abnormally mobile?",
+        jaw_pain="Is there pain of the jaw?",
         nonspecific_symptom_or_sign="Is there any nonspecific symptom or sign of the "
         "jaw (loose tooth, swelling, pain, numb lip, deep pocket, ulcer, abscess, "
         "trismus, fistula)?",
@@ -259,10 +275,14 @@ FACTS: Final[dict[str, FactDefinition]] = {
         "more than half",
     ),
     # Spine ---------------------------------------------------------------------------
-    **_truths(
-        SPINE,
-        high_energy_trauma="Was the vertebral fracture caused by a high-energy trauma?",
+    # Of one vertebra; without one it is of the only new fracture of its day.
+    "high_energy_trauma": FactDefinition(
+        question="Was the vertebral fracture caused by a high-energy trauma?",
+        group=SPINE,
+        sited=True,
+        site_optional=True,
     ),
+    "back_pain": FactDefinition(question="Is there pain of the back?", group=SPINE),
     "transitional_vertebra": FactDefinition(
         question="Is there a transitional vertebra?", group=SPINE, lasting=True
     ),
@@ -277,12 +297,13 @@ FACTS: Final[dict[str, FactDefinition]] = {
         vertebral_edema="Is there marrow edema of the vertebra on STIR?",
         vcf_new="Is the vertebral fracture new since the last images?",
     ),
-    "posterior_wall_fraction": _number(
+    "posterior_wall_percent": _number(
         VERTEBRA,
-        "What share of the posterior wall is involved?",
+        "How many percent of the posterior wall are involved (30 for 30 %)?",
         "%",
         most=100,
         sited=True,
+        fraction_up_to=1,
     ),
     "genant_grade": _choice(
         VERTEBRA,

@@ -221,7 +221,7 @@ def _fact(file: Path, where: str, name: str, fields: dict[str, Any]) -> Fact:
     stated = {"name": name, "value": value, "source": "entered"} | fields
     fact = _made(file, where, stated, Fact)
     _checked(file, where, lambda: check_fact(fact))
-    if definition.sited and not fact.site:
+    if definition.sited and not fact.site and not definition.site_optional:
         raise _wrong(file, f"{where} without a site", 'site = "l2", the bone it is of')
     _check_author(file, where, fact.author)
     return fact

@@ -15,7 +15,7 @@ from osteotrace.codes.drugs import ANTIANGIOGENIC, ANTIRESORPTIVE, IMMUNE_MODULA
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import check_drug, check_fact
 from osteotrace.findings.dates import days
-from osteotrace.staging import jaw, sentences
+from osteotrace.staging import jaw, sentences, vertebra_grades
 from osteotrace.staging.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -227,6 +227,8 @@ def _at(evidence: Evidence) -> list[str]:
                 jaw.fact(evidence, name)
             case "number":
                 evidence.number(name, site=site, laterality=side)
+            case "choice" if name == "genant_grade":
+                vertebra_grades.reader_grade(evidence, site)
             case "choice":
                 evidence.choice(name, site=site, laterality=side)
     for drug_class in _STATED_CLASSES:

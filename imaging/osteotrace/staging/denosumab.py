@@ -43,9 +43,16 @@ class Months:
     latest: float
 
     @classmethod
-    def between(cls, first: str, last: str, *, approximate: tuple[bool, bool]) -> Months:
-        """Return the months from one date to another, each an estimate or not."""
+    def between(
+        cls, first: str, last: str, *, approximate: tuple[bool, bool], since: str = ""
+    ) -> Months:
+        """Return the months from one date to another, each an estimate or not.
+
+        What lies anywhere from ``since`` to the last date counts from there on.
+        """
         low, high = months_between(first, last)
+        if since:
+            low = min(low, months_between(first, since)[0])
         margin = ESTIMATE_MONTHS * sum(approximate)
         return cls(low=low, high=high, earliest=low - margin, latest=high + margin)
 
@@ -59,8 +66,8 @@ class Months:
 
     @property
     def low_text(self) -> str:
-        """The fewest months as people read them."""
-        return _shown(self.low)
+        """The fewest months as people read them; below zero is before the dose."""
+        return "before" if self.low < 0 <= self.high else _shown(self.low)
 
     @property
     def high_text(self) -> str:
@@ -71,6 +78,8 @@ class Months:
     def text(self) -> str:
         """The months as people read them: ``about 8.6 months``."""
         about = "about " if self.latest > self.high else ""
+        if self.low < 0 <= self.high:
+            return f"before, or up to {about}{self.high_text} months"
         same = self.low_text == self.high_text
         number = self.low_text if same else f"{self.low_text} to {self.high_text}"
         return f"{about}{number} months"
@@ -123,9 +132,13 @@ def last_dose(evidence: Evidence, seen: str) -> LastDose:
         never = evidence.drug_given(ANTIRESORPTIVE)
         known = never if never.possible == (False,) else Observed(possible=TRUTH)
         return LastDose(known=known)
-    open_ = [one for one in courses if not _end(one)]
+    open_ = [
+        one
+        for one in courses
+        if not _end(one) or (one.ongoing and not_after(_end(one), day) is not False)
+    ]
     if open_:
-        words = tuple(f"{_said(one)}: last dose not known" for one in open_)
+        words = tuple(f"{_said(one)}: {_why_open(one)}" for one in open_)
         return LastDose(known=Observed(possible=TRUTH, because=words))
     last = max(courses, key=lambda one: days(_end(one))[1])
     known = Observed(possible=(True,), basis="entered", because=(_said(last),))
@@ -199,6 +212,12 @@ def _joined(
 def _end(course: DrugCourse) -> str:
     """Return the date of the last dose; of a single dose it is the first."""
     return course.last_dose or (course.first_dose if course.doses == 1 else "")
+
+
+def _why_open(course: DrugCourse) -> str:
+    if course.ongoing and _end(course):
+        return "stated as still given: doses after that one are not known"
+    return "last dose not known"
 
 
 def _ended_before(course: DrugCourse, date: str) -> bool:

@@ -29,9 +29,9 @@ def read(assessment: Assessment, finding: Finding) -> str:
     """Return a finding: whether it is there, who read it, and on which study."""
     sure = "" if finding.certainty == "definite" else f", {finding.certainty}"
     who = assessment.reader or "no reader"
+    label = "" if finding.label.lower() == finding.kind else f"{finding.label} "
     return (
-        f"{finding.label} {finding.kind} {finding.presence}{sure} "
-        f"({who}, {assessment.study_date})"
+        f"{label}{finding.kind} {finding.presence}{sure} ({who}, {assessment.study_date})"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from osteotrace.findings.dates import days, not_after
 from osteotrace.staging.evidence import Evidence
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from osteotrace.findings import Finding
-
-# Certainties that accept a fracture; a possible one is a suspicion.
-ACCEPTED: Final = ("definite", "probable")
 
 
 def shown(levels: Iterable[str]) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NOT_GIVEN: Final = "not given"
 READ: Final = (NOT_GIVEN, *FACTS["genant_grade"].choices)
 MEASURED: Final = ("0", "1", "2", "3")
+NO_FRACTURE: Final = "0"
+BORDERLINE: Final = "0.5"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,9 +64,13 @@ class LevelGrade:
 
 
 def level_grade(evidence: Evidence, level: str) -> LevelGrade:
-    """Return the grade of a level at the evidence's date."""
-    now = _at(evidence, level)
+    """Return the grade of a level at the evidence's date.
+
+    A level that a named reader saw without a fracture on that date has grade 0: that is
+    what a visual grade of 0 says. It is not kept for a body that is cemented since.
+    """
     since = _cemented_since(evidence, level)
+    now = _at(evidence, level, by_absence=since is None)
     if since is None:
         return now if now.is_read else _with_earlier(now, evidence)
     when = f"seen first on {since}" if since else "of unknown date"
@@ -100,13 +106,16 @@ def is_known(evidence: Evidence, level: str) -> bool:
                 ("vcf", "cement"), sites={level}, until=True
             )
         )
+        or any(
+            one.truth(kinds=("vcf",), sites={level}).possible == (False,)
+            for one in moments
+        )
     )
 
 
-def _at(evidence: Evidence, level: str) -> LevelGrade:
+def _at(evidence: Evidence, level: str, *, by_absence: bool = False) -> LevelGrade:
     """Return what was read and measured on the very date."""
-    stated = evidence.choice("genant_grade", site=level)
-    read = stated if stated.because else Observed(possible=(NOT_GIVEN,))
+    read = reader_grade(evidence, level, by_absence=by_absence)
     rows = [
         (assessment, finding, row)
         for assessment, finding, row in _rows(evidence, level, "genant_grade")
@@ -118,6 +127,33 @@ def _at(evidence: Evidence, level: str) -> LevelGrade:
         read=read,
         measured=_measured(evidence, level, rows),
         deformity=" or ".join(dict.fromkeys(_type(row) for _, _, row in types)),
+    )
+
+
+def reader_grade(evidence: Evidence, level: str, *, by_absence: bool = True) -> Observed:
+    """Return the reader's grade, against what is stated of a fracture on that date.
+
+    A fracture of grade 0, or a grade of 1 and up without one, is a contradiction.
+    """
+    stated = evidence.choice("genant_grade", site=level)
+    seen = evidence.truth(kinds=("vcf",), sites={level})
+    if not stated.because:
+        if by_absence and seen.possible == (False,):
+            return replace(seen, possible=(NO_FRACTURE,))
+        return Observed(possible=(NOT_GIVEN,))
+    grades = set(stated.possible)
+    if seen.possible == (True,) and grades == {NO_FRACTURE}:
+        possible = READ[1:]
+    elif seen.possible == (False,) and not grades & {NO_FRACTURE, BORDERLINE}:
+        possible = tuple(one for one in READ if one == NO_FRACTURE or one in grades)
+    else:
+        return stated
+    evidence.conflicts.append(
+        f"{level.upper()}: {'; '.join(stated.because)}, but {'; '.join(seen.because)}"
+    )
+    because = (*stated.because, *seen.because)
+    return Observed(
+        possible=possible, basis=stated.basis, because=because, contradicted=True
     )
 
 

@@ -40,6 +40,7 @@ VERSION: Final = "1"
 SOURCE: Final = "Schnake, Global Spine J 2018;8(2S):46S-49S; AO Spine pocket card"
 # Share of the posterior wall, %, above which OF3 begins: one fifth.
 WALL_CUT_PERCENT: Final = 20.0
+_WHOLE_PERCENT: Final = 100.0
 # How the posterior wall is involved, from the least.
 WALL: Final = ("none", "under 1/5", "exactly 1/5", "over 1/5")
 
@@ -53,7 +54,6 @@ _SIGNS: Final = (
     "inferior_endplate_deformed",
     "an_endplate_deformed",
     "frame_lost",
-    "vertebral_edema",
 )
 _CRITERIA: Final = (
     Criterion(
@@ -79,7 +79,7 @@ _CRITERIA: Final = (
     Criterion(
         name="posterior_wall",
         question="What share of the posterior wall is involved: more than one fifth?",
-        facts=("posterior_wall_fraction",),
+        facts=("posterior_wall_percent",),
         values=WALL,
     ),
     Criterion(
@@ -134,7 +134,9 @@ _OUTCOMES: Final = {
 }
 # Rule, condition, outcome, how the wording was checked.
 _ROWS: Final[tuple[tuple[str, str, str, EvidenceTag], ...]] = (
-    ("DENIED", 'fracture == "no"', "none", "D"),
+    # A fracture is a loss of height or a deformity: none leaves edema alone.
+    ("DENIED", 'fracture == "no" and not vertebral_edema', "none", "V"),
+    ("EDEMA", 'fracture == "no" and vertebral_edema', "OF1", "V"),
     ("NONE", f'no_sign and fracture == "{NOT_STATED}"', "none", "V"),
     ("1", "no_deformity and vertebral_edema", "OF1", "V"),
     ("NO-SIGN", 'no_sign and fracture == "yes"', "fracture without sign", "D"),
@@ -207,18 +209,34 @@ def observed(evidence: Evidence, level: str) -> dict[str, Observed]:
 
 
 def _wall(evidence: Evidence, level: str) -> Observed:
-    """Return the posterior wall's share; what was involved before still is."""
-    name = "posterior_wall_fraction"
+    """Return the posterior wall's share; what was involved before still is.
+
+    A share that is later stated as one of a lower class is a contradiction: either holds.
+    """
+    name = "posterior_wall_percent"
     now = evidence.number(name, site=level)
-    if now is not None:
-        possible = wall_values(now.low, now.high)
-        return Observed(possible=possible, basis="entered", because=now.because)
     earlier = [one.number(name, site=level) for one in before(evidence)]
-    worst = max(filter(None, earlier), key=lambda one: one.low, default=None)
-    if worst is None or worst.low <= 0:
+    stated = [one for one in (*earlier, now) if one is not None]
+    if not stated:
         return Observed(possible=WALL)
-    possible = wall_values(worst.low, 100.0)
-    return Observed(possible=possible, basis="entered", because=worst.because)
+    worst, last = max(stated, key=lambda one: one.low), stated[-1]
+    low, high = (now.low, now.high) if now is not None else (worst.low, _WHOLE_PERCENT)
+    because = last.because if now is not None else worst.because
+    if _rank(last.high, -1) < _rank(worst.low, 0):
+        because = (*worst.because, *last.because)
+        evidence.conflicts.append(
+            f"{level.upper()}: {'; '.join(worst.because)}, but later "
+            f"{'; '.join(last.because)}"
+        )
+        low, high = min(low, last.low), max(high, worst.high)
+    elif now is None and worst.low <= 0:
+        return Observed(possible=WALL)
+    return Observed(possible=wall_values(low, high), basis="entered", because=because)
+
+
+def _rank(percent: float, end: int) -> int:
+    """Return how far the wall is involved by a share of it, as a place in `WALL`."""
+    return WALL.index(str(wall_values(percent, percent)[end]))
 
 
 def _sides(finding: Finding) -> frozenset[str]:

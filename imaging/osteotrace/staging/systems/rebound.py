@@ -7,16 +7,18 @@ beside it with the published window (Anastasilakis, JBMR 2017;32:1291-6).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from osteotrace.change import incident_fractures
+from osteotrace.codes import FACTS
 from osteotrace.codes.sites import VERTEBRAE
 from osteotrace.findings import StagingPart
-from osteotrace.findings.dates import days
-from osteotrace.staging.denosumab import PUBLISHED_MONTHS, Months
+from osteotrace.findings.dates import DAYS_A_MONTH, days
+from osteotrace.staging.denosumab import ESTIMATE_MONTHS, PUBLISHED_MONTHS, Months
 from osteotrace.staging.evidence import Evidence
 from osteotrace.staging.rebound_rule import (
     FLAG,
@@ -85,7 +87,12 @@ TABLE: Final = RuleTable(
         )
     ),
 )
-_LIKELY: Final = "flagged and malignancy_excluded and infection_excluded"
+# Other causes of the fracture, each with the fact that excludes it.
+_CAUSES: Final = {
+    "a malignant": "fracture_malignancy_excluded",
+    "an infectious": "fracture_infection_excluded",
+}
+_LIKELY: Final = " and ".join(("flagged", *_CAUSES.values()))
 # Whether the flag may be called likely: not while another cause is open.
 LIKELY_TABLE: Final = RuleTable(
     system="rebound_fracture",
@@ -94,15 +101,9 @@ LIKELY_TABLE: Final = RuleTable(
     stages=("no", "yes"),
     criteria=(
         _FLAGGED,
-        Criterion(
-            name="malignancy_excluded",
-            question="Is a malignant cause excluded?",
-            facts=("malignancy_excluded",),
-        ),
-        Criterion(
-            name="infection_excluded",
-            question="Is an infectious cause of the vertebral fracture excluded?",
-            facts=("infection_excluded",),
+        *(
+            Criterion(name=fact, question=FACTS[fact].question, facts=(fact,))
+            for fact in _CAUSES.values()
         ),
     ),
     outcomes={name: Outcome(lowest=name, highest=name) for name in ("no", "yes")},
@@ -128,7 +129,7 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
     if not new and not (given and _spine_was_read(evidence)):
         return ()
     fractures = (*new, *maybe_new(case, until=date))
-    every = [judged(evidence, one) for one in fractures or (None,)]
+    every = [judged(evidence, one, fractures) for one in fractures or (None,)]
     cluster = _cluster(every)
     flagged, several = _flagged(every), _several(cluster)
     known = {"flagged": flagged, "two_new_levels_within_6_months": several}
@@ -228,11 +229,11 @@ def _cluster(every: Sequence[Judged]) -> Cluster:
         if first.fracture is None:
             continue
         near = [one for one in every if _follows(first, one)[1]]
-        if not any(one.may_be for one in near):
-            continue
-        certain = [one for one in near if one.accepted and _follows(first, one)[0]]
-        sure = max(sure, _levels(certain), key=len)
-        most = max(most, _levels(near), key=len)
+        certain = [one for one in every if one.accepted and _follows(first, one)[0]]
+        if any(one.may_be for one in near):
+            most = max(most, _levels(near), key=len)
+        if any(one.may_be for one in certain):
+            sure = max(sure, _levels(certain), key=len)
     return Cluster(sure=sure, all=most)
 
 
@@ -242,22 +243,34 @@ def _levels(fractures: Iterable[Judged]) -> tuple[str, ...]:
 
 
 def _follows(first: Judged, other: Judged) -> tuple[bool, bool]:
-    """Tell whether a fracture lies in the six months from another: surely, and maybe."""
-    assert first.fracture is not None
-    assert other.fracture is not None
+    """Tell whether a fracture lies in the six months from another: surely, and maybe.
+
+    Surely where both lie, whenever they happened, in the six months from the first day
+    of the one. Maybe where they can, the one being seen first.
+    """
     if first is other:
         return True, True
-    start, end = first.fracture.first_seen, other.fracture.first_seen
-    if not start or not end:
+    one, second = _when(first), _when(other)
+    if one is None or second is None:
         return False, True
-    if days(end)[0] < days(start)[0]:
-        return False, False
-    apart = Months.between(
-        start,
-        end,
-        approximate=(first.fracture.approximate, other.fracture.approximate),
+    sure = (
+        one[1] - one[0] <= CLUSTER_MONTHS
+        and one[0] <= second[0]
+        and second[1] - one[0] <= CLUSTER_MONTHS
     )
-    return apart.latest <= CLUSTER_MONTHS, apart.earliest <= CLUSTER_MONTHS
+    maybe = one[1] <= second[1] and second[0] - one[1] <= CLUSTER_MONTHS
+    return sure, maybe
+
+
+def _when(one: Judged) -> tuple[float, float] | None:
+    """Return the first and the last time of a fracture, in months; None if not known."""
+    assert one.fracture is not None
+    since, seen = one.onset
+    if not seen:
+        return None
+    margin = ESTIMATE_MONTHS * one.fracture.approximate
+    first = days(since)[0].toordinal() / DAYS_A_MONTH if since else -math.inf
+    return first - margin, days(seen)[1].toordinal() / DAYS_A_MONTH + margin
 
 
 def _parts(every: Sequence[Judged]) -> list[StagingPart]:
@@ -277,14 +290,16 @@ def _parts(every: Sequence[Judged]) -> list[StagingPart]:
     first = min((months for _, months in timed), key=lambda months: months.low)
     last = max((months for _, months in timed), key=lambda months: months.high)
     inside = [months.within(*PUBLISHED_MONTHS) for _, months in timed]
-    ends = " to ".join(dict.fromkeys((first.low_text, last.high_text)))
+    whole = Months(low=first.low, high=last.high, earliest=first.low, latest=last.high)
     within = sum(answer == (True,) for answer in inside)
+    may_be = sum(True in answer for answer in inside)
+    count = f"{within}" if within == may_be else f"{within}..{may_be}"
     parts.append(
         StagingPart(
             name="months since last dose",
             lowest=first.low_text,
             highest=last.high_text,
-            text=f"{ends} months after the last dose of denosumab",
+            text=f"{whole.text} after the last dose of denosumab",
         )
     )
     parts.append(
@@ -292,7 +307,7 @@ def _parts(every: Sequence[Judged]) -> list[StagingPart]:
             name="in published window",
             lowest="yes" if within == len(timed) else "no",
             highest="yes" if all(True in answer for answer in inside) else "no",
-            text=f"{within} of {len(timed)} fractures in the published window of 8 to "
+            text=f"{count} of {len(timed)} fractures in the published window of 8 to "
             "16 months (Anastasilakis, JBMR 2017;32:1291-6)",
         )
     )
@@ -318,25 +333,25 @@ def _doubt(one: Judged) -> str:
 
 
 def _likely(evidence: Evidence, flagged: Observed) -> Evaluation:
-    known = {
-        name: evidence.truth(name)
-        for name in ("malignancy_excluded", "infection_excluded")
-    }
+    known = {name: evidence.truth(name) for name in _CAUSES.values()}
     return evaluate(LIKELY_TABLE, {"flagged": flagged, **known})
 
 
 def _likely_part(likely: Evaluation) -> StagingPart:
     """Return whether the flag may be called likely, with what blocks it."""
-    open_ = [one.name for one in likely.blocking if one.name != "flagged"]
+    blocking = {one.name for one in likely.blocking}
+    open_ = [cause for cause, name in _CAUSES.items() if name in blocking]
     if likely.lowest == "yes":
         text = "likely: malignant and infectious causes are stated as excluded"
     elif likely.observed["flagged"].possible == (False,):
         text = "not called likely: no flag"
     elif likely.highest == "no":
         text = "not called likely: a malignant or infectious cause is not excluded"
+    elif open_:
+        words = " and ".join(f"{cause} cause" for cause in open_)
+        text = f"not called likely: {words} not stated as excluded"
     else:
-        words = ", ".join(open_) or "the flag itself"
-        text = f"not called likely: {words} unknown"
+        text = "not called likely: the flag itself is not known"
     return StagingPart(
         name="likely", lowest=likely.lowest, highest=likely.highest, text=text
     )
