@@ -135,8 +135,8 @@ _OUTCOMES: Final = {
 # Rule, condition, outcome, how the wording was checked.
 _ROWS: Final[tuple[tuple[str, str, str, EvidenceTag], ...]] = (
     # A fracture is a loss of height or a deformity: none leaves edema alone.
-    ("DENIED", 'fracture == "no" and not vertebral_edema', "none", "V"),
-    ("EDEMA", 'fracture == "no" and vertebral_edema', "OF1", "V"),
+    ("DENIED", 'fracture == "no" and not vertebral_edema', "none", "D"),
+    ("EDEMA", 'fracture == "no" and vertebral_edema', "OF1", "D"),
     ("NONE", f'no_sign and fracture == "{NOT_STATED}"', "none", "V"),
     ("1", "no_deformity and vertebral_edema", "OF1", "V"),
     ("NO-SIGN", 'no_sign and fracture == "yes"', "fracture without sign", "D"),
