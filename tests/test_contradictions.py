@@ -107,8 +107,31 @@ def test_what_one_statement_says_wrongly(
     [
         ((fact("pus"), fact("pus", False)), "pus is stated in two ways"),
         (
-            (fact("pus", date="2023-06"), fact("pus", False)),
+            (fact("pus", date="2023-06"), fact("pus", False, date="2023-06")),
             "pus is stated in two ways",
+        ),
+        (
+            (fact("cancer", date="2020"), fact("cancer", False, author="Dr Second")),
+            "cancer is stated in two ways",
+        ),
+        (
+            (fact("jaw_pain"), fact("pain", False)),
+            "jaw_pain: jaw_pain yes",
+        ),
+        (
+            (fact("nonspecific_symptom_or_sign", False), fact("swelling_or_erythema")),
+            "swelling_or_erythema: swelling_or_erythema yes",
+        ),
+        (
+            (
+                fact("alveolus_involved"),
+                reading(finding("palatal_bony_defect", presence="absent")),
+            ),
+            "alveolus_involved yes (Dr Reader, 2023-06-20), but palatal_bony_defect",
+        ),
+        (
+            (fact("drug_antiresorptive", False), course("denosumab")),
+            "drugs: denosumab",
         ),
         (
             (fact("pus", date=""), fact("pus", False, date="")),
@@ -193,7 +216,21 @@ def test_what_two_statements_say_against_each_other(
 @pytest.mark.parametrize(
     "statements",
     [
-        # At other dates.
+        # At other dates, or at a day of the month that is another one.
+        (fact("pus", date="2023-06"), fact("pus", False)),
+        # Denied, and later begun.
+        (fact("cancer", False, date="2020-01-01"), fact("cancer")),
+        (
+            fact("drug_antiresorptive", False, date="2019-01-01"),
+            course("denosumab", "2020"),
+        ),
+        # Pain elsewhere.
+        (fact("jaw_pain", False), fact("pain")),
+        # A part of the jaw without it.
+        (
+            fact("sequestrum"),
+            reading(finding("sequestrum", "premaxilla", presence="absent")),
+        ),
         (fact("pus"), fact("pus", False, date="2023-06-21")),
         (fact("status", "healed", date="2024-01-01"), fact("exposed_bone")),
         # Pain of 0 is no pain, and unknown contradicts nothing.

@@ -15,7 +15,14 @@ from osteotrace.staging.jaw import JAW_SITES
 from osteotrace.staging.rule_table import Observed
 
 if TYPE_CHECKING:
-    from osteotrace.findings import Assessment, DrugCourse, Fact, Presence
+    from osteotrace.findings import (
+        Assessment,
+        DrugCourse,
+        Fact,
+        Finding,
+        Laterality,
+        Presence,
+    )
 
 YES, NO, OPEN = (True,), (False,), (False, True)
 
@@ -43,13 +50,21 @@ def truth(
         # Until its last day, that day with it.
         ("2023-06-20", "2023-07-05", "2023-07-05", YES),
         ("2023-06-20", "2023-07-05", "2023-07-06", OPEN),
-        ("2023-06-20", "2023-07", "2023-07-31", YES),
-        # A month or a year is every day that it may mean.
-        ("2023-06", "", "2023-06-01", YES),
-        ("2023-06", "", "2023-06-30", YES),
-        ("2023-06", "", "2023-07-01", OPEN),
-        ("2023", "", "2023-12-31", YES),
+        # A last day that may be any of a month: for certain until the first of them.
+        ("2023-06-20", "2023-07", "2023-07-01", YES),
+        ("2023-06-20", "2023-07", "2023-07-02", OPEN),
+        # A month or a year may be any day in it.
+        ("2023-06", "", "2023-06-01", OPEN),
+        ("2023-06", "", "2023-06-30", OPEN),
+        ("2023", "", "2023-01-02", OPEN),
         ("2023", "", "2022-12-31", OPEN),
+        # Both ends by the month: from the last first day to the first last day.
+        ("2023-05", "2023-08", "2023-05-30", OPEN),
+        ("2023-05", "2023-08", "2023-05-31", YES),
+        ("2023-05", "2023-08", "2023-08-01", YES),
+        ("2023-05", "2023-08", "2023-08-02", OPEN),
+        # What is asked of the month itself is asked of the day that it means.
+        ("2023-06", "", "2023-06", YES),
         # Without a date it holds at every one.
         ("", "", "1999-01-01", YES),
     ],
@@ -64,7 +79,10 @@ def test_a_state_holds_on_its_date_and_until_its_last_day(
     ("date", "until", "day", "expected"),
     [
         ("2015", "", "2014-12-31", OPEN),
-        ("2015", "", "2015-01-01", YES),
+        # On a day of that year it may not have begun yet.
+        ("2015", "", "2015-01-01", OPEN),
+        ("2015", "", "2015-12-30", OPEN),
+        ("2015", "", "2015-12-31", YES),
         ("2015", "", "2040-01-01", YES),
         ("2015", "2020", "2021-01-01", OPEN),
         ("", "", "1999-01-01", YES),
@@ -77,11 +95,92 @@ def test_a_history_lasts_from_its_date_on(
     assert truth(irradiated, name="jaw_radiotherapy", date=day) == expected
 
 
-def test_the_latest_statement_of_a_history_counts() -> None:
+def test_what_a_partial_date_leaves_open_is_kept_among_the_reasons() -> None:
+    for one in (fact("pus", date="2023"), fact("pus", False, date="2023-06")):
+        observed = evidence(one).truth("pus")
+        assert not observed.known
+        assert len(observed.because) == 1
+    bone = evidence(fact("alveolar_extent", "palate only", date="2023"))
+    assert len(bone.choice("alveolar_extent").because) == 1
+    assert evidence(fact("crp", 1.0, unit="mg/dL", date="2023")).number("crp") is None
+
+
+def test_an_exact_day_answers_where_a_month_around_it_says_otherwise() -> None:
+    known = evidence(fact("pus", date="2023-06"), fact("pus", False))
+    assert known.truth("pus").possible == NO
+    assert known.conflicts == []
+
+
+def test_two_statements_of_the_same_month_contradict_each_other() -> None:
+    known = evidence(fact("pus", date="2023-06"), fact("pus", False, date="2023-06"))
+    assert known.truth("pus").possible == OPEN
+    assert len(known.conflicts) == 1
+
+
+def test_a_history_that_was_denied_and_then_stated_holds_from_then_on() -> None:
     early = fact("jaw_metastasis", False, date="2020-01-01")
     late = fact("jaw_metastasis", date="2022-05")
-    assert truth(early, late, name="jaw_metastasis", date="2021-01-01") == NO
-    assert truth(early, late, name="jaw_metastasis", date="2023-01-01") == YES
+    for day, expected in (
+        ("2021-01-01", NO),
+        ("2022-05-15", OPEN),
+        ("2023-01-01", YES),
+    ):
+        known = evidence(early, late, date=day)
+        assert known.truth("jaw_metastasis").possible == expected
+        assert known.conflicts == []
+
+
+@pytest.mark.parametrize("name", ["jaw_radiotherapy", "drug_antiresorptive", "cancer"])
+def test_a_history_once_stated_cannot_be_denied_later(name: str) -> None:
+    stated = fact(name, date="2020-01-01")
+    for denied in ("2023-01-01", "2020-01-01", ""):
+        known = evidence(stated, fact(name, False, date=denied, author="Dr B"))
+        observed = known.truth(name)
+        assert (observed.possible, observed.contradicted) == (OPEN, True)
+        assert len(known.conflicts) == 1
+        assert "in two ways" in known.conflicts[0]
+    # Before it was denied nothing contradicts it.
+    before = evidence(stated, fact(name, False, date="2023-01-01"), date="2021-01-01")
+    assert before.truth(name).possible == YES
+    assert before.conflicts == []
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_not_knowing_never_takes_the_place_of_an_answer(value: bool) -> None:
+    known = evidence(
+        fact("jaw_radiotherapy", value, date="2020-01-01"),
+        fact("jaw_radiotherapy", None, date="2023-01-01", author="Dr B"),
+    )
+    assert known.truth("jaw_radiotherapy").possible == (value,)
+
+
+def _recorded(value: bool | None, recorded: str, author: str = "Dr A") -> Fact:
+    return msgspec.structs.replace(fact("pus", value, author=author), recorded=recorded)
+
+
+def test_a_fact_stated_anew_by_its_author_takes_the_place_of_the_old() -> None:
+    old = _recorded(True, "2025-01-01T09:00:00+00:00")
+    # Recorded an hour later in another time zone; and not recorded yet, which is now.
+    for recorded in ("2025-01-01T05:00:00-05:00", ""):
+        known = evidence(_recorded(False, recorded), old)
+        assert known.truth("pus").possible == NO
+        assert known.conflicts == []
+    assert truth(old, _recorded(None, "")) == OPEN
+    # In a reading as in the case.
+    assert truth(reading(facts=(old,)), _recorded(False, "")) == NO
+
+
+def test_only_its_author_takes_a_fact_back_and_only_later() -> None:
+    old = _recorded(True, "2025-01-01T09:00:00+00:00")
+    for other in (
+        _recorded(False, "", author="Dr B"),
+        _recorded(False, "2025-01-01T09:00:00+00:00"),
+    ):
+        known = evidence(old, other)
+        assert known.truth("pus").possible == OPEN
+        assert len(known.conflicts) == 1
+    nameless = [_recorded(True, "2025-01-01", ""), _recorded(False, "", "")]
+    assert truth(*nameless) == OPEN
 
 
 def test_a_statement_for_every_date_contradicts_one_of_a_date() -> None:
@@ -97,10 +196,11 @@ def test_an_approximate_date_is_said_in_the_reason() -> None:
     assert why == "pus yes (Dr Reader, about 2023-06-20)"
 
 
-def test_facts_of_a_reading_hold_at_its_study() -> None:
+def test_a_fact_of_a_reading_holds_at_its_own_date_or_without_one_at_every_date() -> None:
     read = reading(facts=(fact("pus", date=""), fact("pain", date="2023-06-25")))
     assert truth(read) == YES
-    assert truth(read, date="2023-06-21") == OPEN
+    assert truth(read, date="2012-10-11") == YES
+    assert truth(read, name="pain") == OPEN
     assert truth(read, name="pain", date="2023-06-25") == YES
 
 
@@ -112,7 +212,10 @@ def test_findings_count_at_their_study_whose_date_may_be_a_month() -> None:
     assert seen(exact, DAY) == YES
     assert seen(exact, "2023-06-21") == OPEN
     month = reading(finding("sequestrum"), date="2023-06")
-    assert seen(month, "2023-06-30") == YES
+    assert seen(month, "2023-06-30") == OPEN
+    assert seen(month, "2023-06") == YES
+    (why,) = evidence(month, date="2023-06-30").truth(kinds=("sequestrum",)).because
+    assert "2023-06)" in why
     assert seen(month, "2023-07-01") == OPEN
     assert seen(reading(finding("sequestrum"), date=""), DAY) == OPEN
 
@@ -186,6 +289,8 @@ def test_of_no_side_it_holds_where_it_holds_on_one() -> None:
     assert either(True, False) == YES
     assert either(False, False) == NO
     assert either(False, None) == OPEN
+    left_alone = evidence(fact("bone_expansion", False, site="femur", laterality="left"))
+    assert left_alone.truth("bone_expansion", site="femur").possible == OPEN
 
 
 def test_a_fact_of_the_whole_patient_that_names_a_place_is_named_and_not_counted() -> (
@@ -266,9 +371,7 @@ def test_c_reactive_protein_in_two_units_is_one_number() -> None:
 
 
 def test_numbers_that_differ_span_a_range_and_are_named() -> None:
-    known = evidence(
-        fact("t_score", -3.8, unit="1", date="2023-06"), fact("t_score", -3.7, unit="1")
-    )
+    known = evidence(fact("t_score", -3.8, unit="1"), fact("t_score", -3.7, unit="1"))
     stated = known.number("t_score")
     assert stated is not None
     assert (stated.low, stated.high) == (-3.8, -3.7)
@@ -317,6 +420,72 @@ def test_one_present_suffices_and_absent_is_of_another() -> None:
     assert known.truth(kinds=("sequestrum",), sites={"mandible"}).possible == NO
 
 
+def _absent(*places: str) -> Assessment:
+    """Return a reading without a sequestrum at places such as ``left mandible``."""
+    return reading(*(_at(place, "absent") for place in places))
+
+
+def _at(place: str, presence: Presence) -> Finding:
+    sides: dict[str, Laterality] = {
+        "left": "left",
+        "right": "right",
+        "bilateral": "bilateral",
+    }
+    side, _, site = place.rpartition(" ")
+    return finding("sequestrum", site, presence=presence, laterality=sides.get(side, ""))
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        (("premaxilla",), OPEN),
+        (("hard_palate",), OPEN),
+        (("maxilla",), OPEN),
+        (("mandible", "premaxilla"), OPEN),
+        (("left maxilla", "mandible"), OPEN),
+        (("left jaw",), OPEN),
+        (("maxilla", "mandible"), NO),
+        (("bilateral maxilla", "mandible"), NO),
+        (("left maxilla", "right maxilla", "mandible"), NO),
+        (("jaw",), NO),
+        (("facial_bones",), NO),
+    ],
+)
+def test_what_was_looked_for_in_a_part_of_the_jaw_is_not_denied_of_it(
+    places: tuple[str, ...], expected: tuple[bool, ...]
+) -> None:
+    known = evidence(_absent(*places))
+    answer = known.truth("sequestrum", kinds=("sequestrum",), sites=JAW_SITES)
+    assert answer.possible == expected
+    assert len(answer.because) == len(places)
+    assert all("sequestrum absent" in why for why in answer.because)
+    if expected == OPEN:
+        assert "looked for at: " in answer.because[0]
+
+
+def test_a_part_without_it_contradicts_no_statement_that_it_is_there() -> None:
+    known = evidence(fact("sequestrum"), _absent("premaxilla"))
+    answer = known.truth("sequestrum", kinds=("sequestrum",), sites=JAW_SITES)
+    assert answer.possible == YES
+    assert known.conflicts == []
+    whole = evidence(fact("sequestrum"), _absent("jaw"))
+    assert not whole.truth("sequestrum", kinds=("sequestrum",), sites=JAW_SITES).known
+    assert len(whole.conflicts) == 1
+
+
+def test_one_side_without_it_leaves_the_other_open() -> None:
+    def at(place: str, side: str | None) -> tuple[object, ...]:
+        return (
+            evidence(_absent(place))
+            .truth(kinds=("sequestrum",), sites=("zygoma",), laterality=side)
+            .possible
+        )
+
+    assert at("left zygoma", None) == OPEN
+    assert at("left zygoma", "left") == NO
+    assert at("zygoma", None) == NO
+
+
 def test_two_readers_of_one_study_who_differ_leave_it_unknown() -> None:
     absent = finding("sequestrum", presence="absent")
     second = reading(absent, reader="Dr Second", uid="2.25.101")
@@ -350,6 +519,55 @@ def test_a_reading_without_a_name_proposes(reader: str) -> None:
         observed = evidence(reading(seen, reader=reader)).truth(kinds=("sequestrum",))
         assert (observed.possible, observed.basis) == (OPEN, "proposed")
         assert "not accepted by a reader" in observed.because[0]
+
+
+@pytest.mark.parametrize(
+    ("there", "denied", "is_dispute"),
+    [
+        ("body_of_mandible", "mandible", True),
+        ("left mandible", "mandible", True),
+        ("premaxilla", "jaw", True),
+        ("bilateral mandible", "left mandible", True),
+        # The rest of the bone, and the other side, may have it.
+        ("mandible", "body_of_mandible", False),
+        ("left mandible", "right mandible", False),
+        ("premaxilla", "mandible", False),
+    ],
+)
+def test_a_reader_who_denies_it_of_the_whole_differs_from_one_who_saw_a_part(
+    there: str, denied: str, *, is_dispute: bool
+) -> None:
+    def read(place: str, presence: Presence, reader: str) -> Assessment:
+        return reading(_at(place, presence), reader=reader, uid=f"2.25.{len(reader)}")
+
+    known = evidence(read(there, "present", "Dr A"), read(denied, "absent", "Dr Bee"))
+    answer = known.truth(kinds=("sequestrum",), sites=JAW_SITES)
+    assert answer.possible == (OPEN if is_dispute else YES)
+    assert len(known.conflicts) == is_dispute
+
+
+def test_two_amendments_of_one_record_that_differ_are_a_contradiction() -> None:
+    """Neither is the later one: both are current, by the same reader."""
+    first = reading(finding("sequestrum"), uid="2.25.1")
+    versions: tuple[tuple[str, Presence], ...] = (
+        ("2.25.2", "absent"),
+        ("2.25.3", "present"),
+    )
+    amended = [
+        msgspec.structs.replace(
+            reading(finding("sequestrum", presence=presence), uid=uid),
+            predecessor_uid="2.25.1",
+        )
+        for uid, presence in versions
+    ]
+    known = evidence(first, *amended)
+    assert known.truth(kinds=("sequestrum",)).possible == OPEN
+    (conflict,) = known.conflicts
+    assert conflict.startswith("two amendments of one record differ: ")
+    chained = msgspec.structs.replace(amended[1], predecessor_uid="2.25.2")
+    later = evidence(first, amended[0], chained)
+    assert later.truth(kinds=("sequestrum",)).possible == YES
+    assert later.conflicts == []
 
 
 def test_findings_may_be_asked_by_side() -> None:
@@ -395,7 +613,7 @@ def test_a_course_that_may_have_begun_is_named_without_being_certain() -> None:
     known = evidence(later, course("zoledronate", "2024-02-01"))
     assert known.drugs() == (later,)
     given = known.drug_given(ANTIRESORPTIVE)
-    assert given.because == ("denosumab, unknown 2024-01-01 (Dr Reader)",)
+    assert given.because == ("denosumab, route not stated, 2024-01-01 (Dr Reader)",)
 
 
 def test_a_drug_that_was_given_against_the_statement_is_unknown_and_named() -> None:
@@ -407,6 +625,29 @@ def test_a_drug_that_was_given_against_the_statement_is_unknown_and_named() -> N
     later = evidence(course("denosumab", "2024"), stated)
     assert later.drug_given(ANTIRESORPTIVE).possible == NO
     assert later.conflicts == []
+
+
+def test_a_drug_that_was_denied_before_its_first_dose_was_given_from_then_on() -> None:
+    denied = fact("drug_antiresorptive", False, date="2019-05-01")
+    known = evidence(course("denosumab", "2020"), denied)
+    assert known.drug_given(ANTIRESORPTIVE).possible == YES
+    assert known.conflicts == []
+    undated = evidence(course("denosumab"), denied)
+    assert undated.drug_given(ANTIRESORPTIVE).possible == OPEN
+    assert len(undated.conflicts) == 1
+
+
+def test_a_course_without_dates_says_what_is_assumed_of_it() -> None:
+    given = evidence(course("alendronate"), date="2005-01-01").drug_given(ANTIRESORPTIVE)
+    assert given.possible == YES
+    assert given.because == (
+        "alendronate, route not stated (Dr Reader): dates not stated, taken as given at "
+        "any date",
+    )
+    dated = evidence(course("alendronate", "2004", route="oral"), date="2005-01-01")
+    assert dated.drug_given(ANTIRESORPTIVE).because == (
+        "alendronate, oral 2004 (Dr Reader)",
+    )
 
 
 def test_courses_of_readings_count_once_and_a_class_without_a_fact_by_its_courses() -> (

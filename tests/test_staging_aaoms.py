@@ -377,11 +377,24 @@ def test_a_possible_finding_stays_unknown() -> None:
 
 
 def test_looked_for_and_absent_is_no_and_not_looked_for_is_unknown() -> None:
-    absent = reading(finding("pathological_fracture", "mandible", presence="absent"))
+    absent = reading(finding("pathological_fracture", "jaw", presence="absent"))
     unknown = reading(finding("pathological_fracture", "mandible", presence="unknown"))
     assert staged(*INFECTED, *OPEN, absent).as_text == "2"
     assert staged(*INFECTED, *OPEN, unknown).as_text == "2..3"
     assert staged(*INFECTED, *OPEN).as_text == "2..3"
+
+
+def test_a_condyle_without_a_fracture_says_nothing_of_the_rest_of_the_jaw() -> None:
+    part = finding(
+        "pathological_fracture",
+        "condyle_of_mandible",
+        presence="absent",
+        laterality="left",
+    )
+    done = staged(*INFECTED, *OPEN, reading(part))
+    assert done.as_text == "2..3"
+    why = {reason.criterion: reason for reason in done.reasons}["path_fracture"]
+    assert why.because[0].endswith("looked for at: left condyle of mandible")
 
 
 def test_a_fracture_of_another_bone_is_none_of_the_jaw() -> None:
@@ -412,6 +425,17 @@ def test_no_symptom_at_all_is_at_risk() -> None:
     none = fact("nonspecific_symptom_or_sign", False)
     assert staged(*NO_BONE, none).as_text == "at risk"
     assert staged(*NO_BONE).as_text == "at risk..0"
+
+
+def test_no_sign_at_all_is_no_swelling_either() -> None:
+    stated = fact("swelling_or_erythema", False)
+    asked = tuple(one for one in NO_BONE if one != stated)
+    assert len(asked) == len(NO_BONE) - 1
+    none = fact("nonspecific_symptom_or_sign", False)
+    assert staged(*asked, none).as_text == "at risk"
+    done = staged(*asked, none, fact("swelling_or_erythema"))
+    assert done.as_text == "at risk..0"
+    assert any(one.startswith("swelling_or_erythema: ") for one in done.conflicts)
 
 
 def test_a_symptom_against_the_statement_that_there_is_none_is_unknown_and_named() -> (
@@ -463,3 +487,98 @@ def test_each_unknown_that_blocks_is_one_whose_answer_can_change_the_outcome() -
         for values in answers
     }
     assert {one.as_text for one in stages.values()} == {"2", "2..3", "3"}
+
+
+# Pain, and whose it is ---------------------------------------------------------------
+
+NO_INFECTION: tuple[Fact | DrugCourse, ...] = (
+    DENOSUMAB,
+    fact("exposed_bone"),
+    fact("pus", False),
+    fact("swelling_or_erythema", False),
+    *NOT_FAR,
+)
+VAS_7 = fact("pain_vas", 7, unit="1")
+
+
+@pytest.mark.parametrize("any_pain", [fact("pain"), VAS_7])
+@pytest.mark.parametrize(
+    "spine",
+    [
+        fact("back_pain"),
+        fact("vcf_new", site="l1", date="2023-06-01"),
+        fact("genant_grade", "2", site="l1", date=""),
+        reading(finding("vcf", "l1"), date="2023-05-01"),
+        reading(finding("vcf", "l1", certainty="possible")),
+        reading(finding("marrow_edema", "lumbar_spine")),
+    ],
+)
+def test_pain_of_no_stated_place_may_be_of_a_spine_that_is_ill(
+    any_pain: Fact, spine: Fact | Assessment
+) -> None:
+    done = staged(*NO_INFECTION, any_pain, spine)
+    assert done.possible == ("1", "pain only")
+    assert done.ask is not None
+    assert done.ask.facts[0] == "jaw_pain"
+    why = {reason.criterion: reason for reason in done.reasons}["pain"]
+    assert why.value == "unknown"
+    assert any("may be of the spine" in one for one in why.because)
+    # The place stated settles it.
+    assert staged(*NO_INFECTION, any_pain, spine, fact("jaw_pain")).possible == (
+        "pain only",
+    )
+    no = fact("jaw_pain", False)
+    assert staged(*NO_INFECTION, any_pain, spine, no).possible == ("1",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        fact("back_pain", False),
+        fact("vcf_new", False, site="l1"),
+        fact("vcf_new", site="l1", date="2023-07-01"),
+        fact("genant_grade", "0", site="l1"),
+        fact("prior_osteoporotic_fracture"),
+        reading(finding("vcf", "l1", presence="absent")),
+        reading(finding("vertebra", "l1")),
+        reading(finding("marrow_edema", "femur")),
+    ],
+)
+def test_pain_of_no_stated_place_is_of_the_jaw_where_no_spine_is_known_to_be_ill(
+    other: Fact | Assessment,
+) -> None:
+    assert staged(*NO_INFECTION, VAS_7, other).possible == ("pain only",)
+
+
+def test_no_pain_at_all_is_none_of_the_jaw_whatever_the_spine() -> None:
+    spine = reading(finding("vcf", "l1"))
+    assert staged(*NO_INFECTION, fact("pain", False), spine).possible == ("1",)
+    zero = fact("pain_vas", 0, unit="1")
+    assert staged(*NO_INFECTION, zero, spine).possible == ("1",)
+
+
+def test_a_back_that_is_said_not_to_hurt_leaves_the_pain_to_the_jaw() -> None:
+    spine = reading(finding("vcf", "l1"))
+    done = staged(*NO_INFECTION, VAS_7, spine, fact("back_pain", False))
+    assert done.possible == ("pain only",)
+
+
+def test_pus_or_pain_without_exposed_bone_is_checked() -> None:
+    none = fact("nonspecific_symptom_or_sign", False)
+    for signs, words in (
+        ((fact("pus"),), "pus"),
+        ((VAS_7,), "pain"),
+        ((fact("pus"), VAS_7), "pus and pain"),
+    ):
+        done = staged(*NO_BONE, none, *signs)
+        assert done.as_text == "at risk"
+        assert done.notes == (
+            f"{words} without exposed bone: not in the table of stage 0, check",
+        )
+    without = staged(*NO_BONE, none, fact("pus", False), fact("pain", False))
+    assert without.notes == ()
+    # Another disease explains them; and with bone the table has them.
+    other = tuple(one for one in NO_BONE if one != NO_BONE[3])
+    explained = fact("explained_by_other_disease")
+    assert staged(*other, none, fact("pus"), explained).notes == ()
+    assert not any("stage 0" in one for one in staged(*INFECTED).notes)

@@ -40,6 +40,8 @@ PALATE_ALONE = tuple(
     )
 )
 
+DEFECT = reading(finding("palatal_bony_defect", "hard_palate"))
+
 
 def staged(*statements: Fact | Assessment) -> StagingResult:
     (one,) = stage(patient(*statements), DAY, systems=["brown"])
@@ -99,7 +101,7 @@ def test_the_maxilla_is_one_or_two_with_the_letter_c(date: str) -> None:
 
 
 def test_an_orbit_of_which_nothing_is_known_leaves_every_class_open() -> None:
-    done = staged(fact("oronasal_fistula", False))
+    done = staged(DEFECT, fact("oronasal_fistula", False))
     assert done.as_text == "I..VI"
     assert len(done.blocking) == 5
     assert "oronasal_fistula" not in {one.criterion for one in done.blocking}
@@ -107,10 +109,10 @@ def test_an_orbit_of_which_nothing_is_known_leaves_every_class_open() -> None:
 
 def test_no_communication_at_all_is_no_oronasal_fistula() -> None:
     closed = fact("oroantral_or_oronasal", False)
-    assert staged(*PALATE_ALONE, closed).as_text == "I"
+    assert staged(DEFECT, *PALATE_ALONE, closed).as_text == "I"
     # A communication may be one to the sinus alone.
     opened = fact("oroantral_or_oronasal")
-    assert staged(*PALATE_ALONE, opened).as_text == "I..II"
+    assert staged(DEFECT, *PALATE_ALONE, opened).as_text == "I..II"
 
 
 def test_both_orbit_and_nose_without_palate_is_checked() -> None:
@@ -123,7 +125,7 @@ def test_both_orbit_and_nose_without_palate_is_checked() -> None:
 def test_whether_the_alveolus_is_lost_narrows_the_letter(
     alveolus: bool, letters: tuple[str, str]
 ) -> None:
-    part = staged(fact("alveolus_involved", alveolus)).part("horizontal")
+    part = staged(DEFECT, fact("alveolus_involved", alveolus)).part("horizontal")
     assert (part.lowest, part.highest) == tuple(letters)
 
 
@@ -154,6 +156,18 @@ def test_a_measured_defect_proposes_and_narrows_nothing() -> None:
         (reading(finding("palatal_bony_defect", presence="absent")),),
         (reading(finding("palatal_bony_defect", "femur")),),
         (fact("oronasal_fistula", date="2022-01-01"),),
+        # Every question of a defect answered no: there is none.
+        (fact("oronasal_fistula", False),),
+        (
+            *PALATE_ALONE,
+            fact("oronasal_fistula", False),
+            fact("alveolus_involved", False),
+        ),
+        # Read and not there, whatever is stated of it.
+        (
+            reading(finding("palatal_bony_defect", "hard_palate", presence="absent")),
+            fact("alveolar_extent", "palate only"),
+        ),
     ],
 )
 def test_without_a_defect_at_the_date_there_is_no_class(

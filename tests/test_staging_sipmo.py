@@ -222,6 +222,27 @@ def test_one_of_pain_and_pus_leaves_the_suffix_open(
     assert any(note.startswith("a..b, check") for note in done.notes) is is_open
 
 
+def test_a_premaxilla_without_a_sequestrum_leaves_the_rest_of_the_jaw_open() -> None:
+    case = (
+        fact("density_alveolar"),
+        *no("density_basal", *(one for one in SIGNS_OF_2 if one != "sequestrum")),
+        *NONE_OF_3,
+        *SYMPTOMS,
+    )
+    part = reading(finding("sequestrum", "premaxilla", presence="absent"))
+    assert staged(*case, part).as_text == "1b..2b"
+    whole = reading(finding("sequestrum", "jaw", presence="absent"))
+    assert staged(*case, whole).as_text == "1b"
+
+
+def test_pain_beside_a_broken_vertebra_leaves_the_suffix_open() -> None:
+    case = (fact("density_basal"), *NONE_OF_3, fact("pus"), fact("pain"))
+    assert staged(*case).as_text == "2b"
+    broken = fact("vcf_new", site="l1")
+    assert staged(*case, broken).as_text == "2a..2b"
+    assert staged(*case, broken, fact("jaw_pain")).as_text == "2b"
+
+
 # What answers ------------------------------------------------------------------------
 
 

@@ -63,6 +63,13 @@ def test_facts_of_the_vocabulary_keep_their_names(reading: Assessment) -> None:
     assert exposed.recorded == "2024-05-01T10:21:00+02:00"
 
 
+def test_a_fact_held_at_the_date_of_its_study_and_does_so_still(
+    reading: Assessment,
+) -> None:
+    """Version 1 said so of one without a date; today it would hold at every date."""
+    assert {fact.date for fact in reading.facts} == {reading.study_date} == {"2024-01-02"}
+
+
 def test_any_other_fact_is_kept_as_text_with_its_words_in_the_note(
     reading: Assessment,
 ) -> None:

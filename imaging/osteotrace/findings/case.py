@@ -36,7 +36,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     findings : tuple of Finding
         What was found.
     facts : tuple of Fact
-        Clinical inputs; one without a date of its own holds at `study_date`.
+        Clinical inputs with dates of their own; one without a date holds at every date.
     drugs : tuple of DrugCourse
         Courses of drugs as known at this reading.
     stagings : tuple of StagingResult

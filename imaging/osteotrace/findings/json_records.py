@@ -21,7 +21,7 @@ from osteotrace.codes import (
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.case import SCHEMA_VERSION, Assessment, Case
 from osteotrace.findings.facts import check_drug, check_fact
-from osteotrace.findings.version_1 import name_anew
+from osteotrace.findings.version_1 import date_anew, name_anew
 from osteotrace.measurements.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _migrated(text: bytes | str) -> bytes | str:
         part["schema_version"] = SCHEMA_VERSION
         for fact in part.get("facts", ()):
             name_anew(fact)
+            date_anew(fact, part.get("study_date", ""))
     return msgspec.json.encode(record)
 
 

@@ -1,6 +1,7 @@
 """Records of schema version 1 as records of today.
 
-Version 1 had facts under names of any kind, with values and units of any kind.
+Version 1 had facts under names of any kind, with values and units of any kind. One
+without a date held at the date of the study; today it would hold at every date.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+
+def date_anew(fact: MutableMapping[str, object], study_date: str) -> None:
+    """Give a fact of a reading, in place, the date of the study that it held at."""
+    if not fact.get("date"):
+        fact["date"] = study_date
 
 
 def name_anew(fact: MutableMapping[str, object]) -> None:

@@ -101,7 +101,11 @@ def assessment(
         findings=tuple(
             _finding(group, known) for group in groups if not is_staging(group)
         ),
-        facts=facts_read(document, version=int(version)),
+        facts=facts_read(
+            document,
+            version=int(version),
+            study_date=moment_below(reading, REPORT["study_date"]),
+        ),
         drugs=drugs_read(document),
         stagings=tuple(staging_of(group) for group in groups if is_staging(group)),
         not_understood=texts_below(reading, REPORT["not_understood"]),

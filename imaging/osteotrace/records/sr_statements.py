@@ -26,7 +26,7 @@ from osteotrace.codes import (
     name_of,
 )
 from osteotrace.findings import DrugCourse, Fact
-from osteotrace.findings.version_1 import name_anew
+from osteotrace.findings.version_1 import date_anew, name_anew
 from osteotrace.records.content_items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
@@ -161,19 +161,20 @@ def _answer(fact: Fact) -> ContentItem:
     return holding(item, texts(REPORT["fact_unit"], fact.unit, HAS_CONCEPT_MOD))
 
 
-def facts_read(document: Dataset, *, version: int) -> tuple[Fact, ...]:
-    """Return the facts of a report, those of schema version 1 in words of today."""
+def facts_read(document: Dataset, *, version: int, study_date: str) -> tuple[Fact, ...]:
+    """Return the facts of a report, those of schema version 1 as they are kept today."""
     facts = tuple(
         _fact_of(item)
         for facts in children(document, REPORT["facts"])
         for item in children(facts)
     )
-    return facts if version > 1 else tuple(map(_anew, facts))
+    return facts if version > 1 else tuple(_anew(fact, study_date) for fact in facts)
 
 
-def _anew(fact: Fact) -> Fact:
+def _anew(fact: Fact, study_date: str) -> Fact:
     fields: dict[str, object] = msgspec.structs.asdict(fact)
     name_anew(fields)
+    date_anew(fields, study_date)
     return msgspec.convert(fields, Fact)
 
 

@@ -12,17 +12,19 @@ import msgspec
 
 from osteotrace.codes import DRUGS, FACTS, USUAL_ROUTES
 from osteotrace.codes.drugs import ANTIANGIOGENIC, ANTIRESORPTIVE, IMMUNE_MODULATOR
+from osteotrace.codes.facts import PALATE
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import check_drug, check_fact
 from osteotrace.findings.dates import days
 from osteotrace.staging import jaw, sentences, vertebra_grades
 from osteotrace.staging.evidence import Evidence
+from osteotrace.staging.statements import stated_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date as Day
 
-    from osteotrace.findings import Case, DrugCourse, Fact
+    from osteotrace.findings import Case, DrugCourse
 
 _MRONJ: Final = ("aaoms_2014", "aaoms_2022", "sipmo_strict", "sipmo_lenient")
 _NO_STAGE: Final = ("not applicable", "at risk", "none")
@@ -58,15 +60,6 @@ def contradictions(case: Case, date: str | None = None) -> tuple[str, ...]:
 # The record by itself ----------------------------------------------------------------
 
 
-def _facts(case: Case) -> Iterator[tuple[str, Fact]]:
-    """Yield every fact with the date from which it held."""
-    for fact in case.facts:
-        yield fact.date, fact
-    for one in case.current():
-        for fact in one.facts:
-            yield fact.date or one.study_date, fact
-
-
 def _courses(case: Case) -> tuple[DrugCourse, ...]:
     read = (course for one in case.current() for course in one.drugs)
     return tuple(dict.fromkeys([*case.drugs, *read]))
@@ -74,7 +67,7 @@ def _courses(case: Case) -> tuple[DrugCourse, ...]:
 
 def _refused(case: Case) -> Iterator[str]:
     """Yield facts, drugs and studies that their definitions do not allow."""
-    for _, fact in _facts(case):
+    for fact in stated_facts(case):
         try:
             check_fact(fact)
         except OsteotraceError as error:
@@ -149,12 +142,13 @@ def _before_the_drug(case: Case) -> Iterator[str]:
     for drug_class in _STATED_CLASSES:
         name = f"drug_{drug_class.replace(' ', '_')}"
         first = _first_dose(case, drug_class)
-        for since, fact in _facts(case):
-            if fact.name == name and fact.value is True and _precedes(since, first):
+        for fact in stated_facts(case):
+            if fact.name == name and fact.value is True and _precedes(fact.date, first):
                 yield f"{sentences.said(fact)}, before its first dose, {first}"
     first = _first_dose(case, *_CAUSES)
-    for since, fact in _facts(case):
-        if fact.name in _LATER_FACTS and fact.value is True and _precedes(since, first):
+    for fact in stated_facts(case):
+        is_later = fact.name in _LATER_FACTS and fact.value is True
+        if is_later and _precedes(fact.date, first):
             yield f"{sentences.said(fact)}, before the first dose of a drug, {first}"
     for one in case.current():
         for finding in one.findings:
@@ -173,8 +167,9 @@ def _fractures_before_denosumab(case: Case) -> Iterator[str]:
     """Yield vertebral fractures that were new before denosumab was given."""
     courses = [one for one in _courses(case) if one.drug == "denosumab"]
     first = _earliest(courses)
-    for since, fact in _facts(case):
-        if fact.name == "vcf_new" and fact.value is True and _precedes(since, first):
+    for fact in stated_facts(case):
+        is_new = fact.name == "vcf_new" and fact.value is True
+        if is_new and _precedes(fact.date, first):
             level = f"{fact.site.upper()}: " if fact.site else ""
             yield (
                 f"{level}{sentences.said(fact)}, before the first dose of denosumab, "
@@ -200,8 +195,12 @@ def _precedes(one: str, other: str) -> bool:
 
 
 def _moments(case: Case) -> tuple[str, ...]:
-    """Return the days at which a statement begins to hold: all overlaps begin there."""
-    starts = {days(since)[0] for since, _ in _facts(case) if since}
+    """Return the days at which a statement begins to hold: all overlaps begin there.
+
+    One of a partial date holds for certain from the last day that it may mean.
+    """
+    stated = (fact.date for fact in stated_facts(case) if fact.date)
+    starts = {day for text in stated for day in days(text)}
     starts |= {days(one.study_date)[0] for one in case.current() if one.study_date}
     starts |= {
         days(result.date)[0]
@@ -216,7 +215,7 @@ def _at(evidence: Evidence) -> list[str]:
     """Return the contradictions between the statements of a day."""
     places = {
         (fact.name, fact.site if FACTS[fact.name].sited else "", fact.laterality)
-        for _, fact in _facts(evidence.case)
+        for fact in stated_facts(evidence.case)
         if fact.name in FACTS
     }
     for name, site, side in sorted(places):
@@ -235,9 +234,10 @@ def _at(evidence: Evidence) -> list[str]:
         evidence.drug_given(drug_class)
     for name, kinds in jaw.FACT_KINDS.items():
         evidence.truth(name, kinds=kinds, sites=jaw.JAW_SITES)
-    for question in (jaw.pain, jaw.nonspecific, jaw.communication):
+    for question in (jaw.pain, jaw.nonspecific, jaw.swelling, jaw.communication):
         question(evidence)
-    return [*_mronj(evidence), *_healed(evidence), *evidence.conflicts]
+    found = (*_mronj(evidence), *_healed(evidence), *_no_defect(evidence))
+    return [*found, *evidence.conflicts]
 
 
 def _mronj(evidence: Evidence) -> Iterator[str]:
@@ -264,3 +264,18 @@ def _healed(evidence: Evidence) -> Iterator[str]:
     exposed = evidence.truth("exposed_bone")
     if status.possible == ("healed",) and exposed.possible == (True,):
         yield f"{'; '.join(status.because)}, but {'; '.join(exposed.because)}"
+
+
+def _no_defect(evidence: Evidence) -> Iterator[str]:
+    """Yield how far a palatal defect reaches by statements, where none is there."""
+    found = list(evidence.findings(("palatal_bony_defect",), sites=jaw.JAW_SITES))
+    absent = [sentences.read(*one) for one in found if one[1].presence == "absent"]
+    stated = [
+        sentences.said(fact)
+        for name, definition in FACTS.items()
+        if definition.group == PALATE
+        for fact in evidence.facts(name)
+        if fact.value not in (None, False)
+    ]
+    if absent and len(absent) == len(found) and stated:
+        yield f"{'; '.join(stated)}, but {'; '.join(absent)}"

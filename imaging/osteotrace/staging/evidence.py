@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import FACTS
-from osteotrace.codes.facts import HISTORY, JAW, PAIN
-from osteotrace.findings.dates import DAYS_A_MONTH, DAYS_A_WEEK
-from osteotrace.staging import sentences
+from osteotrace.findings.dates import DAYS_A_MONTH, DAYS_A_WEEK, days
+from osteotrace.staging import answers, sentences
 from osteotrace.staging.rule_table import TRUTH, UNKNOWN, Observed
 from osteotrace.staging.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from osteotrace.findings import Assessment, Case, Fact, Finding
+    from osteotrace.findings import Case, DrugCourse, Fact, Finding
 
 # A number in a unit, times this, is the number in the first unit of its fact.
 _FACTORS: Final = {
@@ -29,10 +28,6 @@ _FACTORS: Final = {
     ("mg/L", "mg/dL"): 0.1,
     ("cm", "mm"): 10.0,
 }
-# Certainties with which a finding counts; a possible one is a suspicion.
-_COUNTS: Final = ("definite", "probable")
-# What no image shows: a value measured on one is no answer here.
-_ONLY_STATED: Final = (HISTORY, JAW, PAIN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +57,7 @@ class Evidence(Statements):
         """Return whether a fact holds, or a finding of some kinds is there.
 
         Where a fact and the findings differ, the contradiction is named and the answer is
-        unknown.
+        unknown. Findings answer no only where nothing that is asked was left out.
 
         Parameters
         ----------
@@ -79,98 +74,39 @@ class Evidence(Statements):
         if not kinds:
             return stated
         found = self.findings(kinds, sites=sites, laterality=laterality, where=where)
-        return self.agreed(name or " or ".join(kinds), stated, self._seen(tuple(found)))
+        seen, conflicts = answers.seen(
+            tuple(found), self.is_of_the_day, sites=sites, laterality=laterality
+        )
+        self.conflicts.extend(conflicts)
+        return self.agreed(name or " or ".join(kinds), stated, seen)
 
-    def agreed(self, name: str, *answers: Observed) -> Observed:
+    def agreed(self, name: str, *given: Observed) -> Observed:
         """Return what several answers to one question agree on.
 
         Where they differ, or one contradicts itself, the answer is unknown.
         """
-        known = [one for one in answers if one.known]
-        because = tuple(words for one in answers for words in one.because)
+        known = [one for one in given if one.known]
+        because = tuple(words for one in given for words in one.because)
         if len({one.possible for one in known}) > 1:
             sides = ("; ".join(one.because) for one in known)
             self.conflicts.append(f"{name}: {', but '.join(sides)}")
             return Observed(possible=TRUTH, because=because, contradicted=True)
-        if any(one.contradicted for one in answers):
+        if any(one.contradicted for one in given):
             return Observed(possible=TRUTH, because=because, contradicted=True)
         if known:
             because = tuple(words for one in known for words in one.because)
             return Observed(
                 possible=known[0].possible, basis=known[0].basis, because=because
             )
-        return _unknown(answers)
+        return _unknown(given)
 
     def _stated(self, name: str, site: str, laterality: str | None = None) -> Observed:
-        """Return what facts say: it holds where it holds at any place and side."""
         facts = self.facts(name, site=site, laterality=laterality)
-        because = tuple(sentences.said(fact) for fact in facts)
-        counting = [fact for fact in facts if _counts(fact)]
-        places: dict[tuple[str, str], set[bool]] = {}
-        for fact in counting:
-            values = places.setdefault((fact.site, fact.laterality), set())
-            if isinstance(fact.value, bool):
-                values.add(fact.value)
-        differing = [place for place, values in places.items() if len(values) > 1]
-        for place in differing:
-            here = [
-                sentences.said(fact)
-                for fact in counting
-                if (fact.site, fact.laterality) == place and fact.value is not None
-            ]
-            self.conflicts.append(f"{name} is stated in two ways: {'; '.join(here)}")
-        if {True} in places.values():
-            because = tuple(
-                sentences.said(fact) for fact in counting if fact.value is True
-            )
-            basis = next(fact.source for fact in counting if fact.value is True)
-            return Observed(possible=(True,), basis=basis, because=because)
-        if places and all(values == {False} for values in places.values()):
-            because = tuple(
-                sentences.said(fact) for fact in counting if fact.value is False
-            )
-            return Observed(possible=(False,), basis=counting[0].source, because=because)
-        is_proposed = len(counting) < len(facts)
-        return Observed(
-            possible=TRUTH,
-            basis="proposed" if is_proposed else "unknown",
-            because=because,
-            contradicted=bool(differing),
+        answer, conflicts = answers.stated_truth(
+            facts, self.holds_on_date, laterality=laterality
         )
-
-    def _seen(self, found: Sequence[tuple[Assessment, Finding]]) -> Observed:
-        present, absent, open_ = [], [], []
-        proposed = False
-        for assessment, finding in found:
-            words = sentences.read(assessment, finding)
-            if finding.presence == "unknown" or finding.certainty not in _COUNTS:
-                open_.append(words)
-            elif not assessment.reader.strip():
-                open_.append(f"{words}, proposed and not accepted by a reader")
-                proposed = True
-            elif finding.presence == "present":
-                present.append((assessment, finding))
-            else:
-                absent.append((assessment, finding))
-        disputed = [one for one in present if any(_differs(one, no) for no in absent)]
-        denied = [no for no in absent if any(_differs(one, no) for one in present)]
-        if disputed:
-            pairs = "; ".join(sentences.read(*one) for one in (*disputed, *denied))
-            self.conflicts.append(f"readers of one study differ: {pairs}")
-        # One lesion suffices: another of the kind looked for and absent is elsewhere.
-        accepted = tuple(sentences.read(*one) for one in present if one not in disputed)
-        if accepted:
-            return Observed(possible=(True,), basis="measured", because=accepted)
-        looked_for = tuple(sentences.read(*one) for one in absent)
-        if disputed or open_ or not absent:
-            because = (*open_, *(sentences.read(*one) for one in disputed), *looked_for)
-            return Observed(
-                possible=TRUTH,
-                basis="proposed" if proposed else "unknown",
-                because=because,
-                contradicted=bool(disputed),
-            )
-        return Observed(possible=(False,), basis="measured", because=looked_for)
+        self.conflicts.extend(conflicts)
+        return answer
 
     def any_of(
         self,
@@ -210,9 +146,17 @@ class Evidence(Statements):
     # Numbers and choices ---------------------------------------------------------
 
     def _values(self, name: str, site: str, laterality: str | None = None) -> list[Fact]:
-        """Return the facts of a name that answer it."""
-        facts = self.facts(name, site=site, laterality=laterality)
-        return [fact for fact in facts if fact.value is not None and _counts(fact)]
+        """Return the facts of a name that answer it; name those that differ."""
+        facts = [
+            fact
+            for fact in self.facts(name, site=site, laterality=laterality)
+            if fact.value is not None and answers.counts(fact)
+        ]
+        open_ = [fact for fact in facts if not self.holds_on_date(fact)]
+        differing = answers.differing_of_one_time(open_)
+        if differing:
+            self.conflicts.append(differing)
+        return [fact for fact in facts if fact not in open_]
 
     def number(
         self, name: str, *, site: str = "", laterality: str | None = None
@@ -232,7 +176,7 @@ class Evidence(Statements):
             return None
         because = tuple(map(sentences.said, facts))
         if len(set(values)) > 1:
-            self.conflicts.append(f"{name} is stated in two ways: {'; '.join(because)}")
+            self.conflicts.append(answers.two_ways(facts))
         return Range(low=min(values), high=max(values), because=because)
 
     def holds(
@@ -249,9 +193,9 @@ class Evidence(Statements):
             said = self.facts(name, site=site, laterality=laterality)
             because = tuple(map(sentences.said, said))
             return Observed(possible=TRUTH, because=because)
-        answers = {test(stated.low), test(stated.high)}
+        passed = {test(stated.low), test(stated.high)}
         return Observed(
-            possible=tuple(value for value in TRUTH if value in answers),
+            possible=tuple(value for value in TRUTH if value in passed),
             basis="entered",
             because=stated.because,
         )
@@ -261,12 +205,14 @@ class Evidence(Statements):
     ) -> Observed:
         """Return a stated choice; all choices where it is unknown."""
         facts = self._values(name, site, laterality)
-        because = tuple(map(sentences.said, facts))
         stated = {fact.value for fact in facts}
         if not stated:
-            return Observed(possible=FACTS[name].choices)
+            maybe = self.facts(name, site=site, laterality=laterality)
+            because = tuple(sentences.said(one) for one in maybe if one.value is not None)
+            return Observed(possible=FACTS[name].choices, because=because)
+        because = tuple(map(sentences.said, facts))
         if len(stated) > 1:
-            self.conflicts.append(f"{name} is stated in two ways: {'; '.join(because)}")
+            self.conflicts.append(answers.two_ways(facts))
         possible = tuple(value for value in FACTS[name].choices if value in stated)
         return Observed(possible=possible, basis=facts[0].source, because=because)
 
@@ -277,11 +223,31 @@ class Evidence(Statements):
         name = f"drug_{drug_class.replace(' ', '_')}"
         stated = self._stated(name, "") if name in FACTS else UNKNOWN
         courses = self.drugs(drug_class=drug_class)
-        because = tuple(map(sentences.given, courses))
-        if not any(self.begun(one) for one in courses):
+        because = tuple(map(_given, courses))
+        begun = [one for one in courses if self.begun(one)]
+        if not begun:
             return replace(stated, because=(*stated.because, *because))
         given = Observed(possible=(True,), basis="entered", because=because)
+        if stated.possible == (False,) and self._denied_before(name, begun):
+            return given
         return self.agreed("drugs", given, stated)
+
+    def _denied_before(self, name: str, courses: Iterable[DrugCourse]) -> bool:
+        """Tell whether a drug was denied before the first dose alone, not after it."""
+        denied = [fact.date for fact in self._values(name, "") if fact.value is False]
+        first = [one.first_dose for one in courses]
+        return all(denied) and any(
+            dose and all(days(date)[1] < days(dose)[0] for date in denied)
+            for dose in first
+        )
+
+
+def _given(course: DrugCourse) -> str:
+    """Return a course in words, with what is assumed where it has no date."""
+    words = sentences.given(course)
+    if course.first_dose or course.last_dose:
+        return words
+    return f"{words}: dates not stated, taken as given at any date"
 
 
 def dates(case: Case) -> tuple[str, ...]:
@@ -293,41 +259,21 @@ def dates(case: Case) -> tuple[str, ...]:
     return tuple(sorted(text for text in exact if len(text) == len("2000-01-01")))
 
 
-def _counts(fact: Fact) -> bool:
-    """Tell whether a person answers for a fact, not images by themselves."""
-    if fact.source == "entered":
-        return True
-    if fact.source == "measured" and FACTS[fact.name].group in _ONLY_STATED:
-        return False
-    return bool(fact.author.strip())
-
-
-def _joined(value: bool, answers: Sequence[Observed]) -> Observed:
-    bases = {one.basis for one in answers}
+def _joined(value: bool, parts: Sequence[Observed]) -> Observed:
+    bases = {one.basis for one in parts}
     return Observed(
         possible=(value,),
         basis=bases.pop() if len(bases) == 1 else "derived",
-        because=tuple(words for one in answers for words in one.because),
+        because=tuple(words for one in parts for words in one.because),
     )
 
 
-def _unknown(answers: Iterable[Observed]) -> Observed:
-    every = list(answers)
+def _unknown(parts: Iterable[Observed]) -> Observed:
+    every = list(parts)
     is_proposed = any(one.basis == "proposed" for one in every)
     return Observed(
         possible=TRUTH,
         basis="proposed" if is_proposed else "unknown",
         because=tuple(words for one in every for words in one.because),
         contradicted=any(one.contradicted for one in every),
-    )
-
-
-def _differs(one: tuple[Assessment, Finding], other: tuple[Assessment, Finding]) -> bool:
-    """Tell whether two readers of one study say different things of one place."""
-    (reading, finding), (second, denied) = one, other
-    return (
-        reading.study_uid == second.study_uid
-        and reading.reader != second.reader
-        and (finding.kind, finding.site, finding.laterality)
-        == (denied.kind, denied.site, denied.laterality)
     )

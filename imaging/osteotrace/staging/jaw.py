@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.codes import FACTS
+from osteotrace.codes import FACTS, VERTEBRAE
 from osteotrace.codes.drugs import ANTIANGIOGENIC, ANTIRESORPTIVE
-from osteotrace.codes.facts import JAW, JAW_IMAGES, PALATE
+from osteotrace.codes.facts import JAW, JAW_IMAGES, PALATE, VERTEBRA
 from osteotrace.findings import StagingPart
+from osteotrace.staging import sentences
+from osteotrace.staging.rule_table import TRUTH, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from osteotrace.findings import Case
     from osteotrace.staging.evidence import Evidence
-    from osteotrace.staging.rule_table import Criterion, Observed
+    from osteotrace.staging.rule_table import Criterion
 
 ALVEOLAR_SITES: Final = ("alveolar_process_of_mandible", "alveolar_process_of_maxilla")
 HARD_PALATE_SITES: Final = ("hard_palate", "hard_palate_mucosa", "palatine_bone")
@@ -37,6 +39,15 @@ JAW_SITES: Final = frozenset(
         "zygoma",
     }
 )
+SPINE_SITES: Final = frozenset(
+    {
+        *VERTEBRAE,
+        *("spine", "cervical_spine", "thoracic_spine", "lumbar_spine"),
+        *("sacrum", "coccyx"),
+    }
+)
+# What is measured of a vertebra or marked in it without being ill.
+_NO_DISEASE: Final = ("vertebra", "region")
 # Findings at jaw sites that answer for a fact, once a reader has accepted them.
 FACT_KINDS: Final[dict[str, tuple[str, ...]]] = {
     "abscess": ("abscess",),
@@ -122,11 +133,62 @@ def communication(evidence: Evidence) -> Observed:
     )
 
 
+def swelling(evidence: Evidence) -> Observed:
+    """Return whether there is swelling: none where no sign at all is stated."""
+    stated = fact(evidence, "swelling_or_erythema")
+    whole = evidence.truth("nonspecific_symptom_or_sign")
+    if whole.possible != (False,):
+        return stated
+    return evidence.agreed("swelling_or_erythema", stated, whole)
+
+
 def pain(evidence: Evidence) -> Observed:
-    """Return whether there is pain, as stated or by a scale above zero."""
-    stated = evidence.truth("pain")
+    """Return whether there is pain of the jaw, as stated or by a scale above zero.
+
+    Pain of which no place is stated may be of the spine where that is known to be ill.
+    """
+    stated = evidence.truth("jaw_pain")
     by_scale = evidence.holds("pain_vas", lambda value: value > 0)
-    return evidence.agreed("pain", stated, by_scale)
+    anywhere = evidence.agreed("pain", evidence.truth("pain"), by_scale)
+    if anywhere.possible == (False,):
+        return evidence.agreed("jaw_pain", stated, anywhere)
+    if stated.known or stated.contradicted:
+        return stated
+    spine = _of_spine(evidence) if anywhere.known else ()
+    if not spine:
+        return evidence.agreed("pain", stated, anywhere)
+    because = (
+        *stated.because,
+        *(f"{words}, its place not stated" for words in anywhere.because),
+        *(f"may be of the spine: {words}" for words in spine),
+    )
+    return Observed(possible=TRUTH, because=because)
+
+
+def _of_spine(evidence: Evidence) -> tuple[str, ...]:
+    """Return in words what is known of a spine that may hurt, up to the date."""
+    back = evidence.truth("back_pain")
+    if back.possible == (False,):
+        return ()
+    stated = (
+        sentences.said(one)
+        for one in evidence.facts_until()
+        if (
+            one.name == "back_pain"
+            or FACTS[one.name].group == VERTEBRA
+            or one.site in SPINE_SITES
+        )
+        and one.value not in (None, False, 0, "0")
+    )
+    read = (
+        sentences.read(assessment, finding)
+        for assessment in evidence.assessments(until=True)
+        for finding in assessment.findings
+        if finding.presence == "present"
+        and finding.kind not in _NO_DISEASE
+        and (finding.kind == "vcf" or finding.site in SPINE_SITES)
+    )
+    return tuple(dict.fromkeys((*stated, *read)))
 
 
 SHARED: Final[dict[str, Callable[[Evidence], Observed]]] = {

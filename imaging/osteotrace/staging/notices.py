@@ -158,9 +158,10 @@ def _age(evidence: Evidence) -> tuple[float | None, str]:
         if fact.value is not None
     }
     for day in (evidence.date, *sorted(told, reverse=True)):
-        stated = _dated_alone(evidence.case, day).number("age")
+        # Asked of a year, it is asked of the day that the year means.
+        since = told.get(day, day)
+        stated = _dated_alone(evidence.case, since).number("age")
         if stated is not None:
-            since = told.get(day, day)
             passed = months_between(since, evidence.date)[0] / _MONTHS_A_YEAR
             return stated.low + max(0.0, passed), since
     undated = evidence.number("age")

@@ -38,6 +38,10 @@ def read(assessment: Assessment, finding: Finding) -> str:
 def given(course: DrugCourse) -> str:
     """Return a course of a drug: its route, its dates, and who stated it."""
     ends = " to ".join(filter(None, (course.first_dose, course.last_dose)))
+    route = course.route
+    if route == "unknown":
+        # "denosumab, unknown" would read as a drug that is not known.
+        route = f"route not stated{',' if ends else ''}"
     when = f" {ends}" if ends else ""
     who = f" ({course.author})" if course.author else ""
-    return f"{course.drug}, {course.route}{when}{who}"
+    return f"{course.drug}, {route}{when}{who}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,41 @@ from osteotrace.findings.dates import days, months_between, not_after
 from osteotrace.staging import sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from osteotrace.findings import Assessment, Case, DrugCourse, Fact, Finding
+
+
+def stated_facts(case: Case) -> tuple[Fact, ...]:
+    """Return the facts of a case and of its current readings, each once.
+
+    What its author has stated anew (`osteotrace.findings.Fact.subject`) takes the place
+    of what was stated before; one that is not recorded yet is the latest. Nobody can say
+    whether two nameless statements are of one person: both stay.
+    """
+    read = (fact for one in case.current() for fact in one.facts)
+    # A record and a file of facts may state the very same.
+    every = tuple(dict.fromkeys((*case.facts, *read)))
+    latest: dict[tuple[str, ...], datetime] = {}
+    for fact in every:
+        moment = _recorded(fact)
+        latest[fact.subject] = max(moment, latest.get(fact.subject, moment))
+    return tuple(
+        fact
+        for fact in every
+        if not fact.author.strip() or _recorded(fact) == latest[fact.subject]
+    )
+
+
+def _recorded(fact: Fact) -> datetime:
+    """Return when a fact was recorded; without that it is stated now, the latest."""
+    if not fact.recorded:
+        return datetime.max.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(fact.recorded)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -56,6 +89,10 @@ class Statements:
         """Tell whether a reading is of the date or before it."""
         return not_after(assessment.study_date, self.date) is True
 
+    def is_of_the_day(self, assessment: Assessment) -> bool:
+        """Tell whether a reading is of the date for certain, not of a month around it."""
+        return days(assessment.study_date) == days(self.date)
+
     def _within(self, text: str) -> bool:
         """Tell whether the day that is staged is one that a partial date may mean."""
         first, last = days(text)
@@ -84,11 +121,11 @@ class Statements:
     def facts(
         self, name: str, *, site: str = "", laterality: str | None = None
     ) -> tuple[Fact, ...]:
-        """Return the facts of a name that hold at the date.
+        """Return the facts of a name that hold, or may hold, at the date.
 
-        Of what lasts, the latest statements up to the date count, and what is stated for
-        every date. A fact that its definition does not allow is named as a contradiction
-        and left out.
+        A partial date leaves open which day it means: `holds_on_date` tells which facts
+        hold for certain. Of a number or choice that lasts, the latest statement counts. A
+        fact that its definition does not allow is named as a contradiction and left out.
 
         Parameters
         ----------
@@ -99,35 +136,33 @@ class Statements:
         laterality : str, optional
             The side; by default any.
         """
-        holding = [
-            (since, fact)
-            for since, fact in self._dated_facts
+        definition = FACTS[name]
+        holding = tuple(
+            fact
+            for fact in self._facts
             if fact.name == name
-            and (fact.site == site or not FACTS[name].sited)
+            and (fact.site == site or not definition.sited)
             and (laterality is None or fact.laterality == laterality)
             and self._is_allowed(fact)
-            and self._holds(fact, since)
-        ]
-        if FACTS[name].lasting:
-            latest = max((days(since) for since, _ in holding if since), default=None)
-            holding = [
-                (since, fact)
-                for since, fact in holding
-                if not since or days(since) == latest
-            ]
-        # A record and a file of facts may state the very same.
-        return tuple(dict.fromkeys(fact for _, fact in holding))
+            and self._holds(fact) is not False
+        )
+        if definition.lasting and definition.answer != "truth":
+            return _latest(holding)
+        return holding
+
+    def facts_until(self) -> tuple[Fact, ...]:
+        """Return every fact of the date, of a date before it, or of every date."""
+        return tuple(
+            fact
+            for fact in self._facts
+            if fact.name in FACTS
+            and self._is_allowed(fact)
+            and (not fact.date or not_after(fact.date, self.date) is not False)
+        )
 
     @cached_property
-    def _dated_facts(self) -> tuple[tuple[str, Fact], ...]:
-        """Every fact with the first day it held; empty for at every date."""
-        own = [(fact.date, fact) for fact in self.case.facts]
-        read = [
-            (fact.date or one.study_date, fact)
-            for one in self._current
-            for fact in one.facts
-        ]
-        return (*own, *read)
+    def _facts(self) -> tuple[Fact, ...]:
+        return stated_facts(self.case)
 
     def _is_allowed(self, fact: Fact) -> bool:
         try:
@@ -137,22 +172,39 @@ class Statements:
             return False
         return True
 
-    def _holds(self, fact: Fact, since: str) -> bool:
-        if not since:
+    def holds_on_date(self, fact: Fact) -> bool:
+        """Tell whether a fact holds at the date for certain."""
+        return self._holds(fact) is True
+
+    def _holds(self, fact: Fact) -> bool | None:
+        """Tell whether a fact holds; None where a partial date leaves it open.
+
+        It holds for certain from the last day on which it may have begun to the first on
+        which it may have ended.
+        """
+        if not fact.date:
             return True
-        today = days(self.date)[0]
-        first, last = days(since)
+        today, begin = days(self.date), days(fact.date)
         if fact.until:
-            return first <= today <= days(fact.until)[1]
-        return first <= today and (FACTS[fact.name].lasting or today <= last)
+            end = days(fact.until)
+        elif FACTS[fact.name].lasting:
+            end = date.max, date.max
+        else:
+            end = begin
+        if today[1] < begin[0] or today[0] > end[1]:
+            return False
+        # What is asked of a partial date is asked of the day that it means.
+        if today == begin or (begin[1] <= today[0] and today[1] <= end[0]):
+            return True
+        return None
 
     def known_at(self, name: str) -> tuple[str, ...]:
         """Return in words what is stated of a fact at other dates."""
         here = self.facts(name)
         return tuple(
-            f"{sentences.said(fact)} at {since}"
-            for since, fact in self._dated_facts
-            if fact.name == name and since and fact not in here
+            f"{sentences.said(fact)} at {fact.date}"
+            for fact in self._facts
+            if fact.name == name and fact.date and fact not in here
         )
 
     def drugs(self, *, drug: str = "", drug_class: str = "") -> tuple[DrugCourse, ...]:
@@ -182,3 +234,10 @@ class Statements:
     def months_since(self, date: str) -> tuple[float, float]:
         """Return the fewest and most months from a date to the one that is staged."""
         return months_between(date, self.date)
+
+
+def _latest(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Return the answers of the latest date, and those for every date."""
+    answers = tuple(fact for fact in facts if fact.value is not None)
+    last = max((days(fact.date) for fact in answers if fact.date), default=None)
+    return tuple(fact for fact in answers if not fact.date or days(fact.date) == last)

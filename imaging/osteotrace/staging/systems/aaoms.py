@@ -55,7 +55,9 @@ _CRITERIA: Final = (
     _fact("pus", "Is there pus or purulent drainage?"),
     _fact("swelling_or_erythema", "Is there swelling or erythema?"),
     Criterion(
-        name="pain", question="Is there pain of the jaw?", facts=("pain", "pain_vas")
+        name="pain",
+        question="Is there pain of the jaw?",
+        facts=("jaw_pain", "pain", "pain_vas"),
     ),
     _fact("path_fracture", "Is there a pathological fracture?", "pathological_fracture"),
     _fact("extraoral_fistula", "Is there an extraoral fistula?"),
@@ -231,6 +233,7 @@ def observed(evidence: Evidence) -> dict[str, Observed]:
         evidence,
         _CRITERIA,
         {
+            "swelling_or_erythema": jaw.swelling,
             "other_nonspecific": jaw.nonspecific,
             "over_8_weeks": lambda known: known.holds(
                 "duration_weeks", lambda weeks: weeks > LEAST_WEEKS
@@ -247,18 +250,37 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
     known = observed(evidence)
     status = jaw.status_part(evidence)
     conflicts = (*jaw.exclusions(evidence), *evidence.conflicts)
-    defined = {system: evaluate(DEFINITIONS[system], known) for system in SYSTEMS}
-    return tuple(
-        result(
-            evaluate(TABLES[system], known),
-            date,
-            beside=[defined[system]],
-            parts=(_case_definition(defined[system]), status),
-            notes=_beside(evidence, system),
-            conflicts=conflicts,
+    results = []
+    for system in SYSTEMS:
+        done = evaluate(TABLES[system], known)
+        defined = evaluate(DEFINITIONS[system], known)
+        results.append(
+            result(
+                done,
+                date,
+                beside=[defined],
+                parts=(_case_definition(defined), status),
+                notes=(*_not_in_table(done), *_beside(evidence, system)),
+                conflicts=conflicts,
+            )
         )
-        for system in SYSTEMS
+    return tuple(results)
+
+
+def _not_in_table(done: Evaluation) -> tuple[str, ...]:
+    """Return what the table of stage 0 does not ask: pus or pain without exposed bone."""
+    if "at risk" not in done.possible or _is(done, "explained_by_other_disease"):
+        return ()
+    there = [name for name in ("pus", "pain") if _is(done, name)]
+    if not there:
+        return ()
+    return (
+        f"{' and '.join(there)} without exposed bone: not in the table of stage 0, check",
     )
+
+
+def _is(done: Evaluation, name: str) -> bool:
+    return done.observed[name].possible == (True,)
 
 
 def _beside(evidence: Evidence, system: str) -> tuple[str, ...]:

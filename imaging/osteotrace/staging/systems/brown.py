@@ -192,14 +192,18 @@ def stage(case: Case, date: str) -> tuple[StagingResult, ...]:
 
 
 def _is_known(evidence: Evidence) -> bool:
-    stated = any(
-        fact.value is not None
+    """Tell whether there is a defect: marked, or by a statement of how far it reaches."""
+    defects = list(evidence.findings(_DEFECT, sites=jaw.JAW_SITES))
+    if any(finding.presence == "present" for _, finding in defects):
+        return True
+    if any(one.presence == "absent" and read.reader.strip() for read, one in defects):
+        return False
+    return any(
+        fact.value not in (None, False)
         for name, definition in FACTS.items()
         if definition.group == PALATE
         for fact in evidence.facts(name)
     )
-    defects = evidence.findings(_DEFECT, sites=jaw.JAW_SITES)
-    return stated or any(finding.presence != "absent" for _, finding in defects)
 
 
 def _interval(done: Evaluation) -> str:

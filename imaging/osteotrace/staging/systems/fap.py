@@ -170,13 +170,13 @@ def _status(evidence: Evidence) -> _Status:
     if now.because:
         return _Status(words=now.as_text if now.known else "", when=evidence.date)
     told = [
-        (days(until or since)[1].isoformat(), since)
+        (days(until or since)[1], days(until)[0].isoformat() if until else since, since)
         for fact, since, until in _dated(evidence.case, "status")
         if fact.value is not None and not_after(until or since, evidence.date)
     ]
     if not told:
         return _Status()
-    last, since = max(told)
+    _, last, since = max(told)
     then = Evidence(evidence.case, last).choice("status")
     words = then.as_text if then.known else ""
     return _Status(words=words, when=since, is_carried=True)

@@ -72,7 +72,11 @@ _CRITERIA: Final = (
         question="Is there a minor clinical sign of the jaw other than pus?",
         facts=(*MINOR_SIGNS, "minor_sign"),
     ),
-    _fact("pain", "pain_vas"),
+    Criterion(
+        name="pain",
+        question="Is there pain of the jaw?",
+        facts=("jaw_pain", "pain", "pain_vas"),
+    ),
     _fact("density_alveolar"),
     _fact("density_basal"),
     _fact("prominent_mandibular_canal"),
