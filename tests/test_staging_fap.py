@@ -13,6 +13,7 @@ from osteotrace.findings import (
     Assessment,
     Case,
     Fact,
+    SeriesReference,
     StagingResult,
     from_json,
     to_json,
@@ -629,13 +630,86 @@ def test_durability_is_called_beyond_repeatability(
     assert result.part("profile").text.endswith(f" | {part.text}")
 
 
-def test_durability_says_why_two_dates_do_not_compare() -> None:
-    part = _profile(_two_dates("edema_volume", 1000, 500, unit="mm3")).part("D")
-    assert part.lowest == "improving"
-    case = _two_dates("longest_diameter", 10, 5, unit="mm")
-    part = _profile(case).part("D")
-    assert (part.lowest, part.text[:3]) == ("?", "D? ")
-    assert "not comparable" in part.text
+LENGTHS = (
+    *("longest_diameter", "soft_tissue_notch", "soft_tissue_shortening"),
+    *("premaxilla_depression", "landmark_asymmetry"),
+)
+
+
+def _on_voxels(case: Case, *sizes: tuple[float, float, float] | None) -> Case:
+    """Return a case with the size of the voxels that each reading was made on."""
+    read = (
+        msgspec.structs.replace(one, series=(_series(f"2.25.{n}", size),))
+        for n, (one, size) in enumerate(zip(case.assessments, sizes, strict=True))
+    )
+    return msgspec.structs.replace(case, assessments=tuple(read))
+
+
+def _series(uid: str, size: tuple[float, float, float] | None) -> SeriesReference:
+    return SeriesReference(
+        series_uid=uid, frame_of_reference_uid="", modality="CT", spacing_mm=size
+    )
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+@pytest.mark.parametrize(
+    ("before", "now", "word"),
+    [(6.5, 12, "worse"), (12, 6.5, "improving"), (6.5, 6.6, "stable")],
+)
+def test_a_length_is_judged_by_the_voxels_that_it_was_read_on(
+    name: str, before: float, now: float, word: str
+) -> None:
+    case = _two_dates(name, before, now, unit="mm")
+    fine = (0.6, 0.4, 0.4)
+    part = _profile(_on_voxels(case, fine, fine)).part("D")
+    assert part.lowest == part.highest == word
+
+
+def test_the_larger_voxels_of_the_two_dates_count() -> None:
+    case = _two_dates("soft_tissue_notch", 6.5, 9.5, unit="mm")
+    fine, coarse = (0.6, 0.4, 0.4), (5.0, 0.4, 0.4)
+    assert _profile(_on_voxels(case, fine, fine)).part("D").lowest == "worse"
+    for sizes in ((fine, coarse), (coarse, fine)):
+        assert _profile(_on_voxels(case, *sizes)).part("D").lowest == "stable"
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_durability_says_that_the_size_of_the_voxels_is_not_known(name: str) -> None:
+    case = _two_dates(name, 10, 5, unit="mm")
+    fine = (0.6, 0.4, 0.4)
+    for sizes in ((None, None), (fine, None), (None, fine)):
+        part = _profile(_on_voxels(case, *sizes)).part("D")
+        assert (part.lowest, part.text[:3]) == ("?", "D? ")
+        assert "the voxels, whose size is not given" in part.text
+
+
+def test_of_several_series_that_of_the_finding_counts() -> None:
+    case = _two_dates("soft_tissue_notch", 6.5, 12, unit="mm")
+    two = (_series("2.25.1", (0.6, 0.4, 0.4)), _series("2.25.2", (9.0, 1.0, 1.0)))
+
+    def read_on(uid: str) -> str:
+        return (
+            _profile(
+                msgspec.structs.replace(
+                    case,
+                    assessments=tuple(
+                        msgspec.structs.replace(
+                            one,
+                            series=two,
+                            findings=tuple(
+                                msgspec.structs.replace(found, series_uid=uid)
+                                for found in one.findings
+                            ),
+                        )
+                        for one in case.assessments
+                    ),
+                )
+            )
+            .part("D")
+            .lowest
+        )
+
+    assert [read_on(uid) for uid in ("2.25.1", "2.25.2", "")] == ["worse", "stable", "?"]
 
 
 def test_lesions_that_go_different_ways_are_an_interval() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import msgspec
@@ -72,12 +73,30 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class SeriesReference(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """A series that was read: its UIDs and what it is."""
+    """A series that was read: its UIDs and what it is.
+
+    Parameters
+    ----------
+    series_uid, frame_of_reference_uid : str
+        SeriesInstanceUID, and the space of its images; empty where they name none.
+    modality : str
+        As in DICOM, e.g. ``"CT"``.
+    description : str
+        SeriesDescription.
+    spacing_mm : (slices, rows, columns) or None
+        Typical distance between slices, rows and columns of the volume that was read;
+        None where it has none, as a single image, or where volumes of the series differ.
+    """
 
     series_uid: str
     frame_of_reference_uid: str
     modality: str
     description: str = ""
+    spacing_mm: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not all(0 < mm < math.inf for mm in self.spacing_mm or ()):
+            raise ValueError(f"a spacing of {self.spacing_mm} mm, which is no length")
 
 
 class _HasInstances(Protocol):

@@ -87,7 +87,7 @@ def assess(
         study_date=first.date,
         reader=reader,
         recorded=(now or datetime.now().astimezone()).isoformat(timespec="seconds"),
-        series=tuple(series_reference(v) for v in read.values()),
+        series=_references(volumes),
         findings=tuple(_with_series(finding, volumes) for finding in findings),
         software=SOFTWARE,
         protocol_sha256="" if protocol is None else protocol.sha256,
@@ -103,6 +103,27 @@ def _with_series(finding: Finding, volumes: Sequence[Volume]) -> Finding:
     return msgspec.structs.replace(finding, series_uid=series_uid)
 
 
+def _references(volumes: Iterable[Volume]) -> tuple[SeriesReference, ...]:
+    """Return each series once, without a spacing where its volumes differ in it."""
+    named: dict[str, SeriesReference] = {}
+    for reference in map(series_reference, volumes):
+        other = named.get(reference.series_uid, reference)
+        same = other.spacing_mm == reference.spacing_mm
+        named[reference.series_uid] = (
+            reference if same else msgspec.structs.replace(reference, spacing_mm=None)
+        )
+    return tuple(named.values())
+
+
+def _spacing_mm(read: Volume | VolumeHeader) -> tuple[float, float, float] | None:
+    """Return the spacing that the images were stored with; None of a single one."""
+    grid = getattr(read, "source_grid", None) or read.grid
+    if grid is None or grid.shape[0] == 1:
+        return None
+    between, rows, columns = map(float, grid.spacing)
+    return between, rows, columns
+
+
 def series_reference(read: Volume | VolumeHeader) -> SeriesReference:
     """Return what a record says of the series of a volume that was read."""
     return SeriesReference(
@@ -110,4 +131,5 @@ def series_reference(read: Volume | VolumeHeader) -> SeriesReference:
         frame_of_reference_uid=read.frame_of_reference_uid,
         modality=read.identity.modality,
         description=read.identity.description,
+        spacing_mm=_spacing_mm(read),
     )

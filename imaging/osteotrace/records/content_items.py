@@ -39,6 +39,8 @@ HAS_CONCEPT_MOD: Final[Relation] = "HAS CONCEPT MOD"
 HAS_PROPERTIES: Final[Relation] = "HAS PROPERTIES"
 INFERRED_FROM: Final[Relation] = "INFERRED FROM"
 SELECTED_FROM: Final[Relation] = "SELECTED FROM"
+# Items of a series: mm between its slices, rows and columns.
+SPACINGS: Final = ("slice_spacing", "row_spacing", "column_spacing")
 
 # DICOM drops blanks at the end of a text and has no empty text: a text that ends in a
 # blank or has no character gets this sign at its end, which the reader takes off again.

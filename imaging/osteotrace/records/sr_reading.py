@@ -31,6 +31,7 @@ from osteotrace.measurements.measurement import (
     NotMeasured,
 )
 from osteotrace.records.content_items import (
+    SPACINGS,
     child,
     children,
     code_below,
@@ -121,7 +122,17 @@ def _series(item: Dataset) -> SeriesReference:
         frame_of_reference_uid=uid_below(item, REPORT["frame_of_reference_uid"]),
         modality=text_below(item, REPORT["series_modality"]),
         description=text_below(item, REPORT["series_description"]),
+        spacing_mm=_spacing_mm(item),
     )
+
+
+def _spacing_mm(item: Dataset) -> tuple[float, float, float] | None:
+    found = [_property(item, name) for name in SPACINGS]
+    match found:
+        case [float(between), float(rows), float(columns)]:
+            return between, rows, columns
+        case _:
+            return None
 
 
 def _finding(group: Dataset, segmentations: Mapping[str, Segmentation]) -> Finding:

@@ -30,6 +30,7 @@ from osteotrace.records.content_items import (
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
     HAS_PROPERTIES,
+    SPACINGS,
     code,
     coded,
     container,
@@ -328,5 +329,9 @@ def _series(series: SeriesReference) -> ContentItem:
             *uids(REPORT["frame_of_reference_uid"], frame, CONTAINS),
             *texts(REPORT["series_modality"], series.modality, CONTAINS),
             *texts(REPORT["series_description"], description, CONTAINS),
+            *(
+                number(REPORT[name], value, "mm", CONTAINS)
+                for name, value in zip(SPACINGS, series.spacing_mm or (), strict=False)
+            ),
         ],
     )

@@ -14,7 +14,7 @@ from osteotrace.findings import StagingPart
 from osteotrace.measurements.measurement import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from osteotrace.change.verdicts import Change
     from osteotrace.findings import Assessment, Finding
@@ -89,9 +89,34 @@ def _changes(evidence: Evidence) -> Iterator[tuple[Finding, str, Change]]:
             for row in _rows(finding):
                 last = _last(earlier, now, finding, row)
                 if last is not None:
-                    before, prior = last
-                    found = change(prior, row, same_reader=before.reader == now.reader)
+                    before, lesion, prior = last
+                    sizes = _spacing(before, lesion), _spacing(now, finding)
+                    found = change(
+                        prior,
+                        row,
+                        same_reader=before.reader == now.reader,
+                        slice_mm=_largest(one and one[0] for one in sizes),
+                        voxel_mm=_largest(one and max(one) for one in sizes),
+                    )
                     yield finding, before.study_date, found
+
+
+def _spacing(
+    assessment: Assessment, finding: Finding
+) -> tuple[float, float, float] | None:
+    """Return the voxels that a finding was read on, mm; None where not known."""
+    found = {
+        one.spacing_mm
+        for one in assessment.series
+        if finding.series_uid in ("", one.series_uid)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _largest(sizes: Iterable[float | None]) -> float | None:
+    """Return the largest of some sizes; None where one is not known."""
+    known = list(sizes)
+    return None if None in known else max(one for one in known if one is not None)
 
 
 def _rows(finding: Finding) -> Iterator[Measurement]:
@@ -104,10 +129,10 @@ def _rows(finding: Finding) -> Iterator[Measurement]:
 
 def _last(
     earlier: list[Assessment], now: Assessment, finding: Finding, row: Measurement
-) -> tuple[Assessment, Measurement] | None:
+) -> tuple[Assessment, Finding, Measurement] | None:
     """Return the last reading of a quantity of a lesion, the same reader's first."""
     found = [
-        (one, prior)
+        (one, other, prior)
         for one in earlier
         for other in one.findings
         if _same_lesion(finding, other)
@@ -116,7 +141,7 @@ def _last(
     ]
     return max(
         found,
-        key=lambda pair: (pair[0].study_date, pair[0].reader == now.reader),
+        key=lambda told: (told[0].study_date, told[0].reader == now.reader),
         default=None,
     )
 
