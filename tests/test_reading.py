@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import numpy as np
 import pytest
 from tests.fixtures.small_study import CT_FRAME_UID, GAP_MM, MR_FRAME_UID
 from tests.fixtures.synthetic import wall_gap_options
@@ -19,6 +22,7 @@ from osteotrace.protocol import CaliperEntry, Protocol
 from osteotrace.uids import is_uid, new_uid
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tests.fixtures.synthetic import WriteSeries
 
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
@@ -254,6 +258,39 @@ def test_a_file_that_is_no_record_is_refused(tmp_path: Path, content: bytes) -> 
     with pytest.raises(OsteotraceError) as caught:
         ot.read(file)
     assert str(file) in str(caught.value)
+
+
+def test_a_record_says_how_far_the_voxels_of_a_series_lie_apart(
+    write_series: WriteSeries, ramp: NDArray[Any]
+) -> None:
+    folder = write_series(ramp, spacing=(1.25, 0.5, 0.75))
+    (volume,) = (ot.load(header) for header in ot.scan(folder))
+    (series,) = reading.assess([volume], []).series
+    assert series.spacing_mm == pytest.approx((1.25, 0.5, 0.75))
+    # Resampling adds no detail: the images were stored as they were.
+    assert reading.series_reference(volume.rectified(0.25)) == series
+    other = replace(volume, grid=replace(volume.grid, pixel_spacing=np.array([0.5, 1.5])))
+    (both,) = reading.assess([volume, other], []).series
+    assert both == msgspec.structs.replace(series, spacing_mm=None)
+
+
+def test_a_single_image_has_no_spacing(
+    write_series: WriteSeries, ramp: NDArray[Any]
+) -> None:
+    (series,) = ot.scan(write_series(ramp[:1]))
+    (header,) = series.volumes
+    assert reading.series_reference(header).spacing_mm is None
+
+
+@pytest.mark.parametrize("mm", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_spacing_that_is_no_length_is_refused(mm: float) -> None:
+    with pytest.raises(ValueError, match="no length"):
+        findings.SeriesReference(
+            series_uid="2.25.1",
+            frame_of_reference_uid="",
+            modality="CT",
+            spacing_mm=(1.0, mm, 1.0),
+        )
 
 
 def test_volumes_of_two_studies_make_no_assessment(write_series: WriteSeries) -> None:
