@@ -538,6 +538,8 @@ def test_pain_of_no_stated_place_may_be_of_a_spine_that_is_ill(
         fact("vcf_new", False, site="l1"),
         fact("vcf_new", site="l1", date="2023-07-01"),
         fact("genant_grade", "0", site="l1"),
+        # No answer to its question, which is told of the vertebra and not of the jaw.
+        fact("genant_grade", "much", site="l1"),
         fact("prior_osteoporotic_fracture"),
         reading(finding("vcf", "l1", presence="absent")),
         reading(finding("vertebra", "l1")),
@@ -547,7 +549,9 @@ def test_pain_of_no_stated_place_may_be_of_a_spine_that_is_ill(
 def test_pain_of_no_stated_place_is_of_the_jaw_where_no_spine_is_known_to_be_ill(
     other: Fact | Assessment,
 ) -> None:
-    assert staged(*NO_INFECTION, VAS_7, other).possible == ("pain only",)
+    done = staged(*NO_INFECTION, VAS_7, other)
+    assert done.possible == ("pain only",)
+    assert done.conflicts == ()
 
 
 def test_no_pain_at_all_is_none_of_the_jaw_whatever_the_spine() -> None:

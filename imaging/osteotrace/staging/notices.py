@@ -142,8 +142,8 @@ def _growth(evidence: Evidence) -> Iterator[str]:
     if age is not None and age < ADULT_AGE:
         when = "" if since else " as stated without a day"
         yield (
-            f"a growing patient, {int(age)} years old{when}: a change in mm is confounded "
-            "by growth; compare both sides, and the index"
+            f"a growing patient, {int(age)} years old{when}: a change in mm is "
+            "confounded by growth; compare both sides, and the index"
         )
 
 

@@ -155,8 +155,7 @@ class Statements:
         return tuple(
             fact
             for fact in self._facts
-            if fact.name in FACTS
-            and self._is_allowed(fact)
+            if not _refusal(fact)
             and (not fact.date or not_after(fact.date, self.date) is not False)
         )
 
@@ -165,12 +164,10 @@ class Statements:
         return stated_facts(self.case)
 
     def _is_allowed(self, fact: Fact) -> bool:
-        try:
-            check_fact(fact)
-        except OsteotraceError as error:
-            self.conflicts.append(f"{sentences.said(fact)} does not count: {error}")
-            return False
-        return True
+        why = _refusal(fact)
+        if why:
+            self.conflicts.append(f"{sentences.said(fact)} does not count: {why}")
+        return not why
 
     def holds_on_date(self, fact: Fact) -> bool:
         """Tell whether a fact holds at the date for certain."""
@@ -234,6 +231,15 @@ class Statements:
     def months_since(self, date: str) -> tuple[float, float]:
         """Return the fewest and most months from a date to the one that is staged."""
         return months_between(date, self.date)
+
+
+def _refusal(fact: Fact) -> str:
+    """Return why a fact's definition does not allow it; empty where it does."""
+    try:
+        check_fact(fact)
+    except OsteotraceError as error:
+        return str(error)
+    return ""
 
 
 def _latest(facts: Iterable[Fact]) -> tuple[Fact, ...]:
