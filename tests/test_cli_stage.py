@@ -214,15 +214,44 @@ def test_a_saved_stage_amends_the_reading_of_its_date(
     facts = _undated(tmp_path, first)
     outcome = osteotrace(
         "stage", first, "--facts", facts, "--save", first.parent,
-        "--images", small_study, "--reader", "Dr Lee", "--json",
+        "--images", small_study, "--json",
     )  # fmt: skip
     assert outcome.code == 0
     amended = ot.read(json.loads(outcome.out)["record"])
     assert amended.predecessor_uid == reading.assessment_uid
     assert amended.findings == reading.findings
-    assert amended.reader == "Dr Lee"
+    assert amended.reader == reading.reader
+    assert all(fact.recorded for fact in amended.facts)
     assert {one.system for one in amended.stagings} >= {"aaoms_2022"}
     assert ot.read(first) == reading
+
+
+def test_another_reader_s_stage_leaves_the_findings_whose_they_are(
+    osteotrace: Run, small_study: Path, small_protocol: Path, tmp_path: Path
+) -> None:
+    measured = tmp_path / "out"
+    osteotrace("measure", small_study, "--protocol", small_protocol, "--out", measured)
+    (first,) = measured.glob("*/*.dcm")
+    outcome = osteotrace(
+        "stage", first, "--facts", _undated(tmp_path, first), "--save", first.parent,
+        "--reader", "Dr Lee", "--json",
+    )  # fmt: skip
+    record = ot.read(json.loads(outcome.out)["record"])
+    assert (record.reader, record.findings, record.study_uid) == ("Dr Lee", (), "")
+    assert record.predecessor_uid == ""
+
+
+def test_a_fact_stated_anew_by_its_author_takes_the_place_of_the_old(
+    osteotrace: Run, facts: Path, tmp_path: Path
+) -> None:
+    records = tmp_path / "records"
+    osteotrace("stage", "--facts", facts, "--save", records)
+    facts.write_text(FACTS.replace("exposed_bone = true", "exposed_bone = false"))
+    outcome = osteotrace("stage", records, "--facts", facts, "--save", records, "--json")
+    record = ot.read(json.loads(outcome.out)["record"])
+    exposed = [fact.value for fact in record.facts if fact.name == "exposed_bone"]
+    assert exposed == [False]
+    assert not json.loads(outcome.out)["contradictions"]
 
 
 def test_a_stage_of_images_is_not_saved_without_them(
