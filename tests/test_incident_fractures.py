@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from osteotrace.change import (
@@ -108,6 +109,7 @@ def fact(
 def exam(
     when: str, *findings: Finding, facts: tuple[Fact, ...] = (), reader: str = READER
 ) -> Assessment:
+    """Return a reading; facts without a date of their own are of its day."""
     return Assessment(
         assessment_uid=new_uid(),
         study_uid=new_uid(),
@@ -118,7 +120,9 @@ def exam(
         series=(),
         software="test",
         findings=findings,
-        facts=facts,
+        facts=tuple(
+            one if one.date else msgspec.structs.replace(one, date=when) for one in facts
+        ),
     )
 
 

@@ -254,7 +254,9 @@ def _quiet(*more: Fact) -> tuple[Fact, ...]:
     return (*(_fact(name, False) for name in names), *more)
 
 
-def _measured_case(*rows: Measurement, reader: str = "Dr Kim", **frame: Any) -> Case:
+def _measured_case(
+    *rows: Measurement, reader: str = "Dr Kim", site: str = "premaxilla", **frame: Any
+) -> Case:
     sunk = _mm("premaxilla_depression", 1.0, details=_change(0.0, 0.1))
     return Case(
         patient="P",
@@ -262,7 +264,7 @@ def _measured_case(*rows: Measurement, reader: str = "Dr Kim", **frame: Any) -> 
             reading(
                 DAY,
                 finding("ASYM", "facial_asymmetry", "premaxilla", sunk),
-                finding("NOTCH", "soft_tissue_defect", "premaxilla", *rows, **frame),
+                finding("NOTCH", "soft_tissue_defect", site, *rows, **frame),
                 finding("ASYM-2", "facial_asymmetry", "mandible", _mm(*_EVEN)),
                 reader=reader,
             ),
@@ -336,7 +338,12 @@ def test_a_flagged_or_uncertain_length_counts_as_unknown() -> None:
 
 
 def test_a_defect_looked_for_and_absent_is_under_the_first_cut() -> None:
-    assert _profile(_measured_case(presence="absent")).part("E").text.startswith("E0")
+    nowhere = _measured_case(presence="absent", site="jaw")
+    assert _profile(nowhere).part("E").text.startswith("E0")
+
+
+def test_a_defect_absent_at_one_place_may_be_at_another() -> None:
+    assert _profile(_measured_case(presence="absent")).part("E").lowest == "?"
 
 
 def test_a_defect_not_looked_for_is_unknown() -> None:

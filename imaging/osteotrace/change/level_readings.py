@@ -86,12 +86,14 @@ def level_readings(case: Case) -> dict[str, list[LevelReading]]:
     Readings that another one amends are left out. A reading without a date stands last.
     """
     read: dict[str, list[LevelReading]] = {}
+    stated = frozenset(case.stated())
     for one in case.current():
-        for site in _sites(one.findings, one.facts):
-            for reading in _of_assessment(one, site):
+        facts = [fact for fact in one.facts if fact in stated]
+        for site in _sites(one.findings, facts):
+            for reading in _of_assessment(one, facts, site):
                 read.setdefault(site, []).append(reading)
     for fact in case.facts:
-        if fact.site in VERTEBRAE and fact.name in STATEMENTS:
+        if fact.site in VERTEBRAE and fact.name in STATEMENTS and fact in stated:
             read.setdefault(fact.site, []).append(_of_facts(fact.date, [fact]))
     return {site: sorted(read[site], key=_order) for site in VERTEBRAE if site in read}
 
@@ -125,13 +127,15 @@ def _sites(findings: Iterable[Finding], facts: Iterable[Fact]) -> list[str]:
     return [site for site in VERTEBRAE if site in named]
 
 
-def _of_assessment(one: Assessment, site: str) -> list[LevelReading]:
+def _of_assessment(
+    one: Assessment, facts_of_it: Iterable[Fact], site: str
+) -> list[LevelReading]:
     """Return what an assessment says of a vertebra: one reading a date."""
     findings = [finding for finding in one.findings if finding.site == site]
     dated: dict[str, list[Fact]] = {one.study_date: []} if findings else {}
-    for fact in one.facts:
+    for fact in facts_of_it:
         if fact.site == site and fact.name in STATEMENTS:
-            dated.setdefault(fact.date or one.study_date, []).append(fact)
+            dated.setdefault(fact.date, []).append(fact)
     read = []
     for date, facts in dated.items():
         told = findings if date == one.study_date else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -98,3 +99,34 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         amended = {one.predecessor_uid for one in self.assessments}
         kept = (one for one in self.assessments if one.assessment_uid not in amended)
         return tuple(sorted(kept, key=lambda one: (one.study_date, one.recorded)))
+
+    def stated(self) -> tuple[Fact, ...]:
+        """Return the facts of the case and of its current readings, each once.
+
+        What its author has stated anew (`Fact.subject`) takes the place of what was
+        stated before; one that is not recorded yet is the latest. Nobody can say whether
+        two nameless statements are of one person: both stay.
+        """
+        read = (fact for one in self.current() for fact in one.facts)
+        # A record and a file of facts may state the very same.
+        every = tuple(dict.fromkeys((*self.facts, *read)))
+        latest: dict[tuple[str, ...], datetime] = {}
+        for fact in every:
+            moment = _recorded(fact)
+            latest[fact.subject] = max(moment, latest.get(fact.subject, moment))
+        return tuple(
+            fact
+            for fact in every
+            if not fact.author.strip() or _recorded(fact) == latest[fact.subject]
+        )
+
+
+def _recorded(fact: Fact) -> datetime:
+    """Return when a fact was recorded; without that it is stated now, the latest."""
+    if not fact.recorded:
+        return datetime.max.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(fact.recorded)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

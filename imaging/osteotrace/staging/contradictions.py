@@ -18,7 +18,6 @@ from osteotrace.findings import check_drug, check_fact
 from osteotrace.findings.dates import days
 from osteotrace.staging import jaw, sentences, vertebra_grades
 from osteotrace.staging.evidence import Evidence
-from osteotrace.staging.statements import stated_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +66,7 @@ def _courses(case: Case) -> tuple[DrugCourse, ...]:
 
 def _refused(case: Case) -> Iterator[str]:
     """Yield facts, drugs and studies that their definitions do not allow."""
-    for fact in stated_facts(case):
+    for fact in case.stated():
         try:
             check_fact(fact)
         except OsteotraceError as error:
@@ -142,11 +141,11 @@ def _before_the_drug(case: Case) -> Iterator[str]:
     for drug_class in _STATED_CLASSES:
         name = f"drug_{drug_class.replace(' ', '_')}"
         first = _first_dose(case, drug_class)
-        for fact in stated_facts(case):
+        for fact in case.stated():
             if fact.name == name and fact.value is True and _precedes(fact.date, first):
                 yield f"{sentences.said(fact)}, before its first dose, {first}"
     first = _first_dose(case, *_CAUSES)
-    for fact in stated_facts(case):
+    for fact in case.stated():
         is_later = fact.name in _LATER_FACTS and fact.value is True
         if is_later and _precedes(fact.date, first):
             yield f"{sentences.said(fact)}, before the first dose of a drug, {first}"
@@ -167,7 +166,7 @@ def _fractures_before_denosumab(case: Case) -> Iterator[str]:
     """Yield vertebral fractures that were new before denosumab was given."""
     courses = [one for one in _courses(case) if one.drug == "denosumab"]
     first = _earliest(courses)
-    for fact in stated_facts(case):
+    for fact in case.stated():
         is_new = fact.name == "vcf_new" and fact.value is True
         if is_new and _precedes(fact.date, first):
             level = f"{fact.site.upper()}: " if fact.site else ""
@@ -199,7 +198,7 @@ def _moments(case: Case) -> tuple[str, ...]:
 
     One of a partial date holds for certain from the last day that it may mean.
     """
-    stated = (fact.date for fact in stated_facts(case) if fact.date)
+    stated = (fact.date for fact in case.stated() if fact.date)
     starts = {day for text in stated for day in days(text)}
     starts |= {days(one.study_date)[0] for one in case.current() if one.study_date}
     starts |= {
@@ -215,7 +214,7 @@ def _at(evidence: Evidence) -> list[str]:
     """Return the contradictions between the statements of a day."""
     places = {
         (fact.name, fact.site if FACTS[fact.name].sited else "", fact.laterality)
-        for fact in stated_facts(evidence.case)
+        for fact in evidence.case.stated()
         if fact.name in FACTS
     }
     for name, site, side in sorted(places):

@@ -231,4 +231,5 @@ def _goes_past(course: DrugCourse, date: str) -> bool:
 def _said(course: DrugCourse) -> str:
     about = "about " if course.approximate else ""
     ends = " to ".join(filter(None, (course.first_dose, course.last_dose)))
-    return f"{course.drug}, {course.route} {about}{ends}".rstrip() + f" ({course.author})"
+    route = "route not stated" if course.route == "unknown" else course.route
+    return f"{course.drug}, {route} {about}{ends}".rstrip() + f" ({course.author})"

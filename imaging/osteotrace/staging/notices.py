@@ -129,10 +129,8 @@ def _cytology(evidence: Evidence) -> tuple[Fact, ...]:
 
 def _stated(evidence: Evidence, name: str) -> Iterator[tuple[str, Fact]]:
     """Yield what was stated of a fact for days before the date, with the first day."""
-    own = [(fact.date, fact) for fact in evidence.case.facts]
-    for one in evidence.case.current():
-        own += [(fact.date or one.study_date, fact) for fact in one.facts]
-    for since, fact in own:
+    for fact in evidence.case.stated():
+        since = fact.date
         if fact.name == name and since and not_after(fact.until or since, evidence.date):
             yield since, fact
 

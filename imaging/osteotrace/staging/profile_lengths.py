@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.measurements.measurement import COVERAGE_FACTOR_95, Measurement
+from osteotrace.staging.jaw import JAW_SITES
 from osteotrace.staging.profile_tables import AESTHETIC_BANDS, AESTHETIC_CUTS_MM
 from osteotrace.staging.rule_table import Observed
 
@@ -139,7 +140,10 @@ def _unmeasured(
     evidence: Evidence, name: str, shown: Sequence[str], lines: Sequence[str]
 ) -> Length:
     """Return a length without a value: under the first cut where there is no defect."""
-    there = evidence.truth(kinds=_KINDS[name]) if name in _KINDS else None
+    # Absent at one place is not absent: the sites tell what is left out.
+    there = (
+        evidence.truth(kinds=_KINDS[name], sites=JAW_SITES) if name in _KINDS else None
+    )
     none = there is not None and there.possible == (False,)
     because = (*lines, *(there.because if there is not None else ()))
     return Length(

@@ -320,13 +320,10 @@ def _trauma(
 
 def _later_statements(evidence: Evidence, site: str, seen: str) -> list[str]:
     """Return the dates from a day on with a word on a trauma of a level, or of none."""
-    facts = [(fact.date, fact) for fact in evidence.case.facts]
-    for one in evidence.case.current():
-        facts += [(fact.date or one.study_date, fact) for fact in one.facts]
     stated = {
-        text
-        for text, fact in facts
-        if fact.name == "high_energy_trauma" and fact.site in ("", site) and text
+        fact.date
+        for fact in evidence.case.stated()
+        if fact.name == "high_energy_trauma" and fact.site in ("", site) and fact.date
     }
     later = {
         text

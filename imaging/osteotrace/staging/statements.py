@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,38 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from osteotrace.findings import Assessment, Case, DrugCourse, Fact, Finding
-
-
-def stated_facts(case: Case) -> tuple[Fact, ...]:
-    """Return the facts of a case and of its current readings, each once.
-
-    What its author has stated anew (`osteotrace.findings.Fact.subject`) takes the place
-    of what was stated before; one that is not recorded yet is the latest. Nobody can say
-    whether two nameless statements are of one person: both stay.
-    """
-    read = (fact for one in case.current() for fact in one.facts)
-    # A record and a file of facts may state the very same.
-    every = tuple(dict.fromkeys((*case.facts, *read)))
-    latest: dict[tuple[str, ...], datetime] = {}
-    for fact in every:
-        moment = _recorded(fact)
-        latest[fact.subject] = max(moment, latest.get(fact.subject, moment))
-    return tuple(
-        fact
-        for fact in every
-        if not fact.author.strip() or _recorded(fact) == latest[fact.subject]
-    )
-
-
-def _recorded(fact: Fact) -> datetime:
-    """Return when a fact was recorded; without that it is stated now, the latest."""
-    if not fact.recorded:
-        return datetime.max.replace(tzinfo=UTC)
-    try:
-        moment = datetime.fromisoformat(fact.recorded)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -161,7 +129,7 @@ class Statements:
 
     @cached_property
     def _facts(self) -> tuple[Fact, ...]:
-        return stated_facts(self.case)
+        return self.case.stated()
 
     def _is_allowed(self, fact: Fact) -> bool:
         why = _refusal(fact)

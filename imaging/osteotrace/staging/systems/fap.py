@@ -184,13 +184,9 @@ def _status(evidence: Evidence) -> _Status:
 
 def _dated(case: Case, name: str) -> Iterator[tuple[Fact, str, str]]:
     """Yield each dated statement of a fact with its first day and its last."""
-    for fact in case.facts:
+    for fact in case.stated():
         if fact.name == name and fact.date:
             yield fact, fact.date, fact.until
-    for one in case.current():
-        for fact in one.facts:
-            if fact.name == name and (fact.date or one.study_date):
-                yield fact, fact.date or one.study_date, fact.until
 
 
 def _aaoms(evidence: Evidence, staged: str, status: _Status) -> StagingPart:
