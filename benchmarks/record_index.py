@@ -52,7 +52,7 @@ def copies(templates: list[Path], count: int) -> None:
     """
     from pydicom import dcmread
 
-    from osteotrace.records.content_digest import content_sha256
+    from osteotrace.records.report_content.digest import content_sha256
 
     whole = [(path, path.read_bytes()) for path in templates]
     digests = [content_sha256(dcmread(path)).encode() for path in templates]
@@ -97,7 +97,7 @@ def listed(folder: Path, index: str, count: int) -> float:
 def kept(folder: Path) -> str:
     """Return a digest of what the index keeps of a folder."""
     from osteotrace.catalogue_index import CatalogueIndex, default_path
-    from osteotrace.records.record_index import FILE_NAME
+    from osteotrace.records.folder.index import FILE_NAME
 
     index = CatalogueIndex(default_path().with_name(FILE_NAME))
     entries = index.entries(os.path.realpath(folder))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from osteotrace.records.date_times import dicom_date, dicom_datetime, iso_datetime
+from osteotrace.records.report_content.date_times import (
+    dicom_date,
+    dicom_datetime,
+    iso_datetime,
+)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.fixtures.small_study import CT_FRAME_UID, CT_SERIES_UID, STUDY_UID
 import osteotrace as ot
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, check, from_json, to_json
-from osteotrace.records import foreign_seg
+from osteotrace.records.foreign import segmentation as foreign_seg
 from osteotrace.regions import Mask
 
 if TYPE_CHECKING:

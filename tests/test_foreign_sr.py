@@ -44,7 +44,8 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, check, from_json, to_json
 from osteotrace.geometry import distance
 from osteotrace.measurements.measurement import Measurement, NotMeasured
-from osteotrace.records import foreign_sr, profiles, sr
+from osteotrace.records import profiles, sr
+from osteotrace.records.foreign import report as foreign_sr
 from osteotrace.regions import ImagePoints, Points, Polyline
 
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Fact, to_json
 from osteotrace.phantoms.in_memory import straight_grid
-from osteotrace.records import assessments, record_folder, record_index, sr
-from osteotrace.records.record_files import read_record
+from osteotrace.records import assessments, record_folder, sr
+from osteotrace.records.folder import index as record_index
+from osteotrace.records.folder.files import read_record
 from osteotrace.regions import Mask
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tests.fixtures.faulty_disk import Abilities
 
     from osteotrace.findings import Assessment
-    from osteotrace.records.folder_contents import Record
+    from osteotrace.records.folder.contents import Record
     from osteotrace.series import Catalogue
 
 
@@ -204,7 +205,7 @@ def test_an_amendment_whose_predecessor_was_taken_away_stays_and_is_named(
 def test_records_that_amend_each_other_are_named_and_the_rest_is_read(
     folder: Path,
 ) -> None:
-    from osteotrace.records.sealed_json import sealed
+    from osteotrace.records.folder.sealed_json import sealed
 
     record_folder.add(folder, facts("2.25.1"))
     for uid, other in (("2.25.2", "2.25.3"), ("2.25.3", "2.25.2")):
@@ -293,7 +294,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_read(
 def test_no_json_record_with_a_changed_bit_is_taken_for_what_it_was(
     folder: Path, bit: int
 ) -> None:
-    from osteotrace.records.sealed_json import sealed, unsealed
+    from osteotrace.records.folder.sealed_json import sealed, unsealed
 
     content = sealed(facts("2.25.1"))
     taken = 0
@@ -311,7 +312,7 @@ def test_no_json_record_with_a_changed_bit_is_taken_for_what_it_was(
 
 
 def test_a_json_record_may_be_laid_out_anew(folder: Path) -> None:
-    from osteotrace.records.sealed_json import sealed, unsealed
+    from osteotrace.records.folder.sealed_json import sealed, unsealed
 
     content = sealed(facts("2.25.1"))
     compact = msgspec.json.format(content, indent=-1)
@@ -465,7 +466,7 @@ def test_a_change_behind_the_back_of_the_index_is_noticed(
 
 @pytest.mark.usefixtures("settled")
 def test_files_added_and_removed_behind_its_back_are_noticed(folder: Path) -> None:
-    from osteotrace.records.sealed_json import sealed
+    from osteotrace.records.folder.sealed_json import sealed
 
     path = record_folder.add(folder, facts("2.25.1"))
     record_folder.contents(folder)

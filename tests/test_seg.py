@@ -32,14 +32,9 @@ from osteotrace.codes import KINDS, PRIVATE_SCHEME, PRIVATE_SCHEME_UID
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
 from osteotrace.measurements import cement, fragments, gas, marrow_growth, moth_eaten
-from osteotrace.records import (
-    assessments,
-    publication,
-    seg_reading,
-    seg_segments,
-    sr,
-    store,
-)
+from osteotrace.records import assessments, publication, sr, store
+from osteotrace.records.segmentations import reading as seg_reading
+from osteotrace.records.segmentations import segments as seg_segments
 from osteotrace.regions import ImagePoints, Mask, Polyline
 from osteotrace.segmentation import marked
 from osteotrace.segmentation.labels import read_labels

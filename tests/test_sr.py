@@ -32,7 +32,8 @@ from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID, QUANTITIES
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
 from osteotrace.measurements.measurement import Detail, Measurement
-from osteotrace.records import assessments, sr, sr_reading
+from osteotrace.records import assessments, sr
+from osteotrace.records.report_content import reading as sr_reading
 from osteotrace.regions import extent
 
 if TYPE_CHECKING:

@@ -327,7 +327,9 @@ def test_a_statement_that_does_not_fit_is_refused_on_writing_and_on_reading(
     assert not (tmp_path / "records").exists()
     path = sr.write(assessment(), catalogue, tmp_path)
     # As a program with another vocabulary would have written it.
-    monkeypatch.setattr("osteotrace.records.sr_reading.assessment", lambda *_: wrong)
+    monkeypatch.setattr(
+        "osteotrace.records.report_content.reading.assessment", lambda *_: wrong
+    )
     with pytest.raises(OsteotraceError, match=message) as caught:
         sr.read(path)
     assert caught.value.where == str(path)

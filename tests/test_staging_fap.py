@@ -19,8 +19,8 @@ from osteotrace.findings import (
     to_json,
 )
 from osteotrace.measurements.measurement import Detail, Measurement, Method, measured
-from osteotrace.staging import profile_tables
-from osteotrace.staging.profile_lengths import bands_of_range
+from osteotrace.staging.profile import tables as profile_tables
+from osteotrace.staging.profile.lengths import bands_of_range
 from osteotrace.staging.rule_table import Observed, evaluate
 
 DAY = "2024-05-01"

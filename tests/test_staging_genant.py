@@ -30,7 +30,7 @@ from osteotrace.measurements.vertebra.records import heights_of
 from osteotrace.staging import contradictions, stage
 from osteotrace.staging.rule_table import Observed, evaluate
 from osteotrace.staging.systems.genant import SDI_LEVELS, TABLE
-from osteotrace.staging.vertebra_grades import MEASURED, READ
+from osteotrace.staging.vertebrae.grades import MEASURED, READ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,10 +19,10 @@ from tests.fixtures.spines import (
 
 from osteotrace.findings import Case, DrugCourse, Fact, StagingResult, overridden
 from osteotrace.staging import stage
-from osteotrace.staging.denosumab import Months
-from osteotrace.staging.rebound_rule import FRACTURE_TABLE
 from osteotrace.staging.rule_table import Observed, evaluate
 from osteotrace.staging.systems.rebound import LIKELY_TABLE, TABLE
+from osteotrace.staging.vertebrae.denosumab import Months
+from osteotrace.staging.vertebrae.rebound_rule import FRACTURE_TABLE
 
 DAY = "2023-09-27"
 OTHER_CAUSES = ("fracture_malignancy_excluded", "fracture_infection_excluded")

@@ -14,7 +14,8 @@ from osteotrace.codes import FACTS, KINDS
 from osteotrace.findings import Case, Fact, StagingResult
 from osteotrace.reports import stagings
 from osteotrace.reports.criterion_words import WORDS, in_words, words_of
-from osteotrace.staging import profile_tables, systems
+from osteotrace.staging import systems
+from osteotrace.staging.profile import tables as profile_tables
 from osteotrace.staging.rule_table import RuleTable
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, from_json, to_json
-from osteotrace.records import sealed_json, slicer_markups
+from osteotrace.records import slicer_markups
+from osteotrace.records.folder import sealed_json
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +53,8 @@ def save(
         from osteotrace.records.store import write_once
 
         return write_once(place, to_json(assessment))
-    from osteotrace.records import source_images, sr
+    from osteotrace.records import sr
+    from osteotrace.records.report_content import source_images
 
     if images is None and source_images.lack(assessment) is None:
         raise OsteotraceError(
@@ -125,7 +127,10 @@ def _read_dicom(
     images: Mapping[str, Path] | Catalogue | None,
     segmentations: Iterable[str | os.PathLike[str]],
 ) -> Assessment:
-    from osteotrace.records import foreign_document, foreign_seg, foreign_sr, sr
+    from osteotrace.records import sr
+    from osteotrace.records.foreign import document as foreign_document
+    from osteotrace.records.foreign import report as foreign_sr
+    from osteotrace.records.foreign import segmentation as foreign_seg
 
     match foreign_document.origin(file):
         case "own report":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.geometry import Grid, unit_vector
-from osteotrace.records.source_images import values
+from osteotrace.records.report_content.source_images import values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -16,7 +16,9 @@ import numpy as np
 from osteotrace.codes import KINDS, LATERALITIES, QUANTITIES, REPORT, SITES, look_up
 from osteotrace.geometry import distance
 from osteotrace.measurements.measurement import Measurement
-from osteotrace.records.content_items import (
+from osteotrace.records.dicom_objects import derived_uid
+from osteotrace.records.image_planes import ImagePlane
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
@@ -34,8 +36,6 @@ from osteotrace.records.content_items import (
     uid,
     uids,
 )
-from osteotrace.records.dicom_objects import derived_uid
-from osteotrace.records.image_planes import ImagePlane
 from osteotrace.regions import Mask, Points, Polyline
 from osteotrace.uids import source_parts
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Assessment, Finding
     from osteotrace.records.seg import SegmentReference
-    from osteotrace.records.seg_planes import Key
+    from osteotrace.records.segmentations.planes import Key
     from osteotrace.regions import Point, Region
 
 SHOWN: Final[dict[str, str]] = {

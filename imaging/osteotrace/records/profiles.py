@@ -16,7 +16,6 @@ from osteotrace import about
 from osteotrace.codes import ENGLISH, REPORT
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import profile_groups, seg
-from osteotrace.records.content_items import CONTAINS, coded, container, text
 from osteotrace.records.dicom_objects import (
     EXPLICIT_LITTLE_ENDIAN,
     UTF_8,
@@ -25,8 +24,9 @@ from osteotrace.records.dicom_objects import (
     encoded,
     one_error,
 )
-from osteotrace.records.foreign_document import EXPORT
-from osteotrace.records.source_images import (
+from osteotrace.records.foreign.document import EXPORT
+from osteotrace.records.report_content.items import CONTAINS, coded, container, text
+from osteotrace.records.report_content.source_images import (
     headers,
     image_library,
     procedures,

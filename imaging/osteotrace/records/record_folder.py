@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Case
-from osteotrace.records.record_files import JSON_SUFFIX, read_file
+from osteotrace.records.folder.files import JSON_SUFFIX, read_file
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from osteotrace.records.folder_contents import Contents
+    from osteotrace.records.folder.contents import Contents
     from osteotrace.series import Catalogue
 
 
@@ -87,7 +87,7 @@ def add(
         )
     if not as_json:
         return assessments.save(assessment, place, images=images)
-    from osteotrace.records.sealed_json import sealed
+    from osteotrace.records.folder.sealed_json import sealed
 
     if assessment.predecessor_uid:
         file_of(place, assessment.predecessor_uid)
@@ -109,7 +109,7 @@ def contents(folder: str | os.PathLike[str], *, index: bool = True) -> Contents:
     OsteotraceError
         If the folder cannot be read.
     """
-    from osteotrace.records.record_index import listed
+    from osteotrace.records.folder.index import listed
 
     return listed(Path(folder), index=index)
 
@@ -204,6 +204,6 @@ def file_of(folder: Path, assessment_uid: str) -> Path:
 
 
 def _needs_no_images(assessment: Assessment) -> bool:
-    from osteotrace.records.source_images import lack
+    from osteotrace.records.report_content.source_images import lack
 
     return not assessment.study_uid or lack(assessment) is not None

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from osteotrace import about
-from osteotrace.records.content_items import person_name
 from osteotrace.records.dicom_objects import (
     EXPLICIT_LITTLE_ENDIAN,
     UTF_8,
     complete,
     derived_uid,
 )
-from osteotrace.records.seg_frames import (
+from osteotrace.records.report_content.items import person_name
+from osteotrace.records.segmentations.frames import (
     dataset_of,
     decimal,
     label_planes,
     put_labels,
     put_masks,
 )
-from osteotrace.records.seg_layout import stacks
-from osteotrace.records.seg_segments import descriptions, state_who_drew
+from osteotrace.records.segmentations.layout import stacks
+from osteotrace.records.segmentations.segments import descriptions, state_who_drew
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment
-    from osteotrace.records.seg_planes import Key, Stack
+    from osteotrace.records.segmentations.planes import Key, Stack
 
 Encoding = Literal["binary", "labelmap"]
 
@@ -101,7 +101,7 @@ def documents(
         The reading.
     headers : mapping of str to Dataset
         Header of each image that it refers to, by SOPInstanceUID
-        (`osteotrace.records.source_images.headers`).
+        (`osteotrace.records.report_content.source_images.headers`).
     record_uid : str
         SOPInstanceUID of the report that will refer to them; theirs derive from it and
         from what the reading says.

@@ -19,15 +19,7 @@ from osteotrace import about
 from osteotrace.codes import REPORT
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, check, from_json, to_json
-from osteotrace.records import seg, seg_reading, sr_reading, sr_writing
-from osteotrace.records.content_digest import content_sha256
-from osteotrace.records.content_items import (
-    CONTAINS,
-    children,
-    drop_placeholders,
-    text,
-    text_of,
-)
+from osteotrace.records import seg
 from osteotrace.records.dicom_objects import (
     EXPLICIT_LITTLE_ENDIAN,
     UTF_8,
@@ -36,8 +28,19 @@ from osteotrace.records.dicom_objects import (
     encoded,
     one_error,
 )
-from osteotrace.records.source_images import headers, lack
-from osteotrace.records.sr_segments import segmentations_read
+from osteotrace.records.report_content import reading as sr_reading
+from osteotrace.records.report_content import writing as sr_writing
+from osteotrace.records.report_content.digest import content_sha256
+from osteotrace.records.report_content.items import (
+    CONTAINS,
+    children,
+    drop_placeholders,
+    text,
+    text_of,
+)
+from osteotrace.records.report_content.segments import segmentations_read
+from osteotrace.records.report_content.source_images import headers, lack
+from osteotrace.records.segmentations import reading as seg_reading
 from osteotrace.records.store import new_file, record_path
 
 if TYPE_CHECKING:

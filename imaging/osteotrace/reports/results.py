@@ -140,7 +140,7 @@ def _study(
     folder: Path,
 ) -> list[Path]:
     from osteotrace.records import sr
-    from osteotrace.records.source_images import lack
+    from osteotrace.records.report_content.source_images import lack
 
     record = folder / RECORD
     record.write_bytes(to_json(assessment))

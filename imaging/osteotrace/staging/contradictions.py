@@ -16,8 +16,9 @@ from osteotrace.codes.facts import PALATE
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import check_drug, check_fact
 from osteotrace.findings.dates import days
-from osteotrace.staging import jaw, sentences, vertebra_grades
+from osteotrace.staging import jaw, sentences
 from osteotrace.staging.evidence import Evidence
+from osteotrace.staging.vertebrae import grades as vertebra_grades
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,10 @@ from osteotrace.findings import StagingPart, StagingResult
 from osteotrace.findings.dates import days, not_after
 from osteotrace.staging import jaw
 from osteotrace.staging.evidence import Evidence, dates
-from osteotrace.staging.profile_axes import Axis, aesthetics, function, infection, pain
-from osteotrace.staging.profile_change import durability
-from osteotrace.staging.profile_lengths import measurements
-from osteotrace.staging.profile_tables import SOURCE, SYSTEM, VERSION
+from osteotrace.staging.profile.axes import Axis, aesthetics, function, infection, pain
+from osteotrace.staging.profile.change import durability
+from osteotrace.staging.profile.lengths import measurements
+from osteotrace.staging.profile.tables import SOURCE, SYSTEM, VERSION
 from osteotrace.staging.rule_table import fired_rule, reasons
 
 if TYPE_CHECKING:

@@ -28,8 +28,7 @@ from osteotrace.staging.rule_table import (
     evaluate,
     result,
 )
-from osteotrace.staging.spine import shown
-from osteotrace.staging.vertebra_grades import (
+from osteotrace.staging.vertebrae.grades import (
     MEASURED,
     NOT_GIVEN,
     READ,
@@ -37,6 +36,7 @@ from osteotrace.staging.vertebra_grades import (
     is_known,
     level_grade,
 )
+from osteotrace.staging.vertebrae.levels import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ from osteotrace.staging.rule_table import (
     evaluate,
     result,
 )
-from osteotrace.staging.spine import before, lasting_truth, shown
+from osteotrace.staging.vertebrae.levels import before, lasting_truth, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

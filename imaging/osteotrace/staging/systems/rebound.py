@@ -18,19 +18,7 @@ from osteotrace.codes import FACTS
 from osteotrace.codes.sites import VERTEBRAE
 from osteotrace.findings import StagingPart
 from osteotrace.findings.dates import DAYS_A_MONTH, days
-from osteotrace.staging.denosumab import ESTIMATE_MONTHS, PUBLISHED_MONTHS, Months
 from osteotrace.staging.evidence import Evidence
-from osteotrace.staging.rebound_rule import (
-    FLAG,
-    FRACTURE_TABLE,
-    NO_FLAG,
-    OF_THE_PATIENT,
-    SOURCE,
-    VERSION,
-    Judged,
-    judged,
-    maybe_new,
-)
 from osteotrace.staging.rule_table import (
     TRUTH,
     Criterion,
@@ -43,7 +31,23 @@ from osteotrace.staging.rule_table import (
     reasons,
     result,
 )
-from osteotrace.staging.spine import shown
+from osteotrace.staging.vertebrae.denosumab import (
+    ESTIMATE_MONTHS,
+    PUBLISHED_MONTHS,
+    Months,
+)
+from osteotrace.staging.vertebrae.levels import shown
+from osteotrace.staging.vertebrae.rebound_rule import (
+    FLAG,
+    FRACTURE_TABLE,
+    NO_FLAG,
+    OF_THE_PATIENT,
+    SOURCE,
+    VERSION,
+    Judged,
+    judged,
+    maybe_new,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,7 +13,7 @@ from osteotrace.codes import QUANTITIES, REPORT, UNITS, Concept
 from osteotrace.codes.equivalents import STATISTICS, VALUES
 from osteotrace.geometry import distance
 from osteotrace.measurements.measurement import Detail, measured, not_measured
-from osteotrace.records.foreign_content import concept, find, one_line, same, spelled
+from osteotrace.records.foreign.content import concept, find, one_line, same, spelled
 from osteotrace.regions import Polyline
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.measurements.measurement import Method, Reading
-    from osteotrace.records.foreign_content import Item
+    from osteotrace.records.foreign.content import Item
     from osteotrace.regions import Region
 
 DERIVATION: Final = Concept("121401", "DCM", "Derivation")

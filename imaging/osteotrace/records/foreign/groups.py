@@ -24,9 +24,10 @@ from osteotrace.codes import (
 from osteotrace.codes.equivalents import KIND_EQUIVALENTS, KIND_EQUIVALENTS_AT
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
-from osteotrace.records import foreign_measurements, foreign_regions
 from osteotrace.records.dicom_objects import derived_uid
-from osteotrace.records.foreign_content import find, one_line, same, spelled
+from osteotrace.records.foreign import measurements as foreign_measurements
+from osteotrace.records.foreign import regions as foreign_regions
+from osteotrace.records.foreign.content import find, one_line, same, spelled
 from osteotrace.uids import is_uid, source_parts
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Laterality, Presence
     from osteotrace.measurements.measurement import Method, Reading
-    from osteotrace.records.foreign_content import Item
-    from osteotrace.records.foreign_regions import Headers
+    from osteotrace.records.foreign.content import Item
+    from osteotrace.records.foreign.regions import Headers
     from osteotrace.regions import Mask, Region
 
     Masks = Callable[[str, int], Mask | None]

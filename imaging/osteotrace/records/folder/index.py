@@ -17,8 +17,8 @@ import msgspec
 
 from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.folder_contents import Contents, Record, SegmentationFile
-from osteotrace.records.record_files import (
+from osteotrace.records.folder.contents import Contents, Record, SegmentationFile
+from osteotrace.records.folder.files import (
     DICOM_SUFFIX,
     JSON_SUFFIX,
     read_record,

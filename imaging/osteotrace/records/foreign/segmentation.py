@@ -13,11 +13,11 @@ import msgspec
 
 from osteotrace.codes import LATERALITIES, SITES, Concept
 from osteotrace.findings import Finding, SeriesReference
-from osteotrace.records import foreign_document
 from osteotrace.records.dicom_objects import derived_uid
-from osteotrace.records.foreign_content import concept, find, one_line, same, spelled
-from osteotrace.records.foreign_groups import kind_of
-from osteotrace.records.foreign_sr import without_findings
+from osteotrace.records.foreign import document as foreign_document
+from osteotrace.records.foreign.content import concept, find, one_line, same, spelled
+from osteotrace.records.foreign.groups import kind_of
+from osteotrace.records.foreign.report import without_findings
 from osteotrace.segmentation import dicom_frames
 from osteotrace.segmentation.label_names import site_of
 from osteotrace.segmentation.labels import read_labels

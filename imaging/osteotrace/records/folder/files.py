@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.folder_contents import Record, SegmentationFile
+from osteotrace.records.folder.contents import Record, SegmentationFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,8 @@ def read_file(path: Path, segmentations: Sequence[Path] = ()) -> Assessment:
     OsteotraceError
         If it is no record of osteotrace, or was damaged or changed.
     """
-    from osteotrace.records import sealed_json, sr
+    from osteotrace.records import sr
+    from osteotrace.records.folder import sealed_json
 
     try:
         if path.suffix != JSON_SUFFIX:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.records.seg_planes import Placed, Stack
+from osteotrace.records.segmentations.planes import Placed, Stack
 from osteotrace.regions import SAME_VOXEL_SHARE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from osteotrace.geometry import Array
-    from osteotrace.records.seg_planes import Key
+    from osteotrace.records.segmentations.planes import Key
     from osteotrace.regions import Mask, Point
 
 # Rows (0028,0010) and Columns (0028,0011) hold no more.

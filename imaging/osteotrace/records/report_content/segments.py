@@ -14,7 +14,7 @@ import numpy as np
 from osteotrace.codes import REPORT
 from osteotrace.errors import OsteotraceError
 from osteotrace.geometry import Grid
-from osteotrace.records.content_items import (
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_PROPERTIES,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.codes import Concept
-    from osteotrace.records.content_items import Relation
+    from osteotrace.records.report_content.items import Relation
     from osteotrace.records.seg import SegmentReference
-    from osteotrace.records.seg_reading import Segmentation
+    from osteotrace.records.segmentations.reading import Segmentation
 
 _MASK_FIELDS: Final = (
     "row_direction",

@@ -30,7 +30,7 @@ from osteotrace.findings import (
     StagingPart,
     StagingResult,
 )
-from osteotrace.records.content_items import (
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
@@ -51,7 +51,7 @@ from osteotrace.records.content_items import (
     texts_below,
     uid,
 )
-from osteotrace.records.sr_statements import (
+from osteotrace.records.report_content.statements import (
     name_below,
     named,
     stated_by,
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.findings.staging_results import Basis, Evidence
-    from osteotrace.records.content_items import Relation
+    from osteotrace.records.report_content.items import Relation
 
 # The values of a criterion that have a code.
 _CODED_VALUES: Final = {"yes": "true", "no": "false", "unknown": "unknown"}

@@ -1,9 +1,8 @@
 """From an assessment to the content tree of a structured report (PS3.16 TID 1500).
 
 One Measurement Group a finding: TID 1410 where its value was read from a line, TID 1411
-where from a mask, TID 1501 elsewhere (`osteotrace.records.sr_regions`). Every number is
-INFERRED FROM the region it was read from, so that viewers that know the templates alone
-show the right one.
+where from a mask, TID 1501 elsewhere (see ``regions``). Every number is INFERRED FROM the
+region it was read from, so that viewers that know the templates alone show the right one.
 What no template has a place for hangs below under 99OSTEO concepts.
 """
 
@@ -25,7 +24,8 @@ from osteotrace.codes import (
 )
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.measurement import NotMeasured
-from osteotrace.records.content_items import (
+from osteotrace.records.dicom_objects import derived_uid
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
@@ -46,18 +46,21 @@ from osteotrace.records.content_items import (
     uid,
     uids,
 )
-from osteotrace.records.dicom_objects import derived_uid
-from osteotrace.records.source_images import image_library, procedures, references
-from osteotrace.records.sr_regions import (
+from osteotrace.records.report_content.regions import (
     MarkedRegion,
     region_of_interest,
     regions_written,
     shapes,
     sources_of_value_written,
 )
-from osteotrace.records.sr_segments import segmentations_written
-from osteotrace.records.sr_stagings import staging_group
-from osteotrace.records.sr_statements import drugs_written, facts_written
+from osteotrace.records.report_content.segments import segmentations_written
+from osteotrace.records.report_content.source_images import (
+    image_library,
+    procedures,
+    references,
+)
+from osteotrace.records.report_content.stagings import staging_group
+from osteotrace.records.report_content.statements import drugs_written, facts_written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +71,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding, SeriesReference
     from osteotrace.measurements.measurement import Measurement, Method
     from osteotrace.records.seg import SegmentReference
-    from osteotrace.records.seg_planes import Key
+    from osteotrace.records.segmentations.planes import Key
 
 NO_FINDING: Final = "No finding was recorded."
 

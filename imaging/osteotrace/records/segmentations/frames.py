@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.codes import Concept
-from osteotrace.records.content_items import coded
+from osteotrace.records.report_content.items import coded
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
-    from osteotrace.records.seg_planes import Placed, Stack
+    from osteotrace.records.segmentations.planes import Placed, Stack
 
 # PS3.16 CID 7203 and CID 7202.
 _SEGMENTATION: Final = Concept("113076", "DCM", "Segmentation")

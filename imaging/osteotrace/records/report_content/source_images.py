@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import IMAGE_DESCRIPTORS, MODALITIES, PROCEDURES, REPORT
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.content_items import (
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_ACQ_CONTEXT,
     HAS_CONCEPT_MOD,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace import about
 from osteotrace.codes import KINDS, LATERALITIES, SITES, Concept, look_up
-from osteotrace.records.content_items import coded
 from osteotrace.records.dicom_objects import derived_uid
+from osteotrace.records.report_content.items import coded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment, Finding
-    from osteotrace.records.seg_planes import Placed, Stack
+    from osteotrace.records.segmentations.planes import Placed, Stack
     from osteotrace.regions import Mask
 
 # VR LO (PS3.5 6.2): what a label cannot hold, and how much it holds.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.measurements.measurement import COVERAGE_FACTOR_95, Measurement
 from osteotrace.staging.jaw import JAW_SITES
-from osteotrace.staging.profile_tables import AESTHETIC_BANDS, AESTHETIC_CUTS_MM
+from osteotrace.staging.profile.tables import AESTHETIC_BANDS, AESTHETIC_CUTS_MM
 from osteotrace.staging.rule_table import Observed
 
 if TYPE_CHECKING:

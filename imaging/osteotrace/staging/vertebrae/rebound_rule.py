@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.change import IncidentFracture, Sign, fractures_of_unknown_age
 from osteotrace.findings.dates import days, not_after
-from osteotrace.staging import denosumab
-from osteotrace.staging.denosumab import FLAG_MONTHS, Months
 from osteotrace.staging.evidence import Evidence
 from osteotrace.staging.rule_table import (
     TRUTH,
@@ -23,6 +21,8 @@ from osteotrace.staging.rule_table import (
     RuleTable,
     evaluate,
 )
+from osteotrace.staging.vertebrae import denosumab
+from osteotrace.staging.vertebrae.denosumab import FLAG_MONTHS, Months
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ from osteotrace.codes import FACTS
 from osteotrace.findings import StagingPart
 from osteotrace.staging.evidence import Evidence, dates
 from osteotrace.staging.jaw import JAW_SITES
-from osteotrace.staging.profile_lengths import lengths, shown_lengths
-from osteotrace.staging.profile_tables import (
+from osteotrace.staging.profile.lengths import lengths, shown_lengths
+from osteotrace.staging.profile.tables import (
     AESTHETICS,
     DIET_SCALE,
     FUNCTION,
@@ -33,7 +33,7 @@ from osteotrace.staging.rule_table import Evaluation, Observed, evaluate
 
 if TYPE_CHECKING:
     from osteotrace.staging.evidence import Range
-    from osteotrace.staging.profile_tables import Scale
+    from osteotrace.staging.profile.tables import Scale
     from osteotrace.staging.rule_table import Criterion
 
 # Instruments that are kept beside function and give no level of their own.

@@ -1,7 +1,7 @@
 """Where masks go in segmentations: which share one, on which planes, at which pixels.
 
 Masks on the grid of their images take the planes of these images whole, so that viewers
-lay them over; others take planes of their own (`osteotrace.records.seg_lattices`).
+lay them over; others take planes of their own (``lattices``).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.records.seg_lattices import add_to_a_lattice
-from osteotrace.records.seg_planes import Placed, Stack
-from osteotrace.records.source_images import values
+from osteotrace.records.report_content.source_images import values
+from osteotrace.records.segmentations.lattices import add_to_a_lattice
+from osteotrace.records.segmentations.planes import Placed, Stack
 from osteotrace.regions import SAME_AXES, SAME_VOXEL_SHARE, Mask
 from osteotrace.uids import source_parts
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment
-    from osteotrace.records.seg_lattices import Lattice
-    from osteotrace.records.seg_planes import Key
+    from osteotrace.records.segmentations.lattices import Lattice
+    from osteotrace.records.segmentations.planes import Key
 
 # Orientation and spacing of images are one where these many decimals are.
 SAME_DECIMALS: Final = 4

@@ -14,8 +14,8 @@ from osteotrace.codes import FACTS
 from osteotrace.findings.dates import days, not_after
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.measurements.vertebra.comparison import GRADE_BEFORE_CEMENT
-from osteotrace.staging import spine
 from osteotrace.staging.rule_table import Observed
+from osteotrace.staging.vertebrae import levels as spine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,7 +27,7 @@ from osteotrace.codes import (
 )
 from osteotrace.findings import DrugCourse, Fact
 from osteotrace.findings.version_1 import date_anew, name_anew
-from osteotrace.records.content_items import (
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from osteotrace.codes import Concept
     from osteotrace.findings import Source
-    from osteotrace.records.content_items import Relation
+    from osteotrace.records.report_content.items import Relation
 
 
 # What statements share ---------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 
 from osteotrace.codes import REPORT
 from osteotrace.measurements.measurement import Measurement
-from osteotrace.records.content_items import (
+from osteotrace.records.report_content.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_PROPERTIES,
@@ -39,7 +39,11 @@ from osteotrace.records.content_items import (
     texts_below,
     uids,
 )
-from osteotrace.records.sr_segments import box_written, mask_read, segment_written
+from osteotrace.records.report_content.segments import (
+    box_written,
+    mask_read,
+    segment_written,
+)
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 from osteotrace.uids import source_parts
 
@@ -50,9 +54,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Finding
-    from osteotrace.records.content_items import Relation
+    from osteotrace.records.report_content.items import Relation
     from osteotrace.records.seg import SegmentReference
-    from osteotrace.records.seg_reading import Segmentation
+    from osteotrace.records.segmentations.reading import Segmentation
     from osteotrace.regions import Region
 
 # Kinds with a value a line each: none of their regions is the one of interest.

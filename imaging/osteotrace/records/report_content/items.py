@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from osteotrace.codes import REPORT, UNITS, Concept, equivalents_of
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.date_times import dicom_date, dicom_datetime, iso_datetime
+from osteotrace.records.report_content.date_times import (
+    dicom_date,
+    dicom_datetime,
+    iso_datetime,
+)
 from osteotrace.uids import is_uid, source_name
 
 if TYPE_CHECKING:

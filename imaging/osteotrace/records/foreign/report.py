@@ -20,11 +20,12 @@ from osteotrace.codes import REPORT, Concept
 from osteotrace.findings import Assessment, SeriesReference
 from osteotrace.measurements.measurement import Method
 from osteotrace.pseudonym import pseudonym
-from osteotrace.records import foreign_content, foreign_document
 from osteotrace.records.dicom_objects import derived_uid
-from osteotrace.records.foreign_content import one_line, same
-from osteotrace.records.foreign_groups import Report, finding
-from osteotrace.records.foreign_measurements import REPORTED_BY
+from osteotrace.records.foreign import content as foreign_content
+from osteotrace.records.foreign import document as foreign_document
+from osteotrace.records.foreign.content import one_line, same
+from osteotrace.records.foreign.groups import Report, finding
+from osteotrace.records.foreign.measurements import REPORTED_BY
 from osteotrace.records.store import record_path
 from osteotrace.segmentation import dicom_frames
 from osteotrace.uids import is_uid
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from osteotrace.records.foreign_content import Item
-    from osteotrace.records.foreign_groups import Masks
-    from osteotrace.records.foreign_regions import Headers
+    from osteotrace.records.foreign.content import Item
+    from osteotrace.records.foreign.groups import Masks
+    from osteotrace.records.foreign.regions import Headers
     from osteotrace.regions import Mask
     from osteotrace.segmentation.labels import LabelMap
     from osteotrace.series import Catalogue

@@ -30,7 +30,7 @@ from osteotrace.measurements.measurement import (
     Method,
     NotMeasured,
 )
-from osteotrace.records.content_items import (
+from osteotrace.records.report_content.items import (
     SPACINGS,
     child,
     children,
@@ -45,9 +45,9 @@ from osteotrace.records.content_items import (
     uid_below,
     unit_of,
 )
-from osteotrace.records.sr_regions import regions_read, sources_read
-from osteotrace.records.sr_stagings import is_staging, staging_of
-from osteotrace.records.sr_statements import drugs_read, facts_read
+from osteotrace.records.report_content.regions import regions_read, sources_read
+from osteotrace.records.report_content.stagings import is_staging, staging_of
+from osteotrace.records.report_content.statements import drugs_read, facts_read
 
 # Version 1 lacks what version 2 added, and has facts under names of any kind.
 READABLE_VERSIONS: Final = (1, SCHEMA_VERSION)
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Certainty, Laterality, Presence
     from osteotrace.measurements.measurement import Reading
-    from osteotrace.records.seg_reading import Segmentation
+    from osteotrace.records.segmentations.reading import Segmentation
 
 
 def assessment(

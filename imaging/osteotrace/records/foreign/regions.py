@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from osteotrace.records.foreign_content import Item
+    from osteotrace.records.foreign.content import Item
     from osteotrace.regions import Point, Region
 
     Headers = Callable[[str], Dataset | None]

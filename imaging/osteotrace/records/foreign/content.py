@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import Concept
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.content_digest import DEEPEST_NESTING
+from osteotrace.records.report_content.digest import DEEPEST_NESTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

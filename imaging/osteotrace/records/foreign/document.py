@@ -14,7 +14,7 @@ from osteotrace import about
 from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import dicom_objects
-from osteotrace.records.content_digest import DEEPEST_NESTING
+from osteotrace.records.report_content.digest import DEEPEST_NESTING
 from osteotrace.segmentation import dicom_frames
 from osteotrace.series.elements import DamagedHeader, ElementReader
 

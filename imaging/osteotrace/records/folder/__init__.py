@@ -1,0 +1,1 @@
+"""What a folder of records holds: its files, their index, JSON with a digest."""

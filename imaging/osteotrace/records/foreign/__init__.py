@@ -1,0 +1,1 @@
+"""Records of other software: read as findings as far as they say."""

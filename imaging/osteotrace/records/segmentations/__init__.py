@@ -1,0 +1,1 @@
+"""DICOM segmentations: which masks share one, its frames, its segments, and back."""

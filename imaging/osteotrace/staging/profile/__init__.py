@@ -1,0 +1,1 @@
+"""The axes of the functional-aesthetic profile FAP-0: their tables and lengths."""

@@ -1,0 +1,1 @@
+"""What systems of the spine share: levels, grades, courses of denosumab, the flag."""
