@@ -14,9 +14,10 @@ from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from highdicom.sr import ContentItem
     from pydicom.dataset import Dataset
 
 EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
@@ -28,6 +29,62 @@ _UID_NAMESPACE: Final = uuid.UUID("0b7b1a56-7d3c-5b53-9d0c-52f64f1a7c5e")
 def derived_uid(text: str) -> str:
     """Return the UID that osteotrace derives from a text, the same every time."""
     return f"{about.UID_PREFIX}{uuid.uuid5(_UID_NAMESPACE, text).int}"
+
+
+def new_report(
+    content: ContentItem,
+    evidence: Sequence[Dataset],
+    *,
+    sop_instance_uid: str,
+    series_uid: str,
+    series_number: int,
+    model: str,
+    description: str,
+    previous: list[Dataset] | None,
+    now: datetime.datetime,
+) -> Dataset:
+    """Return a Comprehensive 3D SR of osteotrace (PS3.3 A.35.13) on its evidence.
+
+    Parameters
+    ----------
+    content : ContentItem
+        Root of the content tree.
+    evidence : sequence of Dataset
+        Headers of the images and segmentations that it refers to; patient and study are
+        theirs.
+    sop_instance_uid, series_uid, series_number
+        Its place in the study.
+    model : str
+        Manufacturer's Model Name.
+    description : str
+        Series Description, which says that it is for research alone.
+    previous : list of Dataset, optional
+        Headers of the documents that it amends or was derived from.
+    now : datetime
+        Content Date and Time.
+    """
+    from highdicom.sr import Comprehensive3DSR
+
+    document = Comprehensive3DSR(
+        evidence=list(evidence),
+        content=content,
+        series_instance_uid=series_uid,
+        series_number=series_number,
+        sop_instance_uid=sop_instance_uid,
+        instance_number=1,
+        manufacturer=about.SOFTWARE_NAME,
+        manufacturer_model_name=model,
+        software_versions=about.VERSION,
+        series_description=description,
+        previous_versions=previous,
+        record_evidence=True,
+        transfer_syntax_uid=EXPLICIT_LITTLE_ENDIAN,
+        specific_character_set=UTF_8,
+        content_date=now.date(),
+        content_time=now.time(),
+    )
+    complete(document, now)
+    return document
 
 
 def complete(document: Dataset, now: datetime.datetime) -> None:

@@ -17,11 +17,9 @@ from osteotrace.codes import ENGLISH, REPORT
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import profile_groups, seg
 from osteotrace.records.dicom_objects import (
-    EXPLICIT_LITTLE_ENDIAN,
-    UTF_8,
-    complete,
     derived_uid,
     encoded,
+    new_report,
     one_error,
 )
 from osteotrace.records.foreign.document import EXPORT
@@ -199,7 +197,7 @@ def _report(
     previous: list[Dataset] | None,
     now: datetime.datetime,
 ) -> Dataset:
-    from highdicom.sr import Comprehensive3DSR, LanguageOfContentItemAndDescendants
+    from highdicom.sr import LanguageOfContentItemAndDescendants
 
     content = container(
         REPORT["imaging_measurement_report"],
@@ -214,23 +212,14 @@ def _report(
         template="1500",
     )
     title = f"{EXPORT} for {VIEWERS[profile]}"
-    document = Comprehensive3DSR(
-        evidence=[*sources.values(), *segmentations],
-        content=content,
-        series_instance_uid=derived_uid(f"export series of {sop_instance_uid}"),
-        series_number=SERIES_NUMBER,
+    return new_report(
+        content,
+        [*sources.values(), *segmentations],
         sop_instance_uid=sop_instance_uid,
-        instance_number=1,
-        manufacturer=about.SOFTWARE_NAME,
-        manufacturer_model_name=title,
-        software_versions=about.VERSION,
-        series_description=f"{title}, research use only",
-        previous_versions=previous,
-        record_evidence=True,
-        transfer_syntax_uid=EXPLICIT_LITTLE_ENDIAN,
-        specific_character_set=UTF_8,
-        content_date=now.date(),
-        content_time=now.time(),
+        series_uid=derived_uid(f"export series of {sop_instance_uid}"),
+        series_number=SERIES_NUMBER,
+        model=title,
+        description=f"{title}, research use only",
+        previous=previous,
+        now=now,
     )
-    complete(document, now)
-    return document

@@ -22,10 +22,9 @@ from osteotrace.findings import Assessment, check, from_json, to_json
 from osteotrace.records import seg
 from osteotrace.records.dicom_objects import (
     EXPLICIT_LITTLE_ENDIAN,
-    UTF_8,
-    complete,
     derived_uid,
     encoded,
+    new_report,
     one_error,
 )
 from osteotrace.records.report_content import reading as sr_reading
@@ -363,30 +362,20 @@ def _document(
     now: datetime.datetime,
     previous: list[Dataset] | None,
 ) -> Dataset:
-    from highdicom.sr import Comprehensive3DSR
-
     segments = {key: one for made in masks for key, one in made.segments.items()}
     digests = {uid: one.content_sha256() for uid, one in segmentations.items()}
     objects = [made.dataset for made in masks]
-    document = Comprehensive3DSR(
-        evidence=[*sources.values(), *objects],
-        content=sr_writing.evidence_tree(sources, objects),
-        series_instance_uid=series_uid,
-        series_number=SERIES_NUMBER,
+    document = new_report(
+        sr_writing.evidence_tree(sources, objects),
+        [*sources.values(), *objects],
         sop_instance_uid=sop_instance_uid,
-        instance_number=1,
-        manufacturer=about.SOFTWARE_NAME,
-        manufacturer_model_name=about.SOFTWARE_NAME,
-        software_versions=about.VERSION,
-        series_description=f"{about.SOFTWARE_NAME} reading, research use only",
-        previous_versions=previous,
-        record_evidence=True,
-        transfer_syntax_uid=EXPLICIT_LITTLE_ENDIAN,
-        specific_character_set=UTF_8,
-        content_date=now.date(),
-        content_time=now.time(),
+        series_uid=series_uid,
+        series_number=SERIES_NUMBER,
+        model=about.SOFTWARE_NAME,
+        description=f"{about.SOFTWARE_NAME} reading, research use only",
+        previous=previous,
+        now=now,
     )
-    complete(document, now)
     content = sr_writing.content_tree(assessment, sources, segments, digests)
     document.ContentSequence = content.ContentSequence
     drop_placeholders(document)
