@@ -26,7 +26,7 @@ from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Fact, to_json
 from osteotrace.phantoms.in_memory import straight_grid
-from osteotrace.records import assessments, record_folder, sr
+from osteotrace.records import assessments, record_folder, sr, store
 from osteotrace.records.folder import index as record_index
 from osteotrace.records.folder.files import read_record
 from osteotrace.regions import Mask
@@ -635,6 +635,65 @@ def test_a_report_that_was_killed_on_its_way_is_whole_or_can_be_added_again(
         left = {f.name: f.read_bytes() for f in folder.iterdir() if f.is_file()}
         assert left == expected
         assert uids(record_folder.contents(folder).records) == ["2.25.1"]
+
+
+@pytest.mark.parametrize("turn", ["after the first name", "before the second"])
+def test_one_reading_added_twice_at_once_keeps_its_masks(
+    folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, turn: str
+) -> None:
+    reading, publish = with_mask("2.25.1"), store.publish
+    named: list[str] = []
+
+    def publish_beside_another(draft: Path, path: Path) -> None:
+        named.append(path.name)
+        if turn == "before the second" and path.name == "2.25.1.dcm":
+            monkeypatch.setattr(store, "publish", publish)
+            record_folder.add(folder, reading, catalogue)
+        publish(draft, path)
+        if turn == "after the first name":
+            monkeypatch.setattr(store, "publish", publish)
+            record_folder.add(folder, reading, catalogue)
+
+    monkeypatch.setattr(store, "publish", publish_beside_another)
+    with pytest.raises(OsteotraceError, match="a file that exists"):
+        record_folder.add(folder, reading, catalogue)
+    assert named[0] != "2.25.1.dcm"
+    assert record_folder.read(folder, "2.25.1") == reading
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_masks_that_another_call_withdraws_meanwhile_are_saved_with_the_report(
+    folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, publish = with_mask("2.25.1"), store.publish
+    record_folder.add(folder, reading, catalogue)
+    (folder / "2.25.1.dcm").unlink()
+    (mask,) = folder.iterdir()
+
+    def publish_after_a_withdrawal(draft: Path, path: Path) -> None:
+        mask.unlink(missing_ok=True)
+        publish(draft, path)
+        monkeypatch.setattr(store, "publish", publish)
+
+    monkeypatch.setattr(store, "publish", publish_after_a_withdrawal)
+    record_folder.add(folder, reading, catalogue)
+    assert record_folder.read(folder, "2.25.1") == reading
+
+
+def test_a_save_whose_answer_was_lost_keeps_its_masks(
+    folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, publish = with_mask("2.25.1"), store.publish
+
+    def publish_and_fail(draft: Path, path: Path) -> None:
+        publish(draft, path)
+        if path.name == "2.25.1.dcm":
+            raise OSError("the network went away")
+
+    monkeypatch.setattr(store, "publish", publish_and_fail)
+    with pytest.raises(OsteotraceError, match="cannot be written"):
+        record_folder.add(folder, reading, catalogue)
+    assert record_folder.read(folder, "2.25.1") == reading
 
 
 def test_what_a_killed_writer_left_is_cleared_away_by_the_next(folder: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,10 +41,9 @@ from osteotrace.records.report_content.items import (
 from osteotrace.records.report_content.segments import segmentations_read
 from osteotrace.records.report_content.source_images import headers, lack
 from osteotrace.records.segmentations import reading as seg_reading
-from osteotrace.records.store import new_file, record_path
+from osteotrace.records.store import new_file, record_path, write_once
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydicom.dataset import Dataset
@@ -289,6 +289,7 @@ def _published(
     When the block ends well the segmentations get their names, the report last.
     """
     published: list[Path] = []
+    reused: dict[Path, bytes] = {}
     had_folder = path.parent.exists()
     try:
         # Left in reverse: the segmentations first.
@@ -299,18 +300,33 @@ def _published(
                 target, content = record_path(path.parent, uid), encoded(one.dataset)
                 # What an interrupted call left behind is what this one would write.
                 if target.is_file() and target.read_bytes() == content:
-                    drafts[uid] = target
+                    drafts[uid], reused[target] = target, content
                     continue
                 drafts[uid] = stack.enter_context(_noted(target, published))
                 drafts[uid].write_bytes(content)
             yield record, drafts
     except BaseException:
-        for target in published:
-            target.unlink(missing_ok=True)
+        _withdraw(published, path)
         if not had_folder:
             with suppress(OSError):
                 path.parent.rmdir()
         raise
+    # Who wrote them first may have failed, and withdrawn them, meanwhile.
+    for target, content in reused.items():
+        if not target.is_file():
+            write_once(target, content)
+
+
+def _withdraw(segmentations: Sequence[Path], report: Path) -> None:
+    """Take back the segmentations of a report that was not saved.
+
+    Where the report has its name all the same, another call saved the same reading, or
+    the answer was lost: that report needs them.
+    """
+    if os.path.lexists(report):
+        return
+    for file in segmentations:
+        file.unlink(missing_ok=True)
 
 
 def _check_comes_back(
