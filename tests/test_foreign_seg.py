@@ -167,6 +167,22 @@ def test_a_segment_without_tracking_keeps_its_identity(
     assert first.tracking_uid == _read(file).findings[0].tracking_uid
 
 
+def test_a_region_of_two_sides_is_of_no_side_and_listed(
+    headers: list[Dataset], tmp_path: Path
+) -> None:
+    described = _segment(
+        1, "x", ABNORMAL, SEQUESTRUM, anatomic_regions=[codes.SCT.Mandible]
+    )
+    sides = [CodedConcept("7771000", "SCT", "Left"), CodedConcept("24028007", "SCT", "R")]
+    described.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = sides
+    found = _read(_saved(tmp_path / "seg.dcm", headers, [described]))
+    assert found.findings[0].laterality == ""
+    assert found.not_understood == (
+        "segment 1 x / Laterality: CODE Left (7771000 SCT)",
+        "segment 1 x / Laterality: CODE R (24028007 SCT)",
+    )
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
 def test_part_of_a_segmentation_is_refused(
     headers: list[Dataset], tmp_path: Path, share: float

@@ -21,6 +21,7 @@ from osteotrace.codes import (
     VERTEBRAE,
     Concept,
 )
+from osteotrace.codes.descriptions import SCT_PRESENCES
 from osteotrace.codes.equivalents import KIND_EQUIVALENTS, KIND_EQUIVALENTS_AT
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
@@ -31,7 +32,7 @@ from osteotrace.records.foreign.content import find, one_line, same, spelled
 from osteotrace.uids import is_uid, source_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from osteotrace.findings import Laterality, Presence
     from osteotrace.measurements.measurement import Method, Reading
@@ -150,7 +151,7 @@ def _what_and_where(group: Item) -> tuple[str, str, Laterality, list[str]]:
     site = find(SITES, at) if at is not None else ""
     laterality: Laterality = ""
     if places:
-        laterality = _laterality(places[0])
+        laterality = _laterality(places[0], words)
         _settle(places[0], known=bool(site), words=words)
     kind = "region"
     if stated is not None:
@@ -206,22 +207,46 @@ def kind_of(stated: Concept, at: Concept | None) -> str:
     return ""
 
 
-def _laterality(site: Item) -> Laterality:
-    for item in site.below(REPORT["laterality"], "CODE"):
-        side = find(LATERALITIES, item.code)
-        if side:
+def _laterality(site: Item, words: list[str]) -> Laterality:
+    """Return the side that a site states; sides that disagree go to the words."""
+    stated = site.below(REPORT["laterality"], "CODE")
+    side = only_side(item.code for item in stated)
+    if side:
+        for item in stated:
             item.take()
-            return cast("Laterality", side)
-    return ""
+    else:
+        words += [
+            f"{item.name.meaning} as reported: {spelled(item.code)}" for item in stated
+        ]
+    return side
+
+
+def only_side(codes: Iterable[Concept]) -> Laterality:
+    """Return the one side that codes state, empty where they disagree or are unknown."""
+    sides = {find(LATERALITIES, code) for code in codes}
+    return cast("Laterality", sides.pop()) if len(sides) == 1 else ""
 
 
 def _presence(group: Item) -> Presence:
-    for item in group.below(REPORT["presence"], "CODE"):
-        presence = find(PRESENCES, item.code)
-        if presence:
-            item.take()
-            return cast("Presence", presence)
-    return "present"
+    """Return whether the finding is there: unknown where the answer is not understood.
+
+    A group that does not ask tells of something that is there.
+    """
+    answers = group.below(REPORT["presence"])
+    if not answers:
+        return "present"
+    stated = {presence_of(item.code) for item in answers}
+    if len(stated) != 1 or "" in stated:
+        # What contradicts itself, or is not understood, stays to be listed.
+        return "unknown"
+    for item in answers:
+        item.take()
+    return cast("Presence", stated.pop())
+
+
+def presence_of(code: Concept) -> str:
+    """Return what a code says of presence (DCM or SNOMED CT), empty where nothing."""
+    return find(PRESENCES, code) or find(SCT_PRESENCES, code)
 
 
 # Regions and numbers -----------------------------------------------------------------

@@ -32,10 +32,11 @@ from osteotrace.uids import is_uid
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pydicom.dataset import Dataset
 
+    from osteotrace.findings import Finding
     from osteotrace.records.foreign.content import Item
     from osteotrace.records.foreign.groups import Masks
     from osteotrace.records.foreign.regions import Headers
@@ -118,8 +119,22 @@ def read(
                 for uid in dict.fromkeys(series.values())
             ),
             findings=findings,
-            not_understood=foreign_content.not_taken(root),
+            not_understood=(
+                *foreign_content.not_taken(root),
+                *shared_tracking(findings, "Measurement Groups"),
+            ),
         )
+
+
+def shared_tracking(findings: Sequence[Finding], named: str) -> Iterator[str]:
+    """Yield a line for every tracking UID that more than one finding has."""
+    places: dict[str, list[int]] = {}
+    for number, one in enumerate(findings, start=1):
+        places.setdefault(one.tracking_uid, []).append(number)
+    for uid, numbers in places.items():
+        if len(numbers) > 1:
+            listed = ", ".join(map(str, numbers))
+            yield f"{named} {listed}: one Tracking Unique Identifier, {uid}"
 
 
 def without_findings(document: Dataset, reader: str) -> Assessment:

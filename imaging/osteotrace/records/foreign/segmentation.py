@@ -16,8 +16,8 @@ from osteotrace.findings import Finding, SeriesReference
 from osteotrace.records.dicom_objects import derived_uid
 from osteotrace.records.foreign import document as foreign_document
 from osteotrace.records.foreign.content import concept, find, one_line, same, spelled
-from osteotrace.records.foreign.groups import kind_of
-from osteotrace.records.foreign.report import without_findings
+from osteotrace.records.foreign.groups import kind_of, only_side
+from osteotrace.records.foreign.report import shared_tracking, without_findings
 from osteotrace.segmentation import dicom_frames
 from osteotrace.segmentation.label_names import site_of
 from osteotrace.segmentation.labels import read_labels
@@ -68,6 +68,7 @@ def read(path: str | os.PathLike[str], *, like: Volume | None = None) -> Assessm
             _finding(label, items[label.number], header, labels.series_uid)
             for label in labels
         ]
+        findings = tuple(finding for finding, _ in read_so_far)
         series = [
             SeriesReference(
                 series_uid=labels.series_uid,
@@ -78,10 +79,11 @@ def read(path: str | os.PathLike[str], *, like: Volume | None = None) -> Assessm
         return msgspec.structs.replace(
             without_findings(header, _creator(header)),
             series=tuple(series if labels.series_uid else ()),
-            findings=tuple(finding for finding, _ in read_so_far),
+            findings=findings,
             not_understood=(
                 *(line for _, lines in read_so_far for line in lines),
                 *(f"segment {one_line(name)}: without a voxel" for name in labels.empty),
+                *shared_tracking(findings, "findings"),
             ),
         )
 
@@ -93,7 +95,8 @@ def _finding(
     stated = concept(item.get("SegmentedPropertyTypeCodeSequence"))
     regions = item.get("AnatomicRegionSequence") or ()
     at = concept(regions)
-    kind, site, laterality = kind_of(stated, at), find(SITES, at), _side(item, regions)
+    sides = _sides(item, regions)
+    kind, site, laterality = kind_of(stated, at), find(SITES, at), only_side(sides)
     unknown = []
     if not kind:
         # A segment of a bone is that bone; what else it may be its category says.
@@ -103,6 +106,7 @@ def _finding(
         site = site or anatomy
         unknown += [] if anatomy else [("Segmented Property Type", stated)]
     unknown += [("Anatomic Region", at)] if at.value and not find(SITES, at) else []
+    unknown += [] if laterality else [("Laterality", side) for side in sides]
     lines = [
         f"segment {label.number} {one_line(label.name)} / {what}: CODE {spelled(code)}"
         for what, code in unknown
@@ -116,7 +120,8 @@ def _finding(
         label=one_line(label.tracking_identifier) or one_line(label.name),
         kind=kind,
         site=site or "unspecified",
-        laterality=laterality or _as_side(site_of(label.standard_name)[1]),
+        laterality=laterality
+        or _as_side("" if sides else site_of(label.standard_name)[1]),
         certainty="unknown",
         note="; ".join(word for word in words if word),
         regions=(label.mask,),
@@ -125,19 +130,20 @@ def _finding(
     return finding, lines
 
 
-def _side(item: Dataset, regions: Iterable[Dataset]) -> Laterality:
-    """Return the side that a modifier of the type or of the region states."""
+def _sides(item: Dataset, regions: Iterable[Dataset]) -> list[Concept]:
+    """Return what the modifiers of the type and of the region state of the side."""
     types = item.get("SegmentedPropertyTypeCodeSequence") or ()
     keywords = (
         "SegmentedPropertyTypeModifierCodeSequence",
         "AnatomicRegionModifierSequence",
     )
-    for code in (*types, *regions):
-        for keyword in keywords:
-            side = find(LATERALITIES, concept(code.get(keyword)))
-            if side:
-                return _as_side(side)
-    return ""
+    stated = [
+        concept([modifier])
+        for code in (*types, *regions)
+        for keyword in keywords
+        for modifier in code.get(keyword) or ()
+    ]
+    return [code for code in stated if find(LATERALITIES, code)]
 
 
 def _as_side(name: str) -> Laterality:
