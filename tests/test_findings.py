@@ -157,7 +157,7 @@ def test_a_fact_with_a_unit_that_is_none_is_refused() -> None:
     fields = json.loads(to_json(assessment()))
     fact = {"name": "pain_vas", "value": 3.0, "unit": "furlong", "source": "entered"}
     fields["facts"] = [fact | {"author": "A", "recorded": "2026-01-02T00:00:00"}]
-    with pytest.raises(OsteotraceError, match="the unit 'furlong'"):
+    with pytest.raises(OsteotraceError, match=r"3\.0 furlong.*a number, no unit"):
         from_json(json.dumps(fields), Assessment)
 
 
@@ -187,6 +187,30 @@ def test_what_is_no_record_is_refused_in_one_line(text: bytes) -> None:
     with pytest.raises(OsteotraceError) as caught:
         from_json(text, Assessment)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Assessment, Case])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"schema_version": 1, "assessments": null}',
+        '{"schema_version": 1, "assessments": [5]}',
+        '{"schema_version": 1, "facts": [5]}',
+        '{"schema_version": 1, "facts": 5}',
+        '{"schema_version": 1, "facts": [{"name": []}]}',
+        '{"schema_version": 1, "study_date": [], "facts": [{}]}',
+        "[" * 100_000,
+        '{"schema_version": 1, "facts": ' + "[" * 100_000,
+        '{"schema_version": 1, "note": "\ud800"}',
+    ],
+    ids=range(9),
+)
+def test_what_only_looks_like_version_1_is_refused_in_one_line(
+    text: str, kind: type[Any]
+) -> None:
+    with pytest.raises(OsteotraceError, match="a text that is no") as refused:
+        from_json(text, kind)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_case_is_no_assessment() -> None:

@@ -5,7 +5,7 @@ What is read is checked against the vocabulary of `osteotrace.codes`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -56,7 +56,8 @@ def from_json(text: bytes | str, kind: type[RecordType]) -> RecordType:
     """
     try:
         record = msgspec.json.decode(_migrated(text), type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    # Nesting without end has an error of its own kind.
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
         raise OsteotraceError(
             f"a text that is no {kind.__name__}: {problem}",
             expected=f"{kind.__name__} JSON, schema version {SCHEMA_VERSION}",
@@ -80,12 +81,20 @@ def _migrated(text: bytes | str) -> bytes | str:
     record = msgspec.json.decode(raw)
     if not isinstance(record, dict) or record.get("schema_version") != 1:
         return text
-    for part in (record, *record.get("assessments", ())):
+    for part in (record, *_objects(record, "assessments")):
         part["schema_version"] = SCHEMA_VERSION
-        for fact in part.get("facts", ()):
+        for fact in _objects(part, "facts"):
             name_anew(fact)
             date_anew(fact, part.get("study_date", ""))
     return msgspec.json.encode(record)
+
+
+def _objects(part: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    """Return the objects of a list; what is none is left for strict reading to refuse."""
+    listed = part.get(field)
+    if not isinstance(listed, list):
+        return []
+    return [one for one in listed if isinstance(one, dict)]
 
 
 def check(record: Record) -> None:

@@ -6,7 +6,10 @@ reader has set kept beside the computed ones.
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,16 +21,29 @@ from osteotrace.reading.case_facts import CaseFacts, read_facts
 from osteotrace.records import assessments as records
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from osteotrace.findings import Assessment, StagingResult
 
 # SOP classes of structured reports begin so; images beside them are passed by.
-_SR_CLASSES: Final = "1.2.840.10008.5.1.4.1.1.88."
+_SR_CLASSES: Final = b"1.2.840.10008.5.1.4.1.1.88."
 _SUFFIXES: Final = (".json", ".dcm")
 # Where the class stands in the meta information, at the latest.
 _META_BYTES: Final = 1024
+# Media Storage SOP Class UID (0002,0002), explicit VR little endian (PS3.10 7.1).
+_META_CLASS: Final = re.compile(
+    rb"\x02\x00\x02\x00UI(?P<length>[\x01-\x40])\x00(?P<uid>[0-9.]+\x00?)"
+)
+_UID: Final = re.compile(r"(?=.{1,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+", re.ASCII)
+# The name of a record in what ``measure`` wrote.
+_MEASURED: Final = "assessment.json"
+# Keys at the start of a record; damage may have taken one of them.
+_KEYS: Final = (
+    b'"osteotrace_record"',
+    b'"assessment_uid"',
+    b'"study_uid"',
+    b'"study_date"',
+)
 
 
 class CaseReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,34 +78,94 @@ def saved_cases(path: str | os.PathLike[str]) -> CaseReading:
     if not place.is_dir():
         one = records.read(place)
         return CaseReading(cases=(Case(patient=one.patient, assessments=(one,)),))
-    found: dict[str, Assessment] = {}
-    failures = []
-    for file in _record_files(place):
+    found: dict[str, tuple[Path, Assessment]] = {}
+    failures: list[OsteotraceError] = []
+    for file in _record_files(place, failures):
         try:
             one = records.read(file)
         except OsteotraceError as problem:
             failures.append(problem)
-        else:
-            # JSON and SR of one reading are one: whichever comes first.
-            found.setdefault(one.assessment_uid, one)
+            continue
+        # JSON and SR of one reading are equal: they are one.
+        first, kept = found.setdefault(one.assessment_uid, (file, one))
+        if kept != one:
+            failures.append(_two_readings(kept, first, one, file))
     if not found:
         raise failures[0] if failures else _no_record(place)
-    return CaseReading(cases=tuple(_by_patient(found.values())), failures=tuple(failures))
+    cases = _by_patient(one for _, one in found.values())
+    return CaseReading(cases=tuple(cases), failures=tuple(failures))
 
 
-def _record_files(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in _SUFFIXES and file.is_file() and _may_be_record(file):
-            yield file
+def _record_files(folder: Path, failures: list[OsteotraceError]) -> Iterator[Path]:
+    """Give each file that may be a record; note what cannot be looked into."""
+
+    def note(problem: OSError) -> None:
+        failures.append(_unreadable(problem))
+
+    files = (
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=note)
+        for name in names
+        if name.endswith(_SUFFIXES)
+    )
+    for file in sorted(files):
+        try:
+            if S_ISREG(file.stat().st_mode) and _may_be_record(file):
+                yield file
+        except OSError as problem:
+            failures.append(_unreadable(problem))
 
 
 def _may_be_record(file: Path) -> bool:
-    """Tell whether a file may hold a reading, by its first bytes."""
+    """Tell by name and first bytes whether a file may hold a reading, whole or not.
+
+    What is named as records are is one. Of other JSON files, one with a record's keys or
+    with nothing in it; of other DICOM files, all that do not say clearly that they are
+    none.
+    """
     with file.open("rb") as stream:
         start = stream.read(_META_BYTES)
     if file.suffix == ".json":
-        return b'"assessment_uid"' in start
-    return _SR_CLASSES.encode() in start
+        named = file.name == _MEASURED or _UID.fullmatch(file.stem) is not None
+        return named or not start.strip(b"\0 \r\n") or any(key in start for key in _KEYS)
+    return _SR_CLASSES in start or not _states_a_class(start)
+
+
+def _states_a_class(start: bytes) -> bool:
+    """Tell whether a file begins as DICOM and its meta information has a whole class."""
+    if start[128:132] != b"DICM":
+        return False
+    stated = _META_CLASS.search(start, 132)
+    if stated is None or len(stated["uid"]) != stated["length"][0]:
+        return False
+    return _UID.fullmatch(stated["uid"].rstrip(b"\0").decode("ascii")) is not None
+
+
+def _unreadable(problem: OSError) -> OsteotraceError:
+    return OsteotraceError(
+        f"what cannot be read ({problem.strerror or problem})",
+        expected="a file or a folder that may be read",
+        advice="check its rights and its disk: it may hold a record",
+        where=str(problem.filename or ""),
+    )
+
+
+def _two_readings(
+    first: Assessment, first_file: Path, other: Assessment, other_file: Path
+) -> OsteotraceError:
+    """Say what differs between two files that claim to be the same reading."""
+    differing = [
+        name
+        for name in first.__struct_fields__
+        if getattr(first, name) != getattr(other, name)
+    ]
+    return OsteotraceError(
+        f"another reading of the UID {first.assessment_uid} "
+        f"(it differs in {', '.join(differing)})",
+        expected=f"the same as {first_file}, which is used",
+        advice="keep the one that is right, and give the other a UID of its own",
+        where=str(other_file),
+    )
 
 
 def _by_patient(assessments: Iterable[Assessment]) -> Iterator[Case]:
@@ -120,18 +196,28 @@ def with_facts(case: Case, stated: CaseFacts) -> Case:
         If the file is of another patient.
     """
     if stated.patient and case.patient and stated.patient != case.patient:
-        raise OsteotraceError(
-            f"facts of the patient {stated.patient}",
-            expected=f"facts of {case.patient}, whose records these are",
-            advice="give the file that belongs to these records",
-            usage=True,
-        )
+        raise _of_another_patient(stated, [case])
     return msgspec.structs.replace(
         case,
         patient=case.patient or stated.patient,
         facts=(*case.facts, *stated.facts),
         drugs=(*case.drugs, *stated.drugs),
     )
+
+
+def _of_another_patient(stated: CaseFacts, cases: Sequence[Case]) -> OsteotraceError:
+    nameless = any(not case.patient for case in cases)
+    return OsteotraceError(
+        f"facts of the patient {stated.patient}",
+        expected=f"facts of {' or '.join(map(_name, cases))}, whose records these are",
+        advice="give the file that belongs to these records"
+        + (", or leave the patient out of it if they are the same" if nameless else ""),
+        usage=True,
+    )
+
+
+def _name(case: Case) -> str:
+    return case.patient or "a patient without a pseudonym"
 
 
 def one_case(
@@ -151,8 +237,9 @@ def one_case(
     Raises
     ------
     OsteotraceError
-        If neither is given, or the records are of several patients and the facts name
-        none of them.
+        If neither is given, the facts are of a patient who has no record there, or they
+        name none and the records are of several. Records without a patient are nobody's:
+        facts that name a patient are not added to them.
     """
     stated = CaseFacts() if facts is None else read_facts(facts)
     if path is None:
@@ -165,13 +252,12 @@ def one_case(
             )
         return with_facts(Case(patient=""), stated), stated, ()
     read = saved_cases(path)
-    chosen = [
-        case for case in read.cases if stated.patient in ("", case.patient)
-    ] or list(read.cases[:1])
+    chosen = [case for case in read.cases if stated.patient in ("", case.patient)]
+    if not chosen:
+        raise _of_another_patient(stated, read.cases)
     if len(chosen) > 1:
         raise OsteotraceError(
-            f"records of {len(chosen)} patients: "
-            + ", ".join(case.patient for case in chosen),
+            f"records of {len(chosen)} patients: " + ", ".join(map(_name, chosen)),
             expected="one patient",
             advice='name one in the file of facts (patient = "...")',
             where=str(path),
