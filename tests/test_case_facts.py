@@ -112,7 +112,7 @@ def test_what_is_not_stated_is_no_fact() -> None:
         ("[always]\npain_vas = -1", "0 to 10"),
         ('[always]\npain_vas = "seven"', "a number or unknown"),
         ('[always]\ncrp = {value = 1, unit = "mg"}', "mg/dL or mg/L"),
-        ('[always]\ncrp = {value = 1, unit = "furlong"}', "unit 'furlong'"),
+        ('[always]\ncrp = {value = 1, unit = "furlong"}', "a number in mg/dL or mg/L"),
         ("[always]\ncrp = {valve = 1}", "'valve'"),
         ("[always]\ncrp = 17", "without a unit.*mg/dL or mg/L"),
         ("[always]\npain_vas = false", "a number or unknown"),
@@ -255,3 +255,43 @@ def test_a_template_of_a_case_asks_first_for_what_blocks_its_stage() -> None:
     assert 'patient = "P-9"' in text
     assert text.count("#pus = ") == 1
     assert text.index("Asked first") < text.index("#pus = ") < text.index("Jaw, examined")
+
+
+# Slips of the pen --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("[always]\npus = yes", "true or false, in small letters"),
+        ("[always]\npus = True", "true or false, in small letters"),
+        ("[always]\ncrp = {value = 1,7, unit = 'mg/dL'}", "a decimal point"),
+        ("[always]\npain_vas = 3,5", "a decimal point"),
+        ("[always]\npus = unknown", '"unknown", in quotes'),
+        ("[always]\nsex = female", "a text in quotes"),
+        ("[always]\npus = true\npus = false", "each key once"),
+        ('[[at]]\ndate = "2999-05-01"\npus = true', "a day that has been"),
+        ("[always]\nexposed_bones = true", "did you mean 'exposed_bone'"),
+        ('[always]\ncrp = {value = 1, unit = "g/L"}', "mg/dL or mg/L"),
+        ("[always]\npain_vas = 70", "70.0 to .*0 to 10"),
+        ("[always]\nesr = -1", "0 or more"),
+    ],
+)
+def test_a_slip_is_answered_by_how_it_is_said_right(text: str, right: str) -> None:
+    with pytest.raises(OsteotraceError, match=right):
+        _parsed(text)
+
+
+def test_a_byte_order_mark_a_bare_year_and_capitals_are_taken() -> None:
+    text = (
+        '\ufeffauthor = "Dr Kim"\n[[drug]]\ndrug = "Denosumab"\nfirst_dose = 2020\n'
+        '[[at]]\ndate = 2023\nsite = "L2"\nsuperior_endplate_deformed = true\n'
+    )
+    read = parse_facts(text.encode(), FILE)
+    assert (read.drugs[0].drug, read.drugs[0].first_dose) == ("denosumab", "2020")
+    assert (read.facts[0].date, read.facts[0].site) == ("2023", "l2")
+
+
+def test_a_file_in_another_encoding_is_named_as_such() -> None:
+    with pytest.raises(OsteotraceError, match="saved as UTF-8"):
+        parse_facts('author = "Jörg"'.encode("latin-1"), FILE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ from osteotrace.staging import system_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.fixtures.command_line import Outcome
 
@@ -47,7 +48,9 @@ def test_a_stage_is_printed_with_what_blocks_it_and_the_question(
 def test_brief_leaves_rules_and_reasons_out(osteotrace: Run, facts: Path) -> None:
     outcome = osteotrace("stage", "--facts", facts, "--brief")
     assert "because:" not in outcome.out
-    assert "not known: pathological fracture of the jaw, " in outcome.out
+    assert "not known:" not in outcome.out
+    assert "  MRONJ stage, AAOMS 2022: 2..3\n" in outcome.out
+    assert "    ask first: Is there a pathological fracture?" in outcome.out
 
 
 def test_json_holds_what_the_library_returns(osteotrace: Run, facts: Path) -> None:
@@ -274,3 +277,61 @@ def _undated(folder: Path, record: Path) -> Path:
     date = ot.read(record).study_date
     file.write_text(FACTS.replace('patient = "P-1"', "").replace("2024-05-01", date))
     return file
+
+
+def test_a_stage_that_a_reader_recorded_stays_beside_the_computed_one(
+    osteotrace: Run, facts: Path, tmp_path: Path
+) -> None:
+    records = tmp_path / "records"
+    facts.write_text(OVERRIDE.format(stage="3"))
+    osteotrace("stage", "--facts", facts, "--save", records)
+    again = osteotrace("stage", records, "--system", "aaoms_2022")
+    assert "AAOMS 2022: 3 (set by the reader; computed 2..3)" in again.out
+    saved = osteotrace("stage", records, "--system", "aaoms_2014", "--save", records)
+    assert saved.code == 0
+    (record,) = (
+        one for one in map(ot.read, records.glob("*.json")) if one.predecessor_uid
+    )
+    kept = {one.system: one.override for one in record.stagings}
+    assert kept["aaoms_2022"] is not None
+    assert "aaoms_2014" in kept
+
+
+def test_other_dates_are_named(osteotrace: Run, facts: Path) -> None:
+    facts.write_text(FACTS + '[[at]]\ndate = "2024-04-01"\nexposed_bone = false\n')
+    outcome = osteotrace("stage", "--facts", facts, "--brief")
+    assert "Other dates: 2024-04-01 (--date, --all-dates)" in outcome.out
+
+
+def test_a_system_of_which_nothing_is_known_is_named(
+    osteotrace: Run, facts: Path
+) -> None:
+    outcome = osteotrace("stage", "--facts", facts, "--system", "rai_cromris")
+    assert "No stage: nothing is known of what rai_cromris asks for." in outcome.out
+
+
+def test_a_reading_and_a_day_can_be_staged_as_they_are() -> None:
+    stated = parse_facts(FACTS.encode(), Path("facts.toml"))
+    case = ot.Case(patient="P-1", facts=stated.facts, drugs=stated.drugs)
+    day = datetime.date(2024, 5, 1)
+    assert ot.stage(case, day, systems="aaoms_2022") == ot.stage(
+        case, "2024-05-01", systems=["aaoms_2022"]
+    )
+    (result,) = ot.stage(case, systems="aaoms_2022")
+    assert str(result) == "MRONJ stage, AAOMS 2022: 2..3"
+    with pytest.raises(ot.OsteotraceError, match="expected a Case or an Assessment"):
+        ot.stage("records")  # type: ignore[arg-type]
+
+
+def test_a_text_export_holds_stages_facts_and_drugs(
+    osteotrace: Run, facts: Path, tmp_path: Path
+) -> None:
+    records = tmp_path / "records"
+    osteotrace("stage", "--facts", facts, "--save", records)
+    (record,) = records.glob("*.json")
+    out = tmp_path / "report.txt"
+    osteotrace("export", record, "--format", "text", "--out", out)
+    text = out.read_text()
+    assert "MRONJ stage, AAOMS 2022: 2..3" in text
+    assert "Is bone of the jaw exposed? yes (Dr Kim, 2024-05-01)" in text
+    assert "denosumab, route not stated, dates not stated (Dr Kim)" in text

@@ -252,14 +252,13 @@ def _print_json(done: list[_Done]) -> None:
 
 
 def _print_text(done: list[_Done], out: Path) -> None:
-    from osteotrace.reports import stagings
     from osteotrace.reports.results import TABLE
 
     for one in done:
         if one.study.assessment is not None:
             output.print_findings(one.study.assessment)
             for staging in one.study.assessment.stagings:
-                typer.echo(f"  {stagings.headline(staging)}")
+                typer.echo(f"  {staging}")
             for file in one.files:
                 typer.echo(f"  {file}")
     typer.echo(f"Table: {out / TABLE}")

@@ -88,7 +88,7 @@ def stage(
     if json:
         output.print_json(_as_json(case, results, saved))
     else:
-        _print(case, results, brief=brief)
+        _print(case, results, system, brief=brief)
         if saved is not None:
             typer.echo(f"Recorded: {saved}")
     for failure in failures:
@@ -135,7 +135,34 @@ def _save(
     from osteotrace.series import scan
 
     record = staged_record(case, stated, results, reader=reader)
-    return record_folder.add(folder, record, None if images is None else scan(images))
+    if record.study_uid and images is None:
+        raise OsteotraceError(
+            "a stage of a study to be recorded without its images",
+            expected="the study that was read: its record is DICOM",
+            advice="give --images PATH",
+            usage=True,
+        )
+    if record.predecessor_uid:
+        _check_lies_there(folder, record.predecessor_uid)
+    # What names no study is recorded without images.
+    scans = scan(images) if images is not None and record.study_uid else None
+    return record_folder.add(folder, record, scans)
+
+
+def _check_lies_there(folder: Path, uid: str) -> None:
+    """Refuse a folder without the reading that is amended."""
+    from osteotrace.records import record_folder
+
+    try:
+        record_folder.file_of(folder, uid)
+    except OsteotraceError as problem:
+        raise OsteotraceError(
+            f"a folder without the reading that is amended, {uid}",
+            expected="the folder that its record lies in: an amendment stands beside it",
+            advice="give --save the study's folder, which holds that .dcm file",
+            where=str(folder),
+            usage=True,
+        ) from problem
 
 
 def _as_json(
@@ -164,15 +191,22 @@ def _notices(case: "Case", results: "list[StagingResult]") -> list[str]:
     return list(dict.fromkeys(one for date in dates for one in notices(case, date)))
 
 
-def _print(case: "Case", results: "list[StagingResult]", *, brief: bool) -> None:
+def _print(
+    case: "Case", results: "list[StagingResult]", system: list[str] | None, *, brief: bool
+) -> None:
+    from osteotrace import staging
     from osteotrace.reports import stagings
-    from osteotrace.reports.criterion_words import in_words
     from osteotrace.staging.contradictions import contradictions
 
-    for conflict in contradictions(case):
-        typer.echo(f"contradiction: {in_words(conflict)}")
-    for notice in _notices(case, results):
-        typer.echo(f"notice: {notice}")
+    beside = [f"check: {conflict}" for conflict in contradictions(case)]
+    beside += [f"notice: {notice}" for notice in _notices(case, results)]
     if not results:
-        typer.echo("No system applies: nothing is known of a jaw, a spine or bone units.")
-    typer.echo(stagings.report(results, case.patient, reasons=not brief), nl=False)
+        about = ", ".join(system or ()) or "a jaw, a spine or bone units"
+        beside.insert(0, f"No stage: nothing is known of what {about} asks for.")
+    staged = {result.date for result in results}
+    others = [date for date in staging.dates(case) if date not in staged]
+    if others and results:
+        told = f"Other dates: {', '.join(others)} (--date, --all-dates)"
+        beside.append(told)
+    text = stagings.report(results, case.patient, reasons=not brief, beside=beside)
+    typer.echo(text, nl=False)

@@ -7,6 +7,7 @@ values are never reused.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -50,10 +51,12 @@ def look_up(table: Mapping[str, Entry], name: str, what: str) -> Entry:
     try:
         return table[name]
     except KeyError:
+        near = get_close_matches(name.lower(), table, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
         raise OsteotraceError(
             f"the {what} {name!r}",
             expected="one of " + ", ".join(sorted(table)),
-            advice=f"correct the {what}",
+            advice=f"correct the {what}{meant}",
             usage=True,
         ) from None
 

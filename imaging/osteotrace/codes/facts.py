@@ -64,6 +64,14 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
     sited: bool = False
     site_optional: bool = False
 
+    @property
+    def limits(self) -> str:
+        """The limits of a number in words, empty where it has none."""
+        if self.least is None:
+            return ""
+        ends = f"{self.least:g} to {self.most:g}" if self.most is not None else ""
+        return ends or f"{self.least:g} or more"
+
     def check_answer(self, value: bool | float | str, unit: str) -> None:
         """Refuse a value that is no answer, or a unit that is not the fact's.
 
@@ -75,7 +83,8 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
         problem = next(self._problems(value, unit), None)
         if problem is not None:
             raise OsteotraceError(
-                f"{value!r}{f' {unit}' if unit else ''} to {self.question!r}",
+                f"{value!r}{f' {unit}' if unit not in ('', '1') else ''} "
+                f"to {self.question!r}",
                 expected=problem,
                 advice="correct the fact, or state it as unknown",
             )
@@ -93,12 +102,13 @@ class FactDefinition(msgspec.Struct, frozen=True, kw_only=True):
         if self.answer != "number" and unit:
             yield "no unit"
         elif self.answer == "number" and unit not in self.units:
-            yield "a number in " + " or ".join(self.units)
+            units = [unit for unit in self.units if unit != "1"]
+            yield "a number" + (f" in {' or '.join(units)}" if units else ", no unit")
         elif isinstance(value, int | float) and is_number and unit == self.units[0]:
             low = self.least if self.least is not None else value
             high = self.most if self.most is not None else value
             if not low <= value <= high:
-                yield f"{self.least:g} to {'any' if self.most is None else self.most}"
+                yield self.limits
             elif self.fraction_up_to is not None and 0 < value <= self.fraction_up_to:
                 yield f"percent: {value:g} may be meant as {100 * value:g} %"
 

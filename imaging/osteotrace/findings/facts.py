@@ -140,7 +140,7 @@ def check_fact(fact: Fact) -> None:
     """
     definition = look_up(FACTS, fact.name, "clinical fact")
     where = f"the fact {fact.name}"
-    if fact.unit:
+    if fact.unit and fact.value is None:
         look_up(UNITS, fact.unit, "unit")
     if fact.site:
         look_up(SITES, fact.site, "site")

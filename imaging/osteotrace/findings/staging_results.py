@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from osteotrace.codes import SITES, STAGINGS
 from osteotrace.errors import OsteotraceError
 
 Evidence = Literal["V", "P", "K", "D", "S0", "S1", "S2", "S3"]
@@ -184,11 +185,20 @@ class StagingResult(
 
     @property
     def as_text(self) -> str:
-        """The stage as people read it: one, an interval, or the reader's own."""
+        """The stage as people read it: one, an interval, or the reader's own.
+
+        A profile has no stage: its first line stands there.
+        """
+        if len(self.stages) == 1 and self.parts:
+            return self.parts[0].text
         computed = self.lowest if self.definite else f"{self.lowest}..{self.highest}"
         if self.override is None:
             return computed
         return f"{self.override.stage} (set by the reader; computed {computed})"
+
+    def __str__(self) -> str:
+        site = f", {SITES[self.site].meaning}" if self.site else ""
+        return f"{STAGINGS[self.system].meaning}{site}: {self.as_text}"
 
     def part(self, name: str) -> StagingPart:
         """Return the line of a name; KeyError without one."""

@@ -47,6 +47,7 @@ from osteotrace.codes import DRUGS, FACTS, STAGINGS, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import DrugCourse, Fact, check_drug, check_fact
 from osteotrace.findings.dates import days
+from osteotrace.reading.toml_slips import said_right
 
 if TYPE_CHECKING:
     import os
@@ -60,6 +61,7 @@ Made = TypeVar("Made", bound=msgspec.Struct)
 Checked = TypeVar("Checked")
 
 UNKNOWN: Final = "unknown"
+_DATES: Final = ("date", "until", "first_dose", "last_dose")
 # Keys of an [[at]] table, and of a fact given as a table, that are no facts themselves.
 _FRAME: Final = (
     "date",
@@ -140,9 +142,17 @@ def parse_facts(content: bytes, file: Path) -> CaseFacts:
         As `read_facts`.
     """
     try:
-        raw = _plain(tomllib.loads(content.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise _wrong(file, f"text that is not TOML: {problem}", "TOML") from problem
+        # Some editors put a byte order mark first.
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise _wrong(
+            file, "a text that is not UTF-8", "a file saved as UTF-8"
+        ) from problem
+    try:
+        raw = _plain(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as problem:
+        right = said_right(text, str(problem)) or "TOML"
+        raise _wrong(file, f"text that is not TOML: {problem}", right) from problem
     heads = {
         key: _text(file, key, raw.pop(key, ""))
         for key in ("patient", "author", "recorded", "description")
@@ -179,7 +189,11 @@ def parse_facts(content: bytes, file: Path) -> CaseFacts:
 def _plain(value: Any) -> Any:
     """Return a TOML value with its dates as ISO 8601 texts."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {
+            # A year alone is a number to TOML.
+            key: str(one) if key in _DATES and type(one) is int else _plain(one)
+            for key, one in value.items()
+        }
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return value.isoformat() if isinstance(value, date | datetime) else value
@@ -199,6 +213,8 @@ def _facts(
 ) -> Iterator[Fact]:
     """Yield the facts of a table; what frames them holds for each."""
     frame = who | {key: value for key, value in table.items() if key in _FRAME}
+    if set(table) - set(_FRAME):
+        _check_date(file, where, frame.get("date"))
     for name, given in table.items():
         if name in _FRAME:
             continue
@@ -206,11 +222,23 @@ def _facts(
         yield _fact(file, f"{where}: {name}", name, frame | own)
 
 
+def _check_date(file: Path, where: str, text: object) -> None:
+    """Refuse a day that is none, or that has not come yet: a slip of the pen."""
+    if not isinstance(text, str) or not text:
+        return
+    first, _ = _checked(file, where, lambda: days(text))
+    if first > date.today():
+        raise _wrong(file, f"{where} at {text}, in the future", "a day that has been")
+
+
 def _fact(file: Path, where: str, name: str, fields: dict[str, Any]) -> Fact:
     definition = _checked(file, where, lambda: look_up(FACTS, name, "clinical fact"))
     value = fields.pop("value", None)
     value = None if value == UNKNOWN else value
     # True and false are numbers to Python, and no answer to a number or a choice.
+    for key in ("site", "laterality"):
+        if isinstance(fields.get(key), str):
+            fields[key] = fields[key].strip().lower()
     if isinstance(value, int | float) and not isinstance(value, bool):
         if definition.answer == "number":
             value = float(value)
@@ -241,6 +269,9 @@ def _drug(
     file: Path, where: str, table: dict[str, Any], who: dict[str, str]
 ) -> DrugCourse:
     fields = who | table
+    for key in ("drug", "route"):
+        if isinstance(fields.get(key), str):
+            fields[key] = fields[key].strip().lower()
     if fields.get("ongoing") == UNKNOWN:
         fields["ongoing"] = None
     course = _made(file, where, fields, DrugCourse)

@@ -134,8 +134,9 @@ def _lines(name: str, fact: FactDefinition) -> tuple[str, str, str]:
         case "truth":
             given, answers = '"unknown"', "true, false"
         case "number":
-            units = (f"{unit} ({UNITS[unit].meaning})" for unit in fact.units)
-            given, answers = '"unknown"', "a number in " + " or ".join(units)
+            units = [f"{unit} ({UNITS[unit].meaning})" for unit in fact.units]
+            of = "" if fact.units == ("1",) else " in " + " or ".join(units)
+            given, answers = '"unknown"', f"a number{of}, {fact.limits}".rstrip(", ")
             if fact.unit_stated:
                 answers += f', as {{ value = 1, unit = "{fact.units[0]}" }}'
         case "choice":

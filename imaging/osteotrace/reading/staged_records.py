@@ -86,8 +86,17 @@ def staged_record(
         software=SOFTWARE,
         facts=_replaced(base.facts, facts),
         drugs=tuple(dict.fromkeys((*base.drugs, *drugs))),
-        stagings=every,
+        stagings=_restaged(base.stagings, every),
     )
+
+
+def _restaged(
+    old: tuple[StagingResult, ...], new: tuple[StagingResult, ...]
+) -> tuple[StagingResult, ...]:
+    """Return new stages, and the old ones of systems that were not staged again."""
+    again = {(one.system, one.site, one.date) for one in new}
+    kept = (one for one in old if (one.system, one.site, one.date) not in again)
+    return (*kept, *new)
 
 
 def _recorded(

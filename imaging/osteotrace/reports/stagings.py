@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Final
 
-from osteotrace.codes import SITES, STAGINGS
+from osteotrace.about import RESEARCH_USE_STATEMENT
+from osteotrace.codes import SITES
 from osteotrace.reports.criterion_words import in_words, words_of
 
 if TYPE_CHECKING:
@@ -12,15 +14,8 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Reason, StagingResult
 
-
-def headline(result: StagingResult) -> str:
-    """Return a result in one line: what was staged, and the stage.
-
-    A profile has no stage: its first line stands there.
-    """
-    site = f", {SITES[result.site].meaning}" if result.site else ""
-    stage = result.parts[0].text if _is_profile(result) else result.as_text
-    return f"{STAGINGS[result.system].meaning}{site}: {stage}"
+# Characters of a line of text.
+WIDTH: Final = 100
 
 
 def _is_profile(result: StagingResult) -> bool:
@@ -37,7 +32,7 @@ def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
     reasons : bool
         Also the rules that fired, what they rest on, and the source.
     """
-    yield headline(result)
+    yield str(result)
     for part in result.parts[_is_profile(result) :]:
         text = part.text or _interval(part.name, part.lowest, part.highest)
         yield f"  {_in_words(text, result)}"
@@ -53,8 +48,15 @@ def lines(result: StagingResult, *, reasons: bool = True) -> Iterator[str]:
     if result.blocking:
         unknown = (words_of(one.criterion, site=result.site) for one in result.blocking)
         yield "  not known: " + ", ".join(dict.fromkeys(unknown))
-    if result.ask is not None:
-        yield f"  ask first: {result.ask.text}"
+    yield from _question(result)
+
+
+def _question(result: StagingResult) -> Iterator[str]:
+    if result.ask is None:
+        return
+    elsewhere = result.ask.site and result.ask.site != result.site
+    where = f" ({SITES[result.ask.site].meaning})" if elsewhere else ""
+    yield f"  ask first: {result.ask.text}{where}"
 
 
 def _reasons(result: StagingResult) -> Iterator[str]:
@@ -89,19 +91,53 @@ def _interval(name: str, lowest: str, highest: str) -> str:
 
 
 def report(
-    results: Iterable[StagingResult], patient: str, *, reasons: bool = True
+    results: Iterable[StagingResult],
+    patient: str,
+    *,
+    reasons: bool = True,
+    beside: Iterable[str] = (),
 ) -> str:
-    """Return the stages of a patient as text, the statement of research use below."""
-    from osteotrace.about import RESEARCH_USE_STATEMENT
+    """Return the stages of a patient as text, the statement of research use below.
 
+    All stages of a date stand first, one a line; what each rests on and lacks follows.
+
+    Parameters
+    ----------
+    results : iterable of StagingResult
+        From `osteotrace.staging.stage`.
+    patient : str
+        Pseudonym.
+    reasons : bool
+        False leaves all but the stages and the questions to ask first out.
+    beside : iterable of str
+        Lines that stand below the stages, such as contradictions and notices.
+    """
     every = list(results)
-    dates = list(dict.fromkeys(result.date for result in every))
     blocks = []
-    for date in dates:
-        blocks.append(f"{patient or 'patient'} at {date}")
-        blocks += [
-            "\n".join(lines(result, reasons=reasons))
-            for result in every
-            if result.date == date
-        ]
-    return "\n\n".join([*blocks, RESEARCH_USE_STATEMENT]) + "\n"
+    for date in dict.fromkeys(result.date for result in every):
+        staged = [result for result in every if result.date == date]
+        overview = [f"{patient or 'patient'} at {date}"]
+        for result in staged:
+            overview.append(f"  {result}")
+            if not reasons:
+                overview += [f"  {line}" for line in _question(result)]
+        blocks.append(overview)
+        if reasons:
+            blocks += [list(lines(result)) for result in staged]
+    after = list(beside)
+    if after:
+        blocks.insert(1 if blocks else 0, after)
+    pages = ["\n".join(map(_wrapped, block)) for block in blocks]
+    return "\n\n".join([*pages, RESEARCH_USE_STATEMENT]) + "\n"
+
+
+def _wrapped(line: str) -> str:
+    """Return a line within the width of a page, what follows indented below it."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(
+        line,
+        WIDTH,
+        subsequent_indent=f"{indent}    " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_STATEMENT
-from osteotrace.codes import KINDS, SITES
-from osteotrace.measurements.measurement import Measurement, decimals
+from osteotrace.codes import FACTS, KINDS, SITES
+from osteotrace.measurements.measurement import SPOKEN, Measurement, decimals
+from osteotrace.reports import stagings
 
 if TYPE_CHECKING:
-    from osteotrace.findings import Assessment, Finding
+    from osteotrace.findings import Assessment, DrugCourse, Fact, Finding
     from osteotrace.measurements.measurement import Reading
 
 # What a summary shows beside a finding's primary value; the rest is in table and record.
@@ -38,12 +39,16 @@ BESIDE: Final = frozenset(
 
 def report(assessment: Assessment) -> str:
     """Return the whole assessment as text, the research-use statement last."""
+    study = f"Study {assessment.study_uid}" if assessment.study_uid else "No images"
     words = [
-        f"Patient {assessment.patient}, study of {assessment.study_date or 'no date'}",
-        f"Study {assessment.study_uid}",
+        f"Patient {assessment.patient or 'without a pseudonym'}, "
+        f"{'study of' if assessment.study_uid else 'at'} "
+        f"{assessment.study_date or 'no date'}",
+        study,
         f"Read {assessment.recorded} by {assessment.reader or 'no named reader'}, "
         f"protocol {assessment.protocol}, {assessment.software}",
         "",
+        *_stated(assessment),
     ]
     for finding in assessment.findings:
         words.append(heading(finding))
@@ -53,6 +58,57 @@ def report(assessment: Assessment) -> str:
             words.append(f"  note: {finding.note}")
         words.append("")
     return "\n".join([*words, RESEARCH_USE_STATEMENT, ""])
+
+
+def _stated(assessment: Assessment) -> list[str]:
+    """Return the stages, facts and courses of drugs of a reading as lines."""
+    blocks = {
+        "Stages": [
+            line
+            for result in assessment.stagings
+            for line in stagings.lines(result, reasons=False)
+        ],
+        "Drugs": [drug_line(course) for course in assessment.drugs],
+        "Clinical facts": [fact_line(fact) for fact in assessment.facts],
+        "Not understood": list(assessment.not_understood),
+    }
+    return [
+        line
+        for title, told in blocks.items()
+        if told
+        for line in (title, *(f"  {one}" for one in told), "")
+    ]
+
+
+def fact_line(fact: Fact) -> str:
+    """Return a clinical fact as people read it, with who stated it and when it held."""
+    answers = {True: "yes", False: "no", None: "unknown"}
+    if fact.value is None or isinstance(fact.value, bool):
+        value = answers[fact.value]
+    elif isinstance(fact.value, str):
+        value = fact.value
+    else:
+        value = f"{fact.value:g} {SPOKEN.get(fact.unit, fact.unit)}".removesuffix(" 1")
+    about = "about " if fact.approximate else ""
+    when = " to ".join(filter(None, (fact.date, fact.until)))
+    where = " ".join(filter(None, (fact.laterality, fact.site)))
+    frame = ", ".join(
+        filter(None, (where, fact.author, f"{about}{when}" if when else ""))
+    )
+    note = f": {fact.note}" if fact.note else ""
+    return f"{FACTS[fact.name].question} {value}{note} ({frame or 'nobody named'})"
+
+
+def drug_line(course: DrugCourse) -> str:
+    """Return a course of a drug as people read it."""
+    route = "route not stated" if course.route == "unknown" else course.route
+    dates = " to ".join(filter(None, (course.first_dose, course.last_dose)))
+    about = "about " if course.approximate and dates else ""
+    dose = "" if course.dose is None else f"{course.dose:g} {course.unit}"
+    doses = "" if course.doses is None else f"{course.doses} doses"
+    told = (route, doses, dose, f"{about}{dates}" if dates else "dates not stated")
+    note = f": {course.note}" if course.note else ""
+    return f"{course.drug}, {', '.join(filter(None, told))}{note} ({course.author})"
 
 
 def heading(finding: Finding) -> str:

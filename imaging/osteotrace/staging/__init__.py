@@ -7,12 +7,16 @@ one new file in `osteotrace.staging.systems`.
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
+import msgspec
+
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, Case
 from osteotrace.findings.dates import days
 from osteotrace.staging import systems as _systems
 from osteotrace.staging.contradictions import contradictions
@@ -21,7 +25,7 @@ from osteotrace.staging.evidence import Evidence, dates
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from osteotrace.findings import Case, StagingResult
+    from osteotrace.findings import Override, StagingResult
 
 __all__ = ["Evidence", "contradictions", "dates", "stage", "system_names"]
 
@@ -65,31 +69,38 @@ def system_names(*, enabled_only: bool = False) -> tuple[str, ...]:
 
 
 def stage(
-    case: Case, date: str | None = None, *, systems: Iterable[str] | None = None
+    case: Case | Assessment,
+    date: str | datetime.date | None = None,
+    *,
+    systems: str | Iterable[str] | None = None,
 ) -> tuple[StagingResult, ...]:
     """Stage a case at a date by every system that applies.
 
     Parameters
     ----------
-    case : Case
-        The patient: facts, courses of drugs, assessments.
-    date : str, optional
+    case : Case or Assessment
+        The patient: facts, courses of drugs, assessments; or one reading alone.
+    date : str or date, optional
         ISO 8601 day; by default the last at which something is stated or read.
-    systems : iterable of str, optional
+    systems : str or iterable of str, optional
         Names from `system_names`; by default all that are enabled. One that is not
         enabled is staged only when it is named here.
 
     Returns
     -------
     tuple of StagingResult
-        A system of which nothing is known at the date is left out.
+        A system of which nothing is known at the date is left out. A stage that a reader
+        has set in a reading of that date stands beside the computed one.
 
     Raises
     ------
     OsteotraceError
         If a system is not known, the date is no day, or the case has no date.
     """
-    wanted = None if systems is None else set(systems)
+    case = _as_case(case)
+    if systems is not None:
+        systems = {systems} if isinstance(systems, str) else set(systems)
+    wanted = systems
     strange = (wanted or set()) - set(system_names())
     if strange:
         raise OsteotraceError(
@@ -98,9 +109,10 @@ def stage(
             advice="choose one of them",
             usage=True,
         )
-    day = _day(case, date)
+    day = _day(case, date.isoformat() if isinstance(date, datetime.date) else date)
+    kept = _overrides(case, day)
     return tuple(
-        result
+        msgspec.structs.replace(result, override=kept.get((result.system, result.site)))
         for module in _modules()
         if (module.ENABLED if wanted is None else wanted & set(module.SYSTEMS))
         for result in module.stage(case, day)
@@ -108,13 +120,36 @@ def stage(
     )
 
 
+def _as_case(given: object) -> Case:
+    if isinstance(given, Assessment):
+        return Case(patient=given.patient, assessments=(given,))
+    if isinstance(given, Case):
+        return given
+    raise OsteotraceError(
+        f"{type(given).__name__} to be staged",
+        expected="a Case or an Assessment",
+        advice="read a record first: osteotrace.stage(osteotrace.read(path))",
+        usage=True,
+    )
+
+
+def _overrides(case: Case, day: str) -> dict[tuple[str, str], Override]:
+    """Return the stages that readers have set at a date, the latest of each system."""
+    kept: dict[tuple[str, str], Override] = {}
+    for assessment in case.current():
+        for result in assessment.stagings:
+            if result.override is not None and result.date == day:
+                kept[result.system, result.site] = result.override
+    return kept
+
+
 def _day(case: Case, date: str | None) -> str:
     known = dates(case)
     if date is None and not known:
         raise OsteotraceError(
-            "a case without a date",
+            "nothing that is stated or read at a date",
             expected="a study, or a fact with the day it held (YYYY-MM-DD)",
-            advice="name the date to stage at",
+            advice="state a fact at its date, or name the date to stage at",
             usage=True,
         )
     day = known[-1] if date is None else date
