@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from osteotrace.codes import KINDS, LATERALITIES, QUANTITIES, REPORT, SITES, look_up
+from osteotrace.codes import (
+    CERTAINTIES,
+    KINDS,
+    LATERALITIES,
+    QUANTITIES,
+    REPORT,
+    SITES,
+    look_up,
+)
 from osteotrace.geometry import distance
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.records.dicom_objects import derived_uid
@@ -40,7 +48,7 @@ from osteotrace.regions import Mask, Points, Polyline
 from osteotrace.uids import source_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from highdicom.sr import ContentItem, ContentSequence
     from pydicom.dataset import Dataset
@@ -51,8 +59,8 @@ if TYPE_CHECKING:
     from osteotrace.regions import Point, Region
 
 SHOWN: Final[dict[str, str]] = {
-    "ohif": "a caliper",
-    "slicer": "a point, a line of two points or a mask",
+    "ohif": "a caliper of something present",
+    "slicer": "a point, a line of two points or a mask of something present",
 }
 # The name that OHIF knows its length tool by; what follows it is the reader's.
 LENGTH_TOOL: Final = "Cornerstone3DTools@^0.1.0:Length"
@@ -84,12 +92,12 @@ def observer(part: Assessment) -> ContentSequence | tuple[()]:
 def calipers(assessment: Assessment) -> list[Assessment]:
     """Return the reading with its calipers alone, each with its value and that line.
 
-    A caliper is a finding whose first measured length was taken from a line of two
-    points.
+    A caliper is a finding that is present and whose first measured length was taken from
+    a line of two points.
     """
     found = [
         msgspec.structs.replace(finding, regions=(line,), measurements=(value,))
-        for finding in assessment.findings
+        for finding in _present(assessment)
         for value, line in _caliper(finding)
     ]
     return [_part(assessment, found)] if found else []
@@ -133,7 +141,7 @@ def _length(
     length = number(QUANTITIES["length"], distance(*line.points), "mm", CONTAINS)
     # dcmjs reads text below the top level as Latin-1, whatever the file says.
     told = value.as_text.replace("±", "+/-")
-    shown = f"{finding.label}: {told}, {value.code.meaning}"
+    shown = f"{finding.label}: {told}, {value.code.meaning}{_doubts(finding, [value])}"
     return container(
         REPORT["measurement_group"],
         [
@@ -143,7 +151,11 @@ def _length(
                 HAS_OBS_CONTEXT,
             ),
             # OHIF takes two groups of one UID for one measurement.
-            uid(REPORT["tracking_uid"], _unused(finding, taken), HAS_OBS_CONTEXT),
+            uid(
+                REPORT["tracking_uid"],
+                _unused(finding.tracking_uid, taken),
+                HAS_OBS_CONTEXT,
+            ),
             code(REPORT["finding"], look_up(KINDS, finding.kind, "kind"), CONTAINS),
             _site(finding),
             holding(length, [_drawn(line, headers)]),
@@ -153,9 +165,8 @@ def _length(
     )
 
 
-def _unused(finding: Finding, taken: set[str]) -> str:
-    """Return the finding's tracking UID, one derived from it where it is taken."""
-    name = finding.tracking_uid
+def _unused(name: str, taken: set[str]) -> str:
+    """Return a tracking UID, one derived from it where it is taken."""
     while name in taken:
         name = derived_uid(f"another of {name}")
     taken.add(name)
@@ -203,7 +214,7 @@ def points_and_masks(assessment: Assessment) -> list[Assessment]:
     for wanted in (_is_pointlike, _is_mask):
         found = [
             msgspec.structs.replace(finding, regions=regions)
-            for finding in assessment.findings
+            for finding in _present(assessment)
             if (regions := tuple(filter(wanted, finding.regions)))
         ]
         if found:
@@ -222,32 +233,60 @@ def _is_mask(region: Region) -> bool:
 
 
 def points_or_segments(
-    part: Assessment, segments: Mapping[Key, SegmentReference]
+    part: Assessment,
+    segments: Mapping[Key, SegmentReference],
+    tracking: Mapping[Key, str],
 ) -> list[ContentItem]:
-    """Return a group a point (TID 1410) or a group a mask (TID 1411)."""
+    """Return a group a point (TID 1410) or a group a mask (TID 1411).
+
+    Parameters
+    ----------
+    part : Assessment
+        Points and short lines, or masks.
+    segments : mapping of (finding, region) to SegmentReference
+        The segment of each mask.
+    tracking : mapping of (finding, region) to str
+        Its tracking UID in the segmentation.
+    """
+    taken: set[str] = set()
     groups: list[ContentItem] = []
     for f, finding in enumerate(part.findings):
         for r, region in enumerate(finding.regions):
             if isinstance(region, Mask):
-                groups.append(_segment(finding, region, segments[f, r]))
+                # Slicer takes two groups of one UID for one.
+                name = _unused(tracking[f, r], taken)
+                groups.append(_segment(finding, region, segments[f, r], name))
             elif isinstance(region, Points | Polyline):
                 groups += _points(finding, region)
     return groups
 
 
-def _points(finding: Finding, region: Points | Polyline) -> Iterator[ContentItem]:
-    values = [
-        value.as_text
+def values_shown(region: Region, finding: Finding) -> list[Measurement]:
+    """Return the values of a region that Slicer is given, the first alone for points.
+
+    A number cannot say that it is the middle of a range: ranges stand in words alone.
+    """
+    of_region = [
+        value
         for value in finding.measurements
         if isinstance(value, Measurement) and value.region == region.role
     ]
+    if isinstance(region, Mask):
+        return [value for value in of_region if not value.is_range]
+    return of_region[:1]
+
+
+def _points(finding: Finding, region: Points | Polyline) -> Iterator[ContentItem]:
+    values = values_shown(region, finding)
     roles = (
         region.point_roles
         if isinstance(region, Points)
         else tuple(f"{region.role} {n}" for n in (1, 2))
     )
+    told = " ".join([finding.label, *(value.as_text for value in values)])
+    doubts = _doubts(finding, values)
     for point, role in zip(region.points, roles, strict=True):
-        words = " ".join([finding.label, *values[:1], f"({role})"])
+        words = f"{told} ({role}){doubts}"
         yield _point(finding, region.frame_of_reference_uid, point, words)
 
 
@@ -266,9 +305,12 @@ def _point(finding: Finding, frame: str, point: Point, words: str) -> ContentIte
     )
 
 
-def _segment(finding: Finding, region: Mask, segment: SegmentReference) -> ContentItem:
+def _segment(
+    finding: Finding, region: Mask, segment: SegmentReference, tracking_uid: str
+) -> ContentItem:
     from highdicom.sr import ImageContentItem
 
+    values = values_shown(region, finding)
     referenced = ImageContentItem(
         name=coded(REPORT["referenced_segment"]),
         referenced_sop_class_uid=segment.sop_class_uid,
@@ -281,25 +323,36 @@ def _segment(finding: Finding, region: Mask, segment: SegmentReference) -> Conte
         [
             text(
                 REPORT["tracking_identifier"],
-                f"{finding.label} ({region.role})",
+                f"{finding.label} ({region.role}){_doubts(finding, values)}",
                 HAS_OBS_CONTEXT,
             ),
-            uid(REPORT["tracking_uid"], finding.tracking_uid, HAS_OBS_CONTEXT),
+            uid(REPORT["tracking_uid"], tracking_uid, HAS_OBS_CONTEXT),
             code(REPORT["finding"], look_up(KINDS, finding.kind, "kind"), CONTAINS),
             _site(finding),
             referenced,
             *uids(REPORT["source_series"], segment.series_uid, CONTAINS),
-            *(
-                number(value.code, value.value, value.unit, CONTAINS)
-                for value in finding.measurements
-                if isinstance(value, Measurement) and value.region == region.role
-            ),
+            *(number(value.code, value.value, value.unit, CONTAINS) for value in values),
         ],
         template="1411",
     )
 
 
 # Both --------------------------------------------------------------------------------
+
+
+def _present(assessment: Assessment) -> list[Finding]:
+    """Return the findings that are there: a viewer has no place for any other."""
+    return [one for one in assessment.findings if one.presence == "present"]
+
+
+def _doubts(finding: Finding, values: Sequence[Measurement]) -> str:
+    """Return what speaks against a finding or its values, in words to append."""
+    words = []
+    if finding.certainty != "definite":
+        words.append(CERTAINTIES[finding.certainty].meaning.lower())
+    flags = dict.fromkeys(flag for value in values for flag in value.flags)
+    words += [f"doubtful: {flag}" for flag in flags]
+    return "".join(f", {word}" for word in words)
 
 
 def _part(assessment: Assessment, findings: list[Finding]) -> Assessment:

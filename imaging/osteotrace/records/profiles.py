@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from osteotrace import about
 from osteotrace.codes import ENGLISH, REPORT
 from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.measurement import Measurement
 from osteotrace.records import profile_groups, seg
 from osteotrace.records.dicom_objects import (
     derived_uid,
@@ -150,10 +151,15 @@ def _objects(
     sources = headers(part, images)
     masks = seg.documents(part, sources, record_uid=own_uid, now=now)
     segments = {key: one for made in masks for key, one in made.segments.items()}
+    tracking = {
+        key: str(made.dataset.SegmentSequence[one.number - 1].TrackingUID)
+        for made in masks
+        for key, one in made.segments.items()
+    }
     groups = (
         profile_groups.lengths(part, sources)
         if profile == "ohif"
-        else profile_groups.points_or_segments(part, segments)
+        else profile_groups.points_or_segments(part, segments, tracking)
     )
     segmentations = [made.dataset for made in masks]
     report = _report(
@@ -171,18 +177,44 @@ def _objects(
 
 
 def _note(part: Assessment, whole: Assessment, profile: Profile) -> str:
-    left = [
-        finding.label
-        for finding in whole.findings
-        if all(finding.tracking_uid != one.tracking_uid for one in part.findings)
-    ]
+    """Return what the export is, and how much of the record it leaves out."""
+    absent = [one for one in whole.findings if one.presence != "present"]
+    left = len(whole.findings) - len(part.findings)
+    regions = _regions(whole) - _regions(part)
+    values = _values(whole) - _values_shown(part, profile)
     words = [
         f"Derived for {VIEWERS[profile]} from the record {whole.assessment_uid}; it is "
         "not the record, which alone is whole.",
-        f"Findings of the record that are not here: {len(left)}.",
+        f"Findings of the record that are not here: {left}.",
+        f"Of these absent, or not known to be present: {len(absent)}.",
+        f"Marked regions of the record that are not here: {regions}.",
+        f"Values of the record that are not here: {values}.",
         about.RESEARCH_USE_STATEMENT,
     ]
     return " ".join(words)
+
+
+def _regions(one: Assessment) -> int:
+    return sum(len(finding.regions) for finding in one.findings)
+
+
+def _values(one: Assessment) -> int:
+    """Return how many numbers were measured."""
+    return sum(
+        isinstance(value, Measurement)
+        for finding in one.findings
+        for value in finding.measurements
+    )
+
+
+def _values_shown(part: Assessment, profile: Profile) -> int:
+    if profile == "ohif":
+        return _values(part)
+    return sum(
+        len(profile_groups.values_shown(region, finding))
+        for finding in part.findings
+        for region in finding.regions
+    )
 
 
 def _report(
