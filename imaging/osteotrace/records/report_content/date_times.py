@@ -42,6 +42,17 @@ def dicom_datetime(iso: str) -> str | None:
     return stamp if iso_datetime(stamp) == iso else None
 
 
+def moment(iso: str) -> datetime.datetime:
+    """Return the time that an ISO text states; the present where it states none.
+
+    A record of other software, or marks from a viewer, need not say when it was made.
+    """
+    try:
+        return datetime.datetime.fromisoformat(iso)
+    except ValueError:
+        return datetime.datetime.now()
+
+
 def _is_offset(offset: datetime.timedelta) -> bool:
     """Return whether a DT may state an offset: of whole minutes, -1200 to +1400."""
     # dcmtk 3.6.7 refuses a whole report for the offset +0000, valid as it is.
