@@ -18,7 +18,8 @@ import pytest
 from tests.fixtures.small_study import CT_SERIES_UID
 from tests.fixtures.synthetic import SERIES_UID, wall_gap_options
 
-from osteotrace import series
+import osteotrace as ot
+from osteotrace import findings, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,9 +249,9 @@ def test_a_disk_that_is_full_or_locked(
 def test_an_output_below_a_file(
     osteotrace: Run, wall_gap: Path, small_protocol: Path, tmp_path: Path, verb: str
 ) -> None:
-    record = tmp_path / "reading.json"
     done = osteotrace("caliper", wall_gap, *FROM_TO, "--no-snap", "--json")
-    record.write_text(done.out)
+    reading = findings.from_json(done.out, findings.Assessment)
+    record = ot.save(reading, tmp_path / "reading.json")
     blocked = text_file(tmp_path) / "out.nrrd"
     arguments: dict[str, tuple[object, ...]] = {
         "measure": (wall_gap, "--out", blocked, "--protocol", small_protocol),

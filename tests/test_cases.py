@@ -9,8 +9,9 @@ import pytest
 from tests.fixtures.assessments import assessment
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, to_json
+from osteotrace.findings import Assessment
 from osteotrace.reading import cases
+from osteotrace.records.sealed_json import sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def _saved(folder: Path, *readings: Assessment) -> Path:
     for one in readings:
         place = folder / one.assessment_uid.replace(".", "_") / "assessment.json"
         place.parent.mkdir(parents=True)
-        place.write_bytes(to_json(one))
+        place.write_bytes(sealed(one))
     return folder
 
 

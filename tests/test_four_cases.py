@@ -22,12 +22,13 @@ from tests.fixtures.four_cases import (
 from osteotrace import phantoms, staging
 from osteotrace.change.verdicts import change
 from osteotrace.codes import FACTS
-from osteotrace.findings import Case, Fact, StagingResult, to_json
+from osteotrace.findings import Case, Fact, StagingResult
 from osteotrace.findings.dates import days
 from osteotrace.measurements.measurement import Method, measured
 from osteotrace.phantoms import samples
 from osteotrace.reading.cases import saved_cases
 from osteotrace.reading.facts_template import template
+from osteotrace.records.sealed_json import sealed
 from osteotrace.reports.stagings import lines as report_lines
 from osteotrace.staging.contradictions import contradictions
 from osteotrace.staging.notices import notices
@@ -350,7 +351,7 @@ def test_five_subjects_are_read_as_five_cases(tmp_path: Path) -> None:
                 patient=f"P-{number}",
                 assessment_uid=f"2.25.{number}{n}",
             )
-            (tmp_path / f"{number}_{n}.json").write_bytes(to_json(one))
+            (tmp_path / f"{number}_{n}.json").write_bytes(sealed(one))
     read = saved_cases(tmp_path)
     assert [case.patient for case in read.cases] == [f"P-{n}" for n in SUBJECTS]
     assert all(len(case.assessments) == 2 for case in read.cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -249,6 +250,29 @@ def test_nothing_saved_is_overwritten(small_study: Path, tmp_path: Path) -> None
 def test_an_sr_without_its_images_is_refused(small_study: Path, tmp_path: Path) -> None:
     with pytest.raises(OsteotraceError, match="without its images"):
         ot.save(measured(small_study, ct_entry(snap=False)), tmp_path / "records")
+
+
+@pytest.fixture
+def saved_as_json(small_study: Path, tmp_path: Path) -> Path:
+    return ot.save(measured(small_study, ct_entry(snap=False)), tmp_path / "reading.json")
+
+
+def test_json_whose_value_was_edited_is_refused(saved_as_json: Path) -> None:
+    written = saved_as_json.read_bytes()
+    edited = re.sub(rb'"value": (?=\d)', rb'"value": 7', written)
+    assert edited != written
+    saved_as_json.write_bytes(edited)
+    with pytest.raises(OsteotraceError, match="does not match its SHA-256"):
+        ot.read(saved_as_json)
+
+
+def test_json_without_a_digest_is_refused_with_what_to_do(saved_as_json: Path) -> None:
+    plain = findings.to_json(ot.read(saved_as_json))
+    saved_as_json.write_bytes(plain)
+    with pytest.raises(OsteotraceError, match="without the digest") as caught:
+        ot.read(saved_as_json)
+    assert caught.value.where == str(saved_as_json)
+    assert "osteotrace.findings.from_json" in caught.value.advice
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 128 + b"DICM" + b"x" * 40])

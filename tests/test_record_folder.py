@@ -26,7 +26,7 @@ from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Fact, to_json
 from osteotrace.phantoms.in_memory import straight_grid
-from osteotrace.records import assessments, record_folder, sr, store
+from osteotrace.records import assessments, publication, record_folder, sr, store
 from osteotrace.records.folder import index as record_index
 from osteotrace.records.folder.files import read_record
 from osteotrace.regions import Mask
@@ -205,7 +205,7 @@ def test_an_amendment_whose_predecessor_was_taken_away_stays_and_is_named(
 def test_records_that_amend_each_other_are_named_and_the_rest_is_read(
     folder: Path,
 ) -> None:
-    from osteotrace.records.folder.sealed_json import sealed
+    from osteotrace.records.sealed_json import sealed
 
     record_folder.add(folder, facts("2.25.1"))
     for uid, other in (("2.25.2", "2.25.3"), ("2.25.3", "2.25.2")):
@@ -294,7 +294,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_read(
 def test_no_json_record_with_a_changed_bit_is_taken_for_what_it_was(
     folder: Path, bit: int
 ) -> None:
-    from osteotrace.records.folder.sealed_json import sealed, unsealed
+    from osteotrace.records.sealed_json import sealed, unsealed
 
     content = sealed(facts("2.25.1"))
     taken = 0
@@ -312,7 +312,7 @@ def test_no_json_record_with_a_changed_bit_is_taken_for_what_it_was(
 
 
 def test_a_json_record_may_be_laid_out_anew(folder: Path) -> None:
-    from osteotrace.records.folder.sealed_json import sealed, unsealed
+    from osteotrace.records.sealed_json import sealed, unsealed
 
     content = sealed(facts("2.25.1"))
     compact = msgspec.json.format(content, indent=-1)
@@ -466,7 +466,7 @@ def test_a_change_behind_the_back_of_the_index_is_noticed(
 
 @pytest.mark.usefixtures("settled")
 def test_files_added_and_removed_behind_its_back_are_noticed(folder: Path) -> None:
-    from osteotrace.records.folder.sealed_json import sealed
+    from osteotrace.records.sealed_json import sealed
 
     path = record_folder.add(folder, facts("2.25.1"))
     record_folder.contents(folder)
@@ -641,7 +641,7 @@ def test_a_report_that_was_killed_on_its_way_is_whole_or_can_be_added_again(
 def test_one_reading_added_twice_at_once_keeps_its_masks(
     folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, turn: str
 ) -> None:
-    reading, publish = with_mask("2.25.1"), store.publish
+    reading, publish = with_mask("2.25.1"), publication.publish
     named: list[str] = []
 
     def publish_beside_another(draft: Path, path: Path) -> None:
@@ -665,7 +665,7 @@ def test_one_reading_added_twice_at_once_keeps_its_masks(
 def test_masks_that_another_call_withdraws_meanwhile_are_saved_with_the_report(
     folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading, publish = with_mask("2.25.1"), store.publish
+    reading, publish = with_mask("2.25.1"), publication.publish
     record_folder.add(folder, reading, catalogue)
     (folder / "2.25.1.dcm").unlink()
     (mask,) = folder.iterdir()
@@ -683,7 +683,7 @@ def test_masks_that_another_call_withdraws_meanwhile_are_saved_with_the_report(
 def test_a_save_whose_answer_was_lost_keeps_its_masks(
     folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading, publish = with_mask("2.25.1"), store.publish
+    reading, publish = with_mask("2.25.1"), publication.publish
 
     def publish_and_fail(draft: Path, path: Path) -> None:
         publish(draft, path)

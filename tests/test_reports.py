@@ -375,8 +375,13 @@ def test_the_result_folder_holds_records_pictures_and_the_table(
     assert names[1] == f"{assessment.assessment_uid}.dcm"
     assert names[2:] == ["caliper_1_PAL-1.png", "caliper_2_SOFT-1.png"]
     assert all(file.is_file() for file in files)
-    assert findings.from_json(files[0].read_bytes(), findings.Assessment) == assessment
+    assert ot.read(files[0]) == assessment
     assert ot.read(files[1]) == assessment
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole.replace(b'"value": 12.', b'"value": 712.', 1))
+    assert files[0].read_bytes() != whole
+    with pytest.raises(OsteotraceError, match="does not match its SHA-256"):
+        ot.read(files[0])
     table = (tmp_path / "out" / "measurements.csv").read_bytes().decode()
     assert table == tables.to_csv(tables.rows(assessment))
     assert RESEARCH_USE_STATEMENT in (tmp_path / "out" / "README.txt").read_text()

@@ -22,7 +22,7 @@ from osteotrace.findings import (
     from_json,
     to_json,
 )
-from osteotrace.records import sr
+from osteotrace.records import assessments, sr
 
 DATA = Path(__file__).parent / "data"
 REPORT = DATA / "assessment_version_1.dcm"
@@ -34,6 +34,10 @@ def reading(request: pytest.FixtureRequest) -> Assessment:
     if request.param == "report":
         return sr.read(REPORT)
     return from_json(JSON.read_bytes(), Assessment)
+
+
+def test_json_of_version_1_which_had_no_digest_is_read() -> None:
+    assert assessments.read(JSON) == from_json(JSON.read_bytes(), Assessment)
 
 
 def test_the_finding_and_its_numbers_are_as_they_were(reading: Assessment) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, from_json, to_json
-from osteotrace.records import slicer_markups
-from osteotrace.records.folder import sealed_json
+from osteotrace.records import sealed_json, slicer_markups
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from osteotrace.findings import Assessment
     from osteotrace.series import Catalogue
 
 
@@ -31,8 +29,9 @@ def save(
     assessment : Assessment
         The reading.
     path : path
-        A file name that ends in ``.json`` for JSON; else the folder that the DICOM SR
-        goes into, as ``<SOPInstanceUID>.dcm``, and the DICOM SEG of its masks.
+        A file name that ends in ``.json`` for JSON with a SHA-256 over what it says;
+        else the folder that the DICOM SR goes into, as ``<SOPInstanceUID>.dcm``, and
+        the DICOM SEG of its masks.
     images : mapping of str to Path, or Catalogue
         For the SR: the files of the images by SOPInstanceUID, or the scan that they
         were found by.
@@ -52,9 +51,10 @@ def save(
     if place.suffix == ".json":
         from osteotrace.records.store import write_once
 
-        return write_once(place, to_json(assessment))
+        return write_once(place, sealed_json.sealed(assessment))
     from osteotrace.records import sr
     from osteotrace.records.report_content import source_images
+    from osteotrace.records.report_content.date_times import moment
 
     if images is None and source_images.lack(assessment) is None:
         raise OsteotraceError(
@@ -64,7 +64,7 @@ def save(
             where=str(place),
             usage=True,
         )
-    now = datetime.fromisoformat(assessment.recorded)
+    now = moment(assessment.recorded)
     return sr.write(assessment, images or {}, place, now=now)
 
 
@@ -90,7 +90,8 @@ def read(
     ------
     OsteotraceError
         If the file cannot be read or is none of these. What says that it is
-        osteotrace's own is read as such only: it must be whole.
+        osteotrace's own is read as such only: it must be whole. JSON of schema version 2
+        and later must carry its digest.
     """
     file = Path(path)
     try:
@@ -110,9 +111,7 @@ def read(
     if slicer_markups.are_in(content):
         return slicer_markups.read(file)
     try:
-        if sealed_json.is_sealed(content):
-            return sealed_json.unsealed(content)
-        return from_json(content, Assessment)
+        return sealed_json.read(content)
     except OsteotraceError as problem:
         raise OsteotraceError(
             problem.found,

@@ -87,7 +87,7 @@ def add(
         )
     if not as_json:
         return assessments.save(assessment, place, images=images)
-    from osteotrace.records.folder.sealed_json import sealed
+    from osteotrace.records.sealed_json import sealed
 
     if assessment.predecessor_uid:
         file_of(place, assessment.predecessor_uid)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import to_json
+from osteotrace.records.sealed_json import sealed
 from osteotrace.records.store import write_once
 
 if TYPE_CHECKING:
@@ -39,9 +39,10 @@ def export(
     out : path
         New file; for ``"ohif"`` and ``"slicer"`` the folder that the objects go into.
     form : str
-        ``"csv"`` (a row a measurement), ``"json"`` (whole), ``"text"``, ``"markups"``
-        (3D Slicer's ``.mrk.json``); ``"ohif"`` (a DICOM SR with one length a caliper) or
-        ``"slicer"`` (DICOM SR of points, and of masks with their segmentation).
+        ``"csv"`` (a row a measurement), ``"json"`` (whole, with a SHA-256), ``"text"``,
+        ``"markups"`` (3D Slicer's ``.mrk.json``); ``"ohif"`` (a DICOM SR with one length
+        a caliper) or ``"slicer"`` (DICOM SR of points, and of masks with their
+        segmentation).
     images : mapping of str to Path, or Catalogue, optional
         For a viewer: the files of the images by SOPInstanceUID, or the scan that they
         were found by.
@@ -90,7 +91,7 @@ def content(assessment: Assessment, form: Form) -> bytes:
         case "csv":
             return tables.to_csv(tables.rows(assessment)).encode()
         case "json":
-            return to_json(assessment)
+            return sealed(assessment)
         case "text":
             return text.report(assessment).encode()
         case _:

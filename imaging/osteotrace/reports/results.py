@@ -16,14 +16,14 @@ import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import marked_volume, to_json
+from osteotrace.findings import marked_volume
 from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.records import store
+from osteotrace.records.sealed_json import sealed
 from osteotrace.reports import figures, tables
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ measurements.csv   one row a measurement. u is the standard uncertainty, in the 
                    the value; interval95 its 95 % interval; points are patient LPS, mm.
                    status: accepted, flagged (see flags), not_measured or failed (see
                    reason). Patients are pseudonyms.
-assessment.json    the findings of one study, lossless.
+assessment.json    the findings of one study, lossless, below the key "assessment", with
+                   a SHA-256 over them: an edited file is not read again.
 *.dcm              the same as DICOM SR (Comprehensive 3D), with the masks of the
                    findings as DICOM SEG beside it: keep them together. They belong to
                    the patient's study and carry the patient's identity: do not share
@@ -140,11 +141,12 @@ def _study(
     folder: Path,
 ) -> list[Path]:
     from osteotrace.records import sr
+    from osteotrace.records.report_content.date_times import moment
     from osteotrace.records.report_content.source_images import lack
 
     record = folder / RECORD
-    record.write_bytes(to_json(assessment))
-    now = datetime.fromisoformat(assessment.recorded)
+    record.write_bytes(sealed(assessment))
+    now = moment(assessment.recorded)
     lacking = lack(assessment)
     if lacking is None:
         structured = sr.write(assessment, images, folder, now=now)

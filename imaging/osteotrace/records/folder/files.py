@@ -37,8 +37,7 @@ def read_file(path: Path, segmentations: Sequence[Path] = ()) -> Assessment:
     OsteotraceError
         If it is no record of osteotrace, or was damaged or changed.
     """
-    from osteotrace.records import sr
-    from osteotrace.records.folder import sealed_json
+    from osteotrace.records import sealed_json, sr
 
     try:
         if path.suffix != JSON_SUFFIX:

@@ -1,8 +1,8 @@
 """An assessment as JSON with a SHA-256 over what it says.
 
-For readings that no DICOM object can hold: facts without images, masks without a frame of
-reference. The digest is over the assessment as compact JSON: white space and line ends
-leave it alone, a changed sign does not.
+The form of every JSON file of a reading. The digest is over the assessment as compact
+JSON: white space and line ends leave it alone, a changed sign does not. Without a digest
+only files of schema version 1 are read, which had none.
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, from_json, to_json
 
 FORMAT: Final = 1
+_LAST_VERSION_WITHOUT_DIGEST: Final = 1
 # The first key of a sealed file; an assessment has no such field.
 _FIRST_KEY: Final = b'"osteotrace_record"'
 # Blanks and a brace may stand before it.
 _START_BYTES: Final = 64
+
+
+class _Version(msgspec.Struct, frozen=True):
+    """The one field of plain JSON that tells whether it was written with a digest."""
+
+    schema_version: int = 0
 
 
 class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +45,28 @@ def sealed(assessment: Assessment) -> bytes:
 def is_sealed(content: bytes) -> bool:
     """Tell by its start whether a file claims to be sealed."""
     return _FIRST_KEY in content[:_START_BYTES]
+
+
+def read(content: bytes) -> Assessment:
+    """Return the assessment of a file: sealed, or of schema version 1.
+
+    Raises
+    ------
+    OsteotraceError
+        As `unsealed`; or if the file has no digest and is of a later version than 1.
+    """
+    if is_sealed(content):
+        return unsealed(content)
+    found = from_json(content, Assessment)
+    version = msgspec.json.decode(content, type=_Version).schema_version
+    if version != _LAST_VERSION_WITHOUT_DIGEST:
+        raise OsteotraceError(
+            f"a JSON reading of schema version {version} without the digest of a record",
+            expected="a record that osteotrace saved, which carries a SHA-256",
+            advice="save it with --out or osteotrace.save; what --json prints is for "
+            "scripts and is read by osteotrace.findings.from_json",
+        )
+    return found
 
 
 def unsealed(content: bytes) -> Assessment:
