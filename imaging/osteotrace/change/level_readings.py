@@ -151,10 +151,11 @@ def _of_assessment(
 def _is_of_the_reader(fact: Fact, reader: str) -> bool:
     """Tell whether a reader answers for a fact of the reading.
 
-    Without a name nobody does; what images gave is answered for by the fact's own author.
+    Without a name nobody does; what another author states in it is that author's own.
     """
     entered = fact.source == "entered" or bool(fact.author.strip())
-    return entered and bool(reader.strip())
+    theirs = fact.author.strip() in ("", reader.strip())
+    return entered and theirs and bool(reader.strip())
 
 
 def _first_of_each(facts: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
