@@ -228,6 +228,39 @@ def test_a_copy_under_another_name_is_named_and_not_counted_twice(folder: Path) 
     assert record_folder.read(folder, "2.25.1") == facts("2.25.1")
 
 
+@pytest.mark.parametrize("images", [True, False], ids=["reports", "JSON"])
+def test_two_files_whose_names_were_exchanged_are_named_and_not_taken_for_another(
+    folder: Path, catalogue: Catalogue, images: bool
+) -> None:
+    made = [
+        assessment(caliper_finding(), uid=uid) if images else facts(uid)
+        for uid in ("2.25.1", "2.25.2")
+    ]
+    other = msgspec.structs.replace(made[1], patient="P-OTHER222")
+    given = catalogue if images else None
+    paths = [record_folder.add(folder, one, given) for one in (made[0], other)]
+    paths[0].rename(folder / "between")
+    paths[1].rename(paths[0])
+    (folder / "between").rename(paths[1])
+    for uid in ("2.25.1", "2.25.2"):
+        with pytest.raises(OsteotraceError, match="named by another record's UID"):
+            record_folder.read(folder, uid)
+    found = record_folder.contents(folder)
+    assert found.records == ()
+    assert [one.where for one in found.refused] == [str(path) for path in paths]
+    assert "the name 2.25.2" in found.refused[0].expected
+    assert record_folder.read_cases(folder).cases == ()
+
+
+def test_of_two_files_of_a_record_the_one_of_its_name_is_read(folder: Path) -> None:
+    path = record_folder.add(folder, facts("2.25.2"))
+    (folder / "2.25.1.json").write_bytes(path.read_bytes())
+    found = record_folder.contents(folder)
+    assert [record.file for record in found.records] == ["2.25.2.json"]
+    with pytest.raises(OsteotraceError, match="named by another record's UID"):
+        record_folder.read(folder, "2.25.1")
+
+
 # Cases -------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Case
-from osteotrace.records.folder.files import JSON_SUFFIX, read_file
+from osteotrace.records.folder.files import JSON_SUFFIX, misnamed, read_file
 
 if TYPE_CHECKING:
     import os
@@ -120,17 +120,19 @@ def read(folder: str | os.PathLike[str], assessment_uid: str) -> Assessment:
     Raises
     ------
     OsteotraceError
-        If it is not there, or was damaged or changed.
+        If it is not there, was damaged or changed, or its file holds another record.
     """
     place = Path(folder)
     path = file_of(place, assessment_uid)
     try:
-        return read_file(path)
+        found = read_file(path)
     except OsteotraceError:
         renamed = contents(place).renamed_segmentations()
         if not renamed:
             raise
-        return read_file(path, renamed)
+        found = read_file(path, renamed)
+    _check_is(found, assessment_uid, path)
+    return found
 
 
 def read_cases(
@@ -160,6 +162,7 @@ def read_cases(
             continue
         try:
             one = read_file(found.folder / record.file, masks)
+            _check_is(one, record.assessment_uid, found.folder / record.file)
         except OsteotraceError as problem:
             refused.append(problem)
         else:
@@ -201,6 +204,12 @@ def file_of(folder: Path, assessment_uid: str) -> Path:
         where=str(folder),
         usage=True,
     )
+
+
+def _check_is(found: Assessment, assessment_uid: str, path: Path) -> None:
+    """Refuse another record than the one asked for: files may have been exchanged."""
+    if found.assessment_uid != assessment_uid:
+        raise misnamed(path, found.assessment_uid)
 
 
 def _needs_no_images(assessment: Assessment) -> bool:

@@ -107,8 +107,8 @@ class Contents:
     segmentations : tuple of SegmentationFile
         By name.
     refused : tuple of OsteotraceError
-        One a file that is damaged, foreign, or a second one of the same record; its
-        ``where`` is the file.
+        One a file that is damaged, foreign, a second one of the same record, or named
+        by the UID of another; its ``where`` is the file.
     """
 
     folder: Path

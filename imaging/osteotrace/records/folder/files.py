@@ -109,6 +109,16 @@ def read_segmentation(path: Path) -> SegmentationFile | None:
         return None
 
 
+def misnamed(path: Path, assessment_uid: str) -> OsteotraceError:
+    """Return the error of a file that is named by another record than it holds."""
+    return OsteotraceError(
+        f"the record {assessment_uid} in a file that is named by another record's UID",
+        expected=f"the name {assessment_uid}{path.suffix}",
+        advice="the files were renamed or exchanged: give each its own name again",
+        where=str(path),
+    )
+
+
 def _unreadable(path: Path, problem: OSError) -> OsteotraceError:
     return OsteotraceError(
         f"a record that cannot be read ({problem.strerror or problem})",

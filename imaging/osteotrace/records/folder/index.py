@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import PurePath
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from osteotrace.records.folder.contents import Contents, Record, SegmentationFil
 from osteotrace.records.folder.files import (
     DICOM_SUFFIX,
     JSON_SUFFIX,
+    misnamed,
     read_record,
     read_segmentation,
 )
@@ -203,10 +205,15 @@ def _decoded(stored: bytes | None) -> dict[str, Entry]:
 def _told_apart(
     folder: Path, records: list[Record]
 ) -> tuple[list[Record], list[OsteotraceError]]:
-    """Return records of which each is there once and amends none that amends it."""
+    """Return records: each once, named by no other, amending none that amends it."""
+    known = {uid for r in records for uid in (r.assessment_uid, r.predecessor_uid)}
     by_uid: dict[str, Record] = {}
     refused = []
-    for record in records:
+    # Of two files of a record, the one that is named by it is the first.
+    for record in sorted(records, key=lambda r: _stem(r) != r.assessment_uid):
+        if _stem(record) in known - {record.assessment_uid}:
+            refused.append(misnamed(folder / record.file, record.assessment_uid))
+            continue
         first = by_uid.setdefault(record.assessment_uid, record)
         if first is not record:
             refused.append(
@@ -232,6 +239,10 @@ def _told_apart(
         )
     kept.sort(key=lambda r: (r.patient, r.study_date, r.recorded, r.assessment_uid))
     return kept, refused
+
+
+def _stem(record: Record) -> str:
+    return PurePath(record.file).stem
 
 
 def _amends_itself(record: Record, by_uid: dict[str, Record]) -> bool:
