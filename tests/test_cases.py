@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,12 +10,14 @@ import pytest
 from tests.fixtures.assessments import assessment
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment
 from osteotrace.reading import cases
 from osteotrace.records.sealed_json import sealed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from osteotrace.findings import Assessment
 
 FACTS = """
 author = "Dr Kim"
@@ -79,6 +82,131 @@ def test_a_damaged_record_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     assert [str(file) in str(failure) for failure in read.failures] == [True]
 
 
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda content: b"",
+    "zeroed": lambda content: bytes(len(content)),
+    "cut": lambda content: content[:60],
+    "a key damaged": lambda content: content.replace(
+        b'"assessment_uid"', b'"assessmelt_uid"', 1
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["assessment.json", "1.2.2.json", "1.2.2.dcm"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_amendment_is_never_passed_by_in_silence(
+    tmp_path: Path, damage: str, name: str
+) -> None:
+    _saved(tmp_path, _reading("1.2.1"))
+    amendment = sealed(_reading("1.2.2", predecessor_uid="1.2.1"))
+    file = tmp_path / name
+    file.write_bytes(DAMAGE[damage](amendment))
+    (failure,) = cases.saved_cases(tmp_path).failures
+    assert str(file) in str(failure)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_sealed_record_of_any_name_is_a_failure(
+    tmp_path: Path, damage: str
+) -> None:
+    _saved(tmp_path, _reading("1.2.1"))
+    file = tmp_path / "second.json"
+    file.write_bytes(DAMAGE[damage](sealed(_reading("1.2.2"))))
+    (failure,) = cases.saved_cases(tmp_path).failures
+    assert str(file) in str(failure)
+
+
+def _meta(sop_class: bytes, *, length: int | None = None) -> bytes:
+    """Return the start of a DICOM file that states a class."""
+    padded = sop_class + b"\0" * (len(sop_class) % 2)
+    stated = (len(padded) if length is None else length).to_bytes(2, "little")
+    element = b"\x02\x00\x02\x00UI" + stated + padded
+    return bytes(128) + b"DICM" + element + b"\x02\x00\x03\x00UI\x04\x001.2\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "failures"),
+    [
+        (_meta(b"1.2.840.10008.5.1.4.1.1.2"), 0),
+        (_meta(b"1.2.840.10008.5.1.4.1.1.66.4"), 0),
+        (_meta(b"1.3.12.2.1107.5.9.1"), 0),
+        (_meta(b"1.2.840.10008.5.1.4.1.1.88.34"), 1),
+        (_meta(b"1.2.840.10008.5.1.4.1.1.2", length=40), 1),
+        (_meta(b"1.2.840.10008.5.1.4.1.1.2")[128:], 1),
+        (_meta(b"1.2.840.10008.5.1.4.1.1.2")[:145], 1),
+        (_meta(b"1..2.840.10008.5.1.4.1.1.2"), 1),
+    ],
+    ids=[
+        "CT image",
+        "segmentation",
+        "private class",
+        "report without content",
+        "class of another length",
+        "without preamble",
+        "cut within the class",
+        "no UID",
+    ],
+)
+def test_dicom_is_passed_by_only_where_it_says_clearly_that_it_is_no_report(
+    tmp_path: Path, content: bytes, failures: int
+) -> None:
+    _saved(tmp_path, _reading("1.2.1"))
+    (tmp_path / "image.dcm").write_bytes(content)
+    assert len(cases.saved_cases(tmp_path).failures) == failures
+
+
+def test_other_json_beside_records_is_passed_by(tmp_path: Path) -> None:
+    _saved(tmp_path, _reading("1.2.1"))
+    (tmp_path / "truth.json").write_text('{"volume_mm3": 12.5}')
+    assert cases.saved_cases(tmp_path).failures == ()
+
+
+def test_a_file_that_cannot_be_opened_is_a_failure(tmp_path: Path) -> None:
+    _saved(tmp_path, _reading("1.2.1"))
+    file = tmp_path / "1.2.2.json"
+    os.symlink(tmp_path / "nowhere", file)
+    (failure,) = cases.saved_cases(tmp_path).failures
+    assert str(file) in str(failure)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _saved(tmp_path, _reading("1.2.1"))
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path) == str(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    (failure,) = cases.saved_cases(tmp_path).failures
+    assert str(closed) in str(failure)
+
+
+def test_two_readings_of_one_uid_are_named_with_what_differs(tmp_path: Path) -> None:
+    first = _reading("1.2.1")
+    _saved(tmp_path / "one", first)
+    _saved(tmp_path / "two", _reading("1.2.1", patient="P-2", reader="another"))
+    read = cases.saved_cases(tmp_path)
+    assert [case.assessments for case in read.cases] == [(first,)]
+    (failure,) = read.failures
+    assert "differs in patient, reader" in str(failure)
+    assert str(tmp_path / "one") in str(failure)
+    assert str(tmp_path / "two") in str(failure)
+
+
+def test_copies_of_one_reading_are_one(tmp_path: Path) -> None:
+    for copy in ("one", "two"):
+        _saved(tmp_path / copy, _reading("1.2.1"))
+    read = cases.saved_cases(tmp_path)
+    assert [len(case.assessments) for case in read.cases] == [1]
+    assert read.failures == ()
+
+
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OsteotraceError, match="no record"):
         cases.saved_cases(tmp_path)
@@ -104,6 +232,27 @@ def test_facts_of_another_patient_are_refused(tmp_path: Path) -> None:
     _saved(tmp_path / "out", _reading("1.2.1", patient="P-7"))
     with pytest.raises(OsteotraceError, match=r"patient P-1.*facts of P-7"):
         cases.one_case(tmp_path / "out", _facts(tmp_path))
+
+
+@pytest.mark.parametrize("others", [(), ("P-7",)])
+def test_facts_that_name_a_patient_are_not_added_to_records_that_name_none(
+    tmp_path: Path, others: tuple[str, ...]
+) -> None:
+    _saved(tmp_path / "out", _reading("1.2.1", patient=""))
+    for patient in others:
+        _saved(tmp_path / "out", _reading("1.2.2", patient=patient))
+    with pytest.raises(OsteotraceError, match=r"patient P-1.*without a pseudonym"):
+        cases.one_case(tmp_path / "out", _facts(tmp_path))
+
+
+def test_facts_that_name_nobody_are_added_to_records_that_name_none(
+    tmp_path: Path,
+) -> None:
+    _saved(tmp_path / "out", _reading("1.2.1", patient=""))
+    facts = _facts(tmp_path, FACTS.replace('patient = "P-1"', ""))
+    case, _, _ = cases.one_case(tmp_path / "out", facts)
+    assert (case.patient, len(case.assessments)) == ("", 1)
+    assert case.drugs
 
 
 def test_records_of_two_patients_without_a_choice_are_refused(tmp_path: Path) -> None:

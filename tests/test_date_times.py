@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
 import pytest
 
+import osteotrace as ot
 from osteotrace.records.report_content.date_times import (
     dicom_date,
     dicom_datetime,
     iso_datetime,
+    moment,
 )
+from osteotrace.reports import results
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -65,3 +75,26 @@ def test_a_time_that_dicom_would_not_give_back_is_none(iso: str) -> None:
 )
 def test_a_day_is_a_dicom_date_where_it_comes_back(iso: str, day: str | None) -> None:
     assert dicom_date(iso) == day
+
+
+@pytest.mark.parametrize("text", ["", "in May", "2024-13-01", "after the operation"])
+def test_what_states_no_time_is_of_the_present(text: str) -> None:
+    assert abs(moment(text) - datetime.now()) < timedelta(minutes=1)
+
+
+def test_what_states_a_time_is_of_that_time() -> None:
+    assert moment("2024-05-01T10:20:30") == datetime(2024, 5, 1, 10, 20, 30)
+    assert moment("2024-05-01T10:20:30-03:30").isoformat() == "2024-05-01T10:20:30-03:30"
+
+
+@pytest.mark.parametrize("recorded", ["", "in May"])
+def test_a_reading_that_does_not_say_when_it_was_made_is_saved_as_it_is(
+    small_study: Path, small_protocol: Path, tmp_path: Path, recorded: str
+) -> None:
+    made = ot.measure(small_study, small_protocol)
+    undated = msgspec.structs.replace(made, recorded=recorded)
+    saved = ot.save(undated, tmp_path / "records", images=ot.scan(small_study))
+    assert ot.read(saved) == undated
+    with results.result_folder(tmp_path / "out") as folder:
+        written = folder.add(undated, [], ot.scan(small_study))
+    assert ot.read(written[1]) == undated
