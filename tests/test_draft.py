@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
+import msgspec
 import numpy as np
 import pytest
 from tests.fixtures.assessments import caliper_finding
@@ -16,7 +18,7 @@ from tests.fixtures.faulty_disk import Abilities, Fault, FaultyDisk, Killed
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.phantoms.in_memory import straight_grid
-from osteotrace.records.draft import Change, Draft, Journal, Started
+from osteotrace.records.draft import Change, Draft, Journal, Started, Undone
 from osteotrace.regions import Mask
 
 if TYPE_CHECKING:
@@ -114,6 +116,137 @@ def test_blocks_of_zeros_that_a_power_failure_left_at_the_end_are_dropped(
     path.write_bytes(whole + bytes(4096))
     assert replayed(tmp_path) == lines()
     assert path.read_bytes() == whole
+
+
+# Damage --------------------------------------------------------------------------------
+
+
+def assert_refused(folder: Path) -> None:
+    with pytest.raises(OsteotraceError, match="damaged draft"):
+        replayed(folder)
+
+
+def test_every_flipped_bit_of_a_journal_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    ends = [n for n, byte in enumerate(whole) if byte == ord("\n")]
+    # Every place of the first line, every seventh of the long ones, every line end.
+    places = sorted({*range(ends[0]), *range(ends[0], len(whole), 7), *ends})
+    for place in places:
+        bit = 1 << place % 8
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        assert_refused(tmp_path)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_line_end_with_any_bit_flipped_is_an_error(tmp_path: Path, bit: int) -> None:
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    for place in (n for n, byte in enumerate(whole) if byte == ord("\n")):
+        flipped = bytes([whole[place] ^ (1 << bit)])
+        path.write_bytes(whole[:place] + flipped + whole[place + 1 :])
+        assert_refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [(1, 2), (0, 2), (0, 0, 1, 2), (0, 1, 1, 2), (0, 1, 2, 2), (0, 2, 1)],
+    ids=[
+        "first lost",
+        "middle lost",
+        "first doubled",
+        "middle doubled",
+        "last doubled",
+        "two swapped",
+    ],
+)
+def test_a_line_lost_doubled_or_moved_is_an_error(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    path = written(tmp_path)
+    whole = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(whole[n] for n in order))
+    assert_refused(tmp_path)
+
+
+def test_lines_added_after_a_replay_continue_the_chain(tmp_path: Path) -> None:
+    for line in lines():
+        journal = Journal(STUDY, READER, folder=tmp_path)
+        journal.append(line)
+        journal.close()
+    assert replayed(tmp_path) == lines()
+    assert all("checksum" in json.loads(one) for one in journal.path.open())
+
+
+def version_1(folder: Path) -> tuple[Path, tuple[Line, ...]]:
+    """Write a journal as version 1 did: lines without checksums."""
+    path = written(folder)
+    first, *rest = lines()
+    assert isinstance(first, Started)
+    old = (msgspec.structs.replace(first, journal_version=1), *rest)
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in old))
+    return path, old
+
+
+def test_a_journal_of_version_1_is_replayed_and_continued(tmp_path: Path) -> None:
+    path, old = version_1(tmp_path)
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(Undone(at="2026-01-02T03:04:05+00:00")) + b"x")
+    journal = Journal(STUDY, READER, folder=tmp_path)
+    assert journal.lines == old
+    more = added(caliper_finding(), 2)
+    journal.append(more)
+    journal.close()
+    assert replayed(tmp_path) == (*old, more)
+
+
+def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    journal = Journal(STUDY, READER, folder=tmp_path)
+    journal.append(msgspec.structs.replace(started(), journal_version=3))
+    journal.close()
+    with pytest.raises(OsteotraceError, match="a draft of version 3"):
+        Journal(STUDY, READER, folder=tmp_path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_version_and_lines_that_do_not_agree_are_an_error(
+    tmp_path: Path, version: int
+) -> None:
+    start = msgspec.structs.replace(started(), journal_version=version)
+    journal = Journal(STUDY, READER, folder=tmp_path)
+    if version == 1:
+        journal.append(start)
+    else:
+        journal.path.write_bytes(msgspec.json.encode(start) + b"\n")
+    journal.close()
+    with pytest.raises(OsteotraceError, match=r"damaged draft \(line 1\)"):
+        Journal(STUDY, READER, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change(at="", before=mask_finding(), after=None, position=0),
+        Change(at="", before=caliper_finding(), after=None, position=1),
+        Change(at="", before=caliper_finding(), after=None, position=-1),
+        added(mask_finding(), 2),
+        added(mask_finding(), -1),
+    ],
+    ids=["another finding", "none there", "before the first", "a gap", "negative"],
+)
+def test_a_change_of_a_finding_that_is_not_there_is_an_error(change: Change) -> None:
+    draft = Draft()
+    draft.apply(started())
+    draft.apply(added(caliper_finding(), 0))
+    with pytest.raises(OsteotraceError, match="a finding that is not there"):
+        draft.apply(change)
+
+
+def test_a_draft_begins_once() -> None:
+    draft = Draft()
+    draft.apply(started())
+    with pytest.raises(OsteotraceError, match="two beginnings"):
+        draft.apply(started())
 
 
 def commit_on(disk: FaultyDisk, folder: Path) -> int:

@@ -1,7 +1,10 @@
 """The draft of a reading on disk: an append-only journal of its committed changes.
 
-One JSON object a line, forced to disk before `Journal.append` returns. A line that a
-crash tore off at the end is dropped; damage anywhere else is an error, never a guess.
+One JSON object a line, forced to disk before `Journal.append` returns. Each carries a
+checksum over its content and the checksum of the line before, so that a line that was
+changed, lost or doubled breaks the chain. A line that a crash tore off at the end is
+dropped; damage anywhere else is an error, never a guess. Journals of version 1 had no
+checksums; they are read, and continued without.
 Each reader of a study has a journal. Journals live in the user's state folder, readable
 by their owner alone, under a digest of Study Instance UID and reader: no identifier
 stands in a file name.
@@ -22,6 +25,7 @@ import msgspec
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
+from osteotrace.records import chained_lines
 from osteotrace.records.file_lock import lock
 from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush_name
 from osteotrace.records.store import OWNER_ONLY_FILE
@@ -29,7 +33,9 @@ from osteotrace.records.store import OWNER_ONLY_FILE
 if TYPE_CHECKING:
     from typing import Self
 
-JOURNAL_VERSION: Final = 1
+JOURNAL_VERSION: Final = 2
+# The version without checksums.
+_UNCHAINED_VERSION: Final = 1
 # Changes that can be taken back; older ones stay made.
 UNDO_DEPTH: Final = 200
 
@@ -95,7 +101,20 @@ class Change(
         return msgspec.structs.replace(self, before=self.after, after=self.before)
 
     def made_to(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """Return the findings with this change made."""
+        """Return the findings with this change made.
+
+        Raises
+        ------
+        OsteotraceError
+            If what was there before the change is not there.
+        """
+        if self.before is None:
+            fits = 0 <= self.position <= len(findings)
+        else:
+            fits = 0 <= self.position < len(findings)
+            fits = fits and findings[self.position] == self.before
+        if not fits:
+            raise _impossible("a change of a finding that is not there")
         end = self.position + (self.before is not None)
         new = () if self.after is None else (self.after,)
         return (*findings[: self.position], *new, *findings[end:])
@@ -174,6 +193,8 @@ class Draft:
             If it cannot follow the lines before it.
         """
         if isinstance(line, Started):
+            if self.assessment is not None:
+                raise _impossible("two beginnings")
             self.assessment = line.assessment()
             return
         if self.assessment is None:
@@ -250,6 +271,8 @@ class Journal:
         self, study_uid: str, reader: str, *, folder: Path | None = None
     ) -> None:
         folder = drafts_folder() if folder is None else folder
+        # Of the last line, empty before the first; None where lines carry none.
+        self._checksum: bytes | None = chained_lines.BEGINNING
         digest = hashlib.sha256(f"{study_uid}\0{reader}".encode()).hexdigest()
         self.path = folder / f"{digest[:32]}.jsonl"
         try:
@@ -279,7 +302,9 @@ class Journal:
         OsteotraceError
             If it could not be written whole; the file is then as it was before.
         """
-        text = msgspec.json.encode(line) + b"\n"
+        text, checksum = msgspec.json.encode(line) + b"\n", None
+        if self._checksum is not None:
+            text, checksum = chained_lines.chained(text[:-1], self._checksum)
         try:
             self._cut()
             if os.write(self._file, text) != len(text):
@@ -291,6 +316,7 @@ class Journal:
                 self._cut()
             raise self._unwritable(problem) from problem
         self._size += len(text)
+        self._checksum = checksum
 
     def close(self) -> None:
         """Let go of the file and its lock; closing twice is allowed."""
@@ -314,20 +340,53 @@ class Journal:
             os.fsync(self._file)
 
     def _replay(self) -> tuple[Line, ...]:
-        text = self.path.read_bytes()
-        whole = text.rfind(b"\n") + 1
+        *parts, rest = self.path.read_bytes().split(b"\n")
+        if parts and not chained_lines.carries_checksum(parts[0]):
+            self._checksum = None
         lines: list[Line] = []
         decoder = msgspec.json.Decoder(Line)
-        for number, part in enumerate(text[:whole].splitlines(), start=1):
+        for number, part in enumerate(parts, start=1):
+            content = part
+            if self._checksum is not None:
+                follows = chained_lines.unchained(part, self._checksum)
+                if follows is None:
+                    raise self._damaged(number)
+                content, self._checksum = follows
             try:
-                lines.append(decoder.decode(part))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+                lines.append(decoder.decode(content))
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
                 raise self._damaged(number) from problem
-        if lines and not isinstance(lines[0], Started):
-            raise self._damaged(1)
-        self._size = whole
+        self._check_start(lines)
+        if self._is_changed_end(rest):
+            raise self._damaged(len(parts) + 1)
+        self._size = sum(len(part) + 1 for part in parts)
         self._cut()  # A crash tore the last line: it never was committed.
         return tuple(lines)
+
+    def _is_changed_end(self, rest: bytes) -> bool:
+        """Tell whether what looks torn is a whole line whose line end was changed."""
+        # A crash leaves a line's start, or zeros where its end was to be.
+        if self._checksum is None or rest.endswith(b"\0"):
+            return False
+        return chained_lines.unchained(rest[:-1], self._checksum) is not None
+
+    def _check_start(self, lines: list[Line]) -> None:
+        """Refuse a journal that begins with something else, or as another version."""
+        if not lines:
+            return
+        start = lines[0]
+        if not isinstance(start, Started):
+            raise self._damaged(1)
+        if start.journal_version > JOURNAL_VERSION:
+            raise OsteotraceError(
+                f"a draft of version {start.journal_version}",
+                expected=f"version {JOURNAL_VERSION} or before",
+                advice="open it with the version of osteotrace that wrote it",
+                where=str(self.path),
+            )
+        chained = self._checksum is not None
+        if chained == (start.journal_version == _UNCHAINED_VERSION):
+            raise self._damaged(1)
 
     def _damaged(self, number: int) -> OsteotraceError:
         return OsteotraceError(
