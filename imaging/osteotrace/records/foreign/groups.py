@@ -323,6 +323,7 @@ def _readings(
         sources = tuple(n for i in images for n in foreign_regions.image_names(i))
         result = foreign_measurements.reading(
             item,
+            group,
             method=report.method,
             sources=sources or (region.source_instances if region else ()),
             region=region,

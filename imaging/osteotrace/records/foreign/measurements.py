@@ -1,15 +1,17 @@
 """Numbers of a report of other software as measurements.
 
-A number is read where its quantity and its unit are known. What qualifies it without
-being known here makes the value doubtful, and says so.
+A number is read where its quantity is known and its unit is one of that quantity. What
+qualifies it without being known here makes the value doubtful, and says so.
 """
 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.codes import QUANTITIES, REPORT, UNITS, Concept
+from osteotrace.codes import QUANTITIES, REPORT, Concept
+from osteotrace.codes.dimensions import UNITS_OF
 from osteotrace.codes.equivalents import STATISTICS, VALUES
 from osteotrace.geometry import distance
 from osteotrace.measurements.measurement import Detail, measured, not_measured
@@ -38,19 +40,24 @@ LENGTH_TOLERANCE: Final = 0.01
 _HOW: Final = (METHOD, REPORT["algorithm_name"], REPORT["algorithm_version"])
 
 
-def quantity(item: Item) -> str:
-    """Return the short name of what a NUM item measures, empty where it is not known."""
-    derivations = item.below(DERIVATION, "CODE")
+def quantity(item: Item, group: Item) -> str:
+    """Return the short name of what a NUM item measures, empty where it is not known.
+
+    A derivation of any form, of the number or of its whole group, makes it another
+    quantity: the standard deviation of values is no value.
+    """
+    derivations = [*item.below(DERIVATION), *group.below(DERIVATION)]
     if not derivations:
         return find(QUANTITIES, item.name) or _statistic(item.name)
     of_values = any(same(item.name, known) for known in VALUES)
-    if len(derivations) == 1 and of_values:
+    if len(derivations) == 1 and derivations[0].kind == "CODE" and of_values:
         return _statistic(derivations[0].code)
     return ""
 
 
 def reading(
     item: Item,
+    group: Item,
     *,
     method: Method,
     sources: tuple[str, ...],
@@ -63,6 +70,8 @@ def reading(
     ----------
     item : Item
         A NUM.
+    group : Item
+        The measurement group that it stands in.
     method : Method
         Who reports it.
     sources : tuple of str
@@ -72,24 +81,25 @@ def reading(
     stated : tuple of str
         What the group says of how its numbers came about.
     """
-    name = quantity(item)
+    name = quantity(item, group)
     if not name:
         return None
     value, unit = _value(item.dataset)
+    reason = concept(item.dataset.get("NumericValueQualifierCodeSequence")).meaning
     if value is None:
-        reason = concept(item.dataset.get("NumericValueQualifierCodeSequence")).meaning
         item.take()
         return not_measured(
             name, one_line(reason) or "no value stated", method=method, sources=sources
         )
-    if not math.isfinite(value) or unit not in UNITS:
+    if not math.isfinite(value) or unit not in UNITS_OF[name]:
         return None
     flags = [
+        *([f"qualified by {one_line(reason)}"] if reason else []),
         *(f"qualified by {doubt}" for doubt in _doubts(item)),
         *_disagreement(name, value, unit, region),
     ]
-    definition = (*_definition(item, QUANTITIES[name]), *stated)
-    details = _uncertainty(item)
+    definition = (*_definition(item, group, QUANTITIES[name]), *stated)
+    details = _uncertainty(item, UNITS_OF[name])
     item.take()
     said = "a range whose meaning is not stated" if details else "not stated"
     return measured(
@@ -125,21 +135,46 @@ def _statistic(code: Concept) -> str:
 
 
 def _value(dataset: Dataset) -> tuple[float | None, str]:
-    """Return the number of a NUM and its unit; None where it has no number."""
-    for stated in dataset.get("MeasuredValueSequence") or []:
-        unit = concept(stated.get("MeasurementUnitsCodeSequence"))
-        value = stated.get("FloatingPointValue")
-        if value is None:
-            value = stated.get("NumericValue")
-        if value is None or value == "":
-            return None, unit.value
-        return float(value), unit.value if unit.scheme == "UCUM" else ""
-    return None, ""
+    """Return the number of a NUM and its unit; None where it has no number.
+
+    NaN where several numbers are stated, or two forms of it that disagree.
+    """
+    stated = list(dataset.get("MeasuredValueSequence") or [])
+    if len(stated) != 1:
+        return (math.nan if stated else None), ""
+    unit = concept(stated[0].get("MeasurementUnitsCodeSequence"))
+    exact, text = stated[0].get("FloatingPointValue"), stated[0].get("NumericValue")
+    forms = [_number(form) for form in (exact, text) if form is not None and form != ""]
+    if not forms:
+        return None, unit.value
+    if not all(map(math.isfinite, forms)):
+        return math.nan, ""
+    if len(forms) == 2 and abs(forms[0] - forms[1]) > _last_digit(str(text)):
+        return math.nan, ""
+    return forms[0], unit.value if unit.scheme == "UCUM" else ""
 
 
-def _definition(item: Item, known: Concept) -> tuple[str, ...]:
+def _number(stated: object) -> float:
+    """Return a stated number, NaN where it is none or there are several."""
+    try:
+        return float(str(stated))
+    except ValueError:
+        return math.nan
+
+
+def _last_digit(text: str) -> float:
+    """Return what one in the last digit of a decimal number is worth."""
+    exponent = Decimal(text).as_tuple().exponent
+    return float(Decimal(f"1E{exponent}"))
+
+
+def _definition(item: Item, group: Item, known: Concept) -> tuple[str, ...]:
     """Return how the report itself calls the quantity, and how it came about."""
-    derivations = [child.take() for child in item.below(DERIVATION, "CODE")]
+    derivations = [
+        child.take()
+        for place in (item, group)
+        for child in place.below(DERIVATION, "CODE")
+    ]
     codes = [item.name, *(child.code for child in derivations)]
     renamed = len(codes) > 1 or not same(item.name, known)
     own = ", ".join(map(spelled, codes))
@@ -168,11 +203,11 @@ def _doubts(item: Item) -> list[str]:
     ]
 
 
-def _uncertainty(item: Item) -> tuple[Detail, ...]:
+def _uncertainty(item: Item, units: tuple[str, ...]) -> tuple[Detail, ...]:
     """Return a stated range of uncertainty; what it means nobody says."""
     found = []
     for child in item.below(REPORT["uncertainty"], "NUM"):
         value, unit = _value(child.dataset)
-        if value is not None and math.isfinite(value) and unit in UNITS:
+        if value is not None and math.isfinite(value) and unit in units:
             found.append(Detail(one_line(child.take().name.meaning), value, unit))
     return tuple(found)
