@@ -10,7 +10,9 @@ import pytest
 from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
 from highdicom.sr import CodedConcept
 from pydicom import dcmread
+from pydicom.dataset import Dataset as PydicomDataset
 from pydicom.sr.codedict import codes
+from tests.fixtures import foreign_reports as sr_parts
 from tests.fixtures.small_study import CT_FRAME_UID, CT_SERIES_UID, STUDY_UID
 
 import osteotrace as ot
@@ -20,6 +22,7 @@ from osteotrace.records.foreign import segmentation as foreign_seg
 from osteotrace.regions import Mask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -202,6 +205,93 @@ def test_a_segmentation_of_our_own_is_read_with_its_report_only(
     file = _saved(tmp_path / "seg.dcm", headers, [segment], manufacturer="osteotrace")
     with pytest.raises(OsteotraceError, match="part of a record of osteotrace"):
         ot.read(file)
+
+
+def _without_marks(document: Dataset) -> None:
+    document.Manufacturer, document.ManufacturerModelName = "Peer", "Segmenter"
+    if "CodingSchemeIdentificationSequence" in document:
+        del document.CodingSchemeIdentificationSequence
+
+
+def test_its_label_alone_tells_a_segmentation_of_our_own(
+    headers: list[Dataset], tmp_path: Path
+) -> None:
+    segment = _segment(1, "x", ABNORMAL, SEQUESTRUM)
+    file = _saved(tmp_path / "seg.dcm", headers, [segment], content_label="OSTEOTRACE")
+    document = dcmread(file)
+    _without_marks(document)
+    document.save_as(file)
+    with pytest.raises(OsteotraceError, match="part of a record of osteotrace"):
+        ot.read(file)
+
+
+def _as_site(segment: SegmentDescription) -> None:
+    segment.AnatomicRegionSequence = [PRIVATE]
+
+
+def _as_type(segment: SegmentDescription) -> None:
+    segment.SegmentedPropertyTypeCodeSequence = [PRIVATE]
+
+
+def _as_modifier(segment: SegmentDescription) -> None:
+    site = CodedConcept("91609006", "SCT", "Mandible")
+    site.AnatomicRegionModifierSequence = [PRIVATE]
+    segment.AnatomicRegionSequence = [site]
+
+
+PRIVATE = CodedConcept("F-MOTH", "99OSTEO", "Moth-eaten")
+
+
+@pytest.mark.parametrize("put", [_as_site, _as_type, _as_modifier])
+def test_a_private_code_alone_tells_a_segmentation_of_our_own(
+    headers: list[Dataset], tmp_path: Path, put: Callable[[SegmentDescription], None]
+) -> None:
+    segment = _segment(1, "x", ABNORMAL, SEQUESTRUM)
+    put(segment)
+    file = _saved(tmp_path / "seg.dcm", headers, [segment])
+    with pytest.raises(OsteotraceError, match="part of a record of osteotrace"):
+        ot.read(file)
+
+
+# Segments that a report names ----------------------------------------------------------
+
+
+def _report_of_segment(uid: str, file: Path) -> Path:
+    reference = PydicomDataset()
+    reference.ReferencedSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
+    reference.ReferencedSOPInstanceUID = uid
+    reference.ReferencedSegmentNumber = 1
+    name = ("121191", "DCM", "Referenced Segment")
+    named = sr_parts.item("IMAGE", name, ReferencedSOPSequence=[reference])
+    return sr_parts.saved(sr_parts.report(sr_parts.group("1", named)), file)
+
+
+@pytest.mark.parametrize(("uid", "regions"), [("2.25.7002", 1), ("2.25.7003", 0)])
+def test_a_segment_is_taken_from_the_segmentation_that_the_report_names(
+    headers: list[Dataset], tmp_path: Path, uid: str, regions: int
+) -> None:
+    # The file has the name that is asked for, whatever it holds.
+    _saved(tmp_path / f"{uid}.dcm", headers, [_segment(1, "x", ABNORMAL, SEQUESTRUM)])
+    found = ot.read(_report_of_segment(uid, tmp_path / "report.dcm"))
+    assert len(found.findings[0].regions) == regions
+    assert len(found.not_understood) == 1 - regions
+
+
+@pytest.mark.parametrize("is_given", [False, True], ids=["beside", "given"])
+def test_a_segmentation_of_our_own_is_not_taken_for_another_report(
+    headers: list[Dataset], tmp_path: Path, is_given: bool
+) -> None:
+    folder = tmp_path / "masks" if is_given else tmp_path
+    folder.mkdir(exist_ok=True)
+    own = _saved(
+        folder / "2.25.7002.dcm",
+        headers,
+        [_segment(1, "x", ABNORMAL, SEQUESTRUM)],
+        manufacturer="osteotrace",
+    )
+    file = _report_of_segment("2.25.7002", tmp_path / "report.dcm")
+    with pytest.raises(OsteotraceError, match="part of a record of osteotrace"):
+        ot.read(file, segmentations=[own] if is_given else [])
 
 
 def test_a_real_segmentation_of_a_liver_is_read(real_dicom: Path) -> None:

@@ -15,10 +15,12 @@ from osteotrace.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_UID
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import dicom_objects
 from osteotrace.records.report_content.digest import DEEPEST_NESTING
+from osteotrace.records.seg import CONTENT_LABEL
 from osteotrace.segmentation import dicom_frames
 from osteotrace.series.elements import DamagedHeader, ElementReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -149,12 +151,36 @@ def claims_to_be_own(document: Dataset) -> bool:
     schemes = document.get("CodingSchemeIdentificationSequence") or []
     if any(item.get("CodingSchemeUID") == PRIVATE_SCHEME_UID for item in schemes):
         return True
+    if document.get("ContentLabel") == CONTENT_LABEL:
+        return True
     names = (
         name
         for item in document.get("ContentSequence") or []
         for name in item.get("ConceptNameCodeSequence") or []
     )
-    return any(name.get("CodingSchemeDesignator") == PRIVATE_SCHEME for name in names)
+    segments = (
+        code for item in document.get("SegmentSequence") or [] for code in _codes_of(item)
+    )
+    return any(
+        code.get("CodingSchemeDesignator") == PRIVATE_SCHEME
+        for code in (*names, *segments)
+    )
+
+
+def _codes_of(segment: Dataset) -> Iterator[Dataset]:
+    """Yield what a segment is and where it lies, with their modifiers."""
+    for keyword in (
+        "SegmentedPropertyCategoryCodeSequence",
+        "SegmentedPropertyTypeCodeSequence",
+        "AnatomicRegionSequence",
+    ):
+        for code in segment.get(keyword) or []:
+            yield code
+            for modifier in (
+                "SegmentedPropertyTypeModifierCodeSequence",
+                "AnatomicRegionModifierSequence",
+            ):
+                yield from code.get(modifier) or []
 
 
 def one_error(file: Path) -> AbstractContextManager[None]:

@@ -90,7 +90,7 @@ def read(
     ------
     OsteotraceError
         If the file is damaged, too large, no such report, or says that it is
-        osteotrace's own; or a segmentation cannot be read.
+        osteotrace's own; or a segmentation cannot be read or is osteotrace's own.
     """
     file = Path(path)
     document = foreign_document.report(file)
@@ -236,8 +236,6 @@ def _masks(file: Path, paths: Iterable[str | os.PathLike[str]]) -> Masks:
     Segmentations are those given, and ``<SOPInstanceUID>.dcm`` in a folder given or
     beside the report.
     """
-    from osteotrace.segmentation.labels import read_labels
-
     given = [Path(path) for path in paths]
     folders = [*(path for path in given if path.is_dir()), file.parent]
     files = [path for path in given if not path.is_dir()]
@@ -248,14 +246,33 @@ def _masks(file: Path, paths: Iterable[str | os.PathLike[str]]) -> Masks:
             return named()[uid]
         places = (record_path(folder, uid) for folder in folders)
         found = next((place for place in places if place.is_file()), None)
-        return _by_number(read_labels(found)) if found else {}
+        labels = _foreign_labels(found) if found else None
+        # A file of that name may hold another segmentation.
+        return _by_number(labels) if labels and labels.source == uid else {}
 
     @cache
     def named() -> dict[str, dict[int, Mask]]:
-        maps = map(read_labels, files)
+        maps = map(_foreign_labels, files)
         return {labels.source: _by_number(labels) for labels in maps}
 
     return lambda uid, number: labels(uid).get(number) if is_uid(uid) else None
+
+
+def _foreign_labels(file: Path) -> LabelMap:
+    """Return the labels of a segmentation, none of osteotrace's own.
+
+    Its own are read with their report alone, whose digest tells whether they are whole.
+    """
+    from pydicom import dcmread
+
+    from osteotrace.segmentation.labels import read_labels
+
+    labels = read_labels(file)
+    if dicom_frames.storage_class(file) in dicom_frames.STORAGE_CLASSES:
+        with foreign_document.one_error(file):
+            header = dcmread(file, stop_before_pixels=True)
+            foreign_document.check_foreign(header)
+    return labels
 
 
 def _by_number(labels: LabelMap) -> dict[int, Mask]:
