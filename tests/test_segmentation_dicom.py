@@ -446,6 +446,14 @@ def shift(header: Dataset) -> None:
     ]
 
 
+def point(*cosines: float) -> Callable[[Dataset], None]:
+    def change(header: Dataset) -> None:
+        shared = header.SharedFunctionalGroupsSequence[0]
+        shared.PlaneOrientationSequence[0].ImageOrientationPatient = list(cosines)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -465,6 +473,11 @@ def shift(header: Dataset) -> None:
         (lambda h: h.PerFrameFunctionalGroupsSequence.pop(), "of which say where"),
         (lambda h: setattr(h, "PixelData", h.PixelData[:-40]), "bytes of pixels"),
         (lambda h: setattr(h, "Rows", 60000), "bytes of pixels"),
+        (lambda h: setattr(h, "Rows", h.Rows // 2), "bytes of pixels"),
+        (lambda h: setattr(h, "PixelData", h.PixelData + bytes(2)), "bytes of pixels"),
+        (point(2, 0, 0, 0, 2, 0), "direction cosines 2, 0, 0, 0, 2, 0"),
+        (point(1, 0, 0, 0.1, 1, 0), "direction cosines"),
+        (point(0, 0, 0, 0, 1, 0), "direction cosines"),
         (lambda h: setattr(h, "BitsAllocated", 8), "with 8 bits"),
         (lambda h: setattr(h, "PixelData", bytes(len(h.PixelData))), "without a voxel"),
     ],

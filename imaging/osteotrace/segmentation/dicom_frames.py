@@ -22,6 +22,7 @@ from osteotrace.series.instances import (
     Instance,
     PixelFormat,
 )
+from osteotrace.series.stacks import COSINE_TOLERANCE
 from osteotrace.uids import is_uid, source_name
 
 if TYPE_CHECKING:
@@ -225,7 +226,15 @@ def _placed(header: Dataset, kind: str) -> tuple[tuple[Frame, ...], Array]:
             expected="parallel frames of one spacing",
             advice="save each stack of frames as a segmentation of its own",
         )
+    _check_cosines(np.array(planes[0][:6]))
     return tuple(frames), np.array(planes[0])
+
+
+def _check_cosines(cosines: Array) -> None:
+    """Refuse directions of rows and columns that are no unit vectors at right angles."""
+    pair = cosines.reshape(2, 3)
+    if np.abs(pair @ pair.T - np.eye(2)).max() > COSINE_TOLERANCE:
+        raise _damaged(f"the direction cosines {', '.join(f'{x:g}' for x in cosines)}")
 
 
 def storage_class(path: Path) -> str:
@@ -349,7 +358,10 @@ def _source(group: Dataset) -> str:
 
 
 def _check_pixels(frames: Frames) -> None:
-    """Refuse native pixels that are cut off."""
+    """Refuse native pixels that are not as many as the frames have.
+
+    One byte may follow to make their length even (PS3.5 8.1.1).
+    """
     content = frames.header.get("PixelData")
     if not content:
         raise _damaged("no pixels")
@@ -357,9 +369,10 @@ def _check_pixels(frames: Frames) -> None:
         if frames.bits == 1:
             raise _foreign("a compressed segmentation of one bit a pixel")
         return
-    promised = len(frames.frames) * frames.rows * frames.columns * frames.bits
-    if len(content) < (promised + 7) // 8:
-        raise _damaged(f"{(promised + 7) // 8} bytes of pixels, {len(content)} found")
+    bits = len(frames.frames) * frames.rows * frames.columns * frames.bits
+    promised = (bits + 7) // 8
+    if len(content) not in (promised, promised + promised % 2):
+        raise _damaged(f"{promised} bytes of pixels, {len(content)} found")
 
 
 def _type_of(bits: int) -> type[np.unsignedinteger[Any]]:
