@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.fixtures.assessments import assessment
 
+import osteotrace as ot
 from osteotrace.errors import OsteotraceError
 from osteotrace.reading import cases
 from osteotrace.records.sealed_json import sealed
@@ -199,6 +200,18 @@ def test_two_readings_of_one_uid_are_named_with_what_differs(tmp_path: Path) -> 
     assert str(tmp_path / "two") in str(failure)
 
 
+def test_json_and_sr_of_one_reading_are_one(
+    small_study: Path, small_protocol: Path, tmp_path: Path
+) -> None:
+    made = ot.measure(small_study, small_protocol)
+    ot.save(made, tmp_path / "out" / "assessment.json")
+    ot.save(made, tmp_path / "out", images=ot.scan(small_study))
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    read = cases.saved_cases(tmp_path / "out")
+    assert [case.assessments for case in read.cases] == [(made,)]
+    assert read.failures == ()
+
+
 def test_copies_of_one_reading_are_one(tmp_path: Path) -> None:
     for copy in ("one", "two"):
         _saved(tmp_path / copy, _reading("1.2.1"))
@@ -243,6 +256,17 @@ def test_facts_that_name_a_patient_are_not_added_to_records_that_name_none(
         _saved(tmp_path / "out", _reading("1.2.2", patient=patient))
     with pytest.raises(OsteotraceError, match=r"patient P-1.*without a pseudonym"):
         cases.one_case(tmp_path / "out", _facts(tmp_path))
+
+
+def test_a_refusal_names_the_record_of_the_patient_that_could_not_be_read(
+    tmp_path: Path,
+) -> None:
+    folder = _saved(tmp_path / "out", _reading("1.2.1"), _reading("1.2.2", patient="P-7"))
+    damaged = folder / "1_2_1" / "assessment.json"
+    damaged.write_bytes(b"")
+    with pytest.raises(OsteotraceError) as refused:
+        cases.one_case(folder, _facts(tmp_path))
+    assert str(damaged) in str(refused.value)
 
 
 def test_facts_that_name_nobody_are_added_to_records_that_name_none(

@@ -148,6 +148,25 @@ def test_a_damaged_record_is_named_and_the_rest_is_staged(
     assert "AAOMS 2022: 2..3" in outcome.out
 
 
+@pytest.mark.parametrize("damage", ["emptied", "zeroed", "cut", "a key damaged"])
+def test_each_damaged_amendment_is_a_line_and_the_exit_code_says_so(
+    osteotrace: Run, facts: Path, tmp_path: Path, damage: str
+) -> None:
+    from tests.test_cases import DAMAGE, _reading, _saved
+
+    amended = [_reading(uid, predecessor_uid="1.2.1") for uid in ("1.2.2", "1.2.3")]
+    folder = _saved(tmp_path / "out", _reading("1.2.1"), *amended)
+    damaged = [folder / name / "assessment.json" for name in ("1_2_2", "1_2_3")]
+    for file in damaged:
+        file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    outcome = osteotrace("stage", folder, "--facts", facts, "--brief")
+    assert outcome.code == 1
+    assert [
+        str(file) in line
+        for file, line in zip(damaged, outcome.err.splitlines(), strict=True)
+    ] == [True, True]
+
+
 def test_no_output_speaks_of_treatment(osteotrace: Run, tmp_path: Path) -> None:
     for name in ("maxilla_before", "mandible_month00", "spine_2023-09-27"):
         file = tmp_path / f"{name}.toml"

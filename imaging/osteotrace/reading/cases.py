@@ -205,13 +205,22 @@ def with_facts(case: Case, stated: CaseFacts) -> Case:
     )
 
 
-def _of_another_patient(stated: CaseFacts, cases: Sequence[Case]) -> OsteotraceError:
-    nameless = any(not case.patient for case in cases)
+def _of_another_patient(
+    stated: CaseFacts,
+    cases: Sequence[Case],
+    failures: Sequence[OsteotraceError] = (),
+) -> OsteotraceError:
+    advice = "give the file that belongs to these records"
+    if not all(case.patient for case in cases):
+        advice += ", or leave the patient out of it if they are the same"
+    if failures:
+        # The record that is asked for may be one of these.
+        places = ", ".join(one.where for one in failures)
+        advice += f"; what could not be read: {places}"
     return OsteotraceError(
         f"facts of the patient {stated.patient}",
         expected=f"facts of {' or '.join(map(_name, cases))}, whose records these are",
-        advice="give the file that belongs to these records"
-        + (", or leave the patient out of it if they are the same" if nameless else ""),
+        advice=advice,
         usage=True,
     )
 
@@ -254,7 +263,7 @@ def one_case(
     read = saved_cases(path)
     chosen = [case for case in read.cases if stated.patient in ("", case.patient)]
     if not chosen:
-        raise _of_another_patient(stated, read.cases)
+        raise _of_another_patient(stated, read.cases, read.failures)
     if len(chosen) > 1:
         raise OsteotraceError(
             f"records of {len(chosen)} patients: " + ", ".join(map(_name, chosen)),
