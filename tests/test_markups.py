@@ -145,6 +145,28 @@ def test_a_measurement_that_is_not_known_is_listed(
     assert found.not_understood == ("markup 1 L / curvature mean: 0.5 mm-1",)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "unit"),
+    [("Line", "length", "deg"), ("Line", "length", "mm2"), ("Curve", "length", "deg")],
+)
+def test_a_length_that_is_no_length_is_listed_and_the_rest_is_read(
+    read: Callable[..., Assessment], kind: str, name: str, unit: str
+) -> None:
+    stated = [{"name": name, "enabled": True, "value": 5.0, "units": unit}]
+    ends = (_point(0, 0, 0), _point(3, 4, 0))
+    found = read(_markup(kind, *ends, measurements=stated), _markup("Line", *ends))
+    assert [one.measurements for one in found.findings] == [(), ()]
+    assert found.not_understood == (f"markup 1 L / {name}: 5 {unit}",)
+
+
+def test_an_angle_in_millimetres_is_listed(read: Callable[..., Assessment]) -> None:
+    stated = [{"name": "angle", "enabled": True, "value": 5.0, "units": "mm"}]
+    ends = (_point(0, 0, 1), _point(0, 0, 0), _point(0, 1, 0))
+    found = read(_markup("Angle", *ends, measurements=stated))
+    assert found.findings[0].measurements == ()
+    assert found.not_understood == ("markup 1 L / angle: 5 mm",)
+
+
 def test_several_markups_are_several_findings(read: Callable[..., Assessment]) -> None:
     found = read(
         _markup("Curve", _point(0, 0, 0), _point(1, 0, 0), _point(2, 1, 0)),
@@ -277,6 +299,19 @@ def test_read_tells_markups_from_an_assessment(tmp_path: Path) -> None:
 # Damage --------------------------------------------------------------------------------
 
 
+# Python reads whole numbers of any size, which no float holds.
+HUGE = "9" * 400
+HUGE_POSITION = (
+    '{"markups": [{"type": "Line", "controlPoints": [{"position": [1, 2, '
+    + HUGE
+    + "]}]}]}"
+)
+HUGE_LENGTH = (
+    '{"markups": [{"type": "Line", "controlPoints": [{"position": [1, 2, 3]}], '
+    '"measurements": [{"name": "length", "value": ' + HUGE + "}]}]}"
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -291,6 +326,8 @@ def test_read_tells_markups_from_an_assessment(tmp_path: Path) -> None:
         '{"markups": [{"type": "Line", "controlPoints": [{"position": [1, 2, NaN]}]}]}',
         '{"markups": [{"type": "Line", "controlPoints": [{"position": [1, 2, 1e999]}]}]}',
         '{"markups": [{"type": "Line", "controlPoints": 7}]}',
+        HUGE_POSITION,
+        HUGE_LENGTH,
         '{"markups": ' + "[" * 100_000,
         "\x00\x01",
     ],

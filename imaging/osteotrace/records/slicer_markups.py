@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from osteotrace import about
-from osteotrace.codes import QUANTITIES, UNITS
+from osteotrace.codes.dimensions import UNITS_OF
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
 from osteotrace.geometry import as_stored, distance
@@ -121,7 +121,14 @@ def read(
             where=str(file),
             usage=True,
         ) from problem
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        RecursionError,
+    ) as problem:
         raise OsteotraceError(
             f"a text that is no markups file ({type(problem).__name__}: {problem})",
             expected="3D Slicer's Markups JSON, schema 1.0.0 to 1.0.3",
@@ -307,10 +314,10 @@ def _readings(
     for one in markup.get("measurements") or ():
         if not one.get("enabled", True) or one.get("value") is None:
             continue
-        name = _QUANTITIES.get((kind, str(one.get("name"))))
+        name = _QUANTITIES.get((kind, str(one.get("name"))), "")
         unit = _UNITS.get(_unit(one.get("units")), "")
         value = float(one["value"])
-        if name not in QUANTITIES or unit not in UNITS or not math.isfinite(value):
+        if unit not in UNITS_OF.get(name, ()) or not math.isfinite(value):
             lines.append(f"{where} / {one.get('name')}: {value:g} {one.get('units')}")
             continue
         yield measured(
