@@ -246,7 +246,7 @@ def test_it_is_partial_unverified_and_marked_for_research(document: Dataset) -> 
     assert document.CompletionFlag == "PARTIAL"
     assert document.VerificationFlag == "UNVERIFIED"
     comments = [i.TextValue for i in _named(document, "121106")]
-    assert about.RESEARCH_USE_STATEMENT in comments
+    assert about.RESEARCH_USE_STATEMENT_ASCII in comments
 
 
 def test_patient_and_study_come_from_the_images(document: Dataset) -> None:
@@ -372,7 +372,7 @@ def test_no_item_carries_more_than_one_field_as_text(document: Dataset) -> None:
     longest = max(
         len(i.TextValue)
         for i in _items(document)
-        if i.ValueType == "TEXT" and i.TextValue != about.RESEARCH_USE_STATEMENT
+        if i.ValueType == "TEXT" and i.TextValue != about.RESEARCH_USE_STATEMENT_ASCII
     )
     # The SHA-256 digests and the definition; a blob of fields would be far longer.
     assert longest <= 64

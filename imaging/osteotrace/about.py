@@ -25,3 +25,6 @@ RESEARCH_USE_STATEMENT = (
     "repeatability is not evidence of change. Do not upload identifiable data; "
     "de-identify first. No warranty; see licence."
 )
+
+# For DICOM: a PACS may convert a record to a character set that has no dash.
+RESEARCH_USE_STATEMENT_ASCII = RESEARCH_USE_STATEMENT.replace("\N{EN DASH}", "-")

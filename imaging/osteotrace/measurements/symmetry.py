@@ -325,7 +325,7 @@ def _index(
         sources=tuple(dict.fromkeys((*left.sources, *right.sources))),
         uncertainty=float(np.hypot(terms[0], terms[1])),
         region=left.region,
-        definition="100 (left − right) over the mean of both",
+        definition="100 (left - right) over the mean of both",
         flags=(*flags, *left.flags, *right.flags),
         details=(Detail("u left", terms[0], "%"), Detail("u right", terms[1], "%")),
     )

@@ -126,7 +126,7 @@ def content_tree(
             *drugs_written(assessment.drugs),
             *segmentations_written(known.values(), digests or {}),
             _reading(assessment),
-            text(REPORT["comment"], about.RESEARCH_USE_STATEMENT, CONTAINS),
+            text(REPORT["comment"], about.RESEARCH_USE_STATEMENT_ASCII, CONTAINS),
         ],
         template="1500",
     )
