@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.records.folder.contents import Record, SegmentationFile
+from osteotrace.segmentation import dicom_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
 DICOM_SUFFIX: Final = ".dcm"
 JSON_SUFFIX: Final = ".json"
-# Segmentation Storage and Label Map Segmentation Storage (PS3.4 B.5).
-_SEGMENTATIONS: Final = frozenset(
-    {"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"}
-)
 
 
 def read_file(path: Path, segmentations: Sequence[Path] = ()) -> Assessment:
@@ -95,7 +92,7 @@ def read_segmentation(path: Path) -> SegmentationFile | None:
 
     try:
         kind = read_file_meta_info(path).get("MediaStorageSOPClassUID")
-        if kind not in _SEGMENTATIONS:
+        if kind not in dicom_frames.STORAGE_CLASSES:
             return None
         wanted = ["SOPInstanceUID", "StudyInstanceUID"]
         header = dcmread(path, stop_before_pixels=True, specific_tags=wanted)
