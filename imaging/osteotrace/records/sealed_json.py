@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from osteotrace.about import RESEARCH_USE_STATEMENT
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, from_json, to_json
 
@@ -33,12 +34,16 @@ class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     osteotrace_record: int
     sha256: str
     assessment: msgspec.Raw
+    # Goes wherever results go; it is no part of what was read.
+    statement: str = ""
 
 
 def sealed(assessment: Assessment) -> bytes:
     """Return a sealed file of an assessment: indented UTF-8 JSON."""
     content = to_json(assessment)
-    whole = _Sealed(FORMAT, _digest(content), msgspec.Raw(content))
+    whole = _Sealed(
+        FORMAT, _digest(content), msgspec.Raw(content), RESEARCH_USE_STATEMENT
+    )
     return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
 
 
@@ -91,7 +96,7 @@ def unsealed(content: bytes) -> Assessment:
             expected=f"format {FORMAT}",
             advice="read it with the version of osteotrace that wrote it",
         )
-    if stated != whole.sha256:
+    if stated != whole.sha256 or whole.statement not in ("", RESEARCH_USE_STATEMENT):
         raise _damaged("a JSON record whose content does not match its SHA-256")
     return from_json(bytes(whole.assessment), Assessment)
 

@@ -74,7 +74,7 @@ def export(
             raise OsteotraceError(
                 f"an export for {profiles.VIEWERS[form]} without the images",
                 expected="the scan that the images were found by",
-                advice="give images=osteotrace.scan(study)",
+                advice="give the study: images=osteotrace.scan(study), or --images PATH",
                 usage=True,
             )
         return profiles.write(
