@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import pytest
+from pydicom import dcmread
 from record_index import copies
 from tests.fixtures.assessments import assessment, caliper_finding
 from tests.fixtures.faulty_disk import FaultyDisk, Killed
@@ -163,6 +164,34 @@ def test_an_amendment_takes_the_place_of_what_it_amends_and_both_are_kept(
     (case,) = record_folder.cases(folder)
     assert case.assessments == (first, second)
     assert case.current() == (second,)
+
+
+def test_a_report_amends_facts_that_are_kept_as_json(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    record_folder.add(folder, facts("2.25.1"))
+    amendment = msgspec.structs.replace(
+        assessment(caliper_finding(), uid="2.25.2"), predecessor_uid="2.25.1"
+    )
+    path = record_folder.add(folder, amendment, catalogue)
+    assert record_folder.read(folder, "2.25.2") == amendment
+    assert uids(record_folder.contents(folder).current()) == ["2.25.2"]
+    # What is not DICOM cannot be named as a predecessor document.
+    assert "PredecessorDocumentsSequence" not in dcmread(path)
+
+
+def test_masks_are_no_record_that_can_be_amended(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    record_folder.add(folder, with_mask("2.25.1"), catalogue)
+    (masks,) = record_folder.contents(folder).segmentations
+    amendment = msgspec.structs.replace(
+        assessment(caliper_finding(), uid="2.25.2"),
+        predecessor_uid=masks.sop_instance_uid,
+    )
+    with pytest.raises(OsteotraceError, match=r"no record of its own \(Segmentation"):
+        record_folder.add(folder, amendment, catalogue)
+    assert uids(record_folder.contents(folder).records) == ["2.25.1"]
 
 
 def test_two_amendments_of_one_record_are_both_kept_and_both_named(folder: Path) -> None:

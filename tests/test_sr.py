@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pydicom.dataelem import DataElement
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment, Finding
@@ -376,6 +377,25 @@ def test_no_item_carries_more_than_one_field_as_text(document: Dataset) -> None:
     )
     # The SHA-256 digests and the definition; a blob of fields would be far longer.
     assert longest <= 64
+
+
+def test_a_report_whose_uids_were_replaced_is_refused_and_told_why(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    path = sr.write(assessment(caliper_finding()), catalogue, tmp_path)
+    document = dcmread(path)
+    document.walk(_replace_uids)
+    document.save_as(path)
+    with pytest.raises(OsteotraceError) as caught:
+        sr.read(path)
+    assert "de-identification" in caught.value.advice
+    assert "from the original" in caught.value.advice
+
+
+def _replace_uids(_: Dataset, element: DataElement) -> None:
+    """Do as de-identification does (PS3.15 E.3.9)."""
+    if element.VR == "UI" and str(element.value).startswith("2.25."):
+        element.value = f"{element.value}0"
 
 
 # Amendments ------------------------------------------------------------------------

@@ -22,12 +22,14 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, check, from_json, to_json
 from osteotrace.records import seg
 from osteotrace.records.dicom_objects import (
-    EXPLICIT_LITTLE_ENDIAN,
+    LARGEST_REPORT_BYTES,
+    READABLE_SYNTAXES,
     derived_uid,
     encoded,
     new_report,
     one_error,
 )
+from osteotrace.records.predecessors import predecessor_header
 from osteotrace.records.report_content import reading as sr_reading
 from osteotrace.records.report_content import writing as sr_writing
 from osteotrace.records.report_content.digest import content_sha256
@@ -53,15 +55,14 @@ if TYPE_CHECKING:
 
 
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
-# Neither deflated nor big endian: a deflated megabyte can unfold to gigabytes.
-_READABLE_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2", EXPLICIT_LITTLE_ENDIAN})
-# A thousand calipers take some 10 MB.
-LARGEST_FILE_BYTES: Final = 100_000_000
 # Stands behind image series in a study's list.
 SERIES_NUMBER: Final = 9001
 _EXPECTED: Final = "a structured report as osteotrace writes it"
 _SAVE_JSON: Final = "check the source images, or save this reading as JSON"
-_FETCH_AGAIN: Final = "use a whole, unedited record"
+_CHANGED: Final = (
+    "the file was damaged or edited, or its UIDs were replaced, as de-identification "
+    "does: fetch the record from its source, or export it again from the original"
+)
 
 
 def write(
@@ -127,7 +128,7 @@ def write(
             raise lacking
         check(assessment)
         sources = headers(assessment, images)
-        previous = _predecessor(assessment, predecessor_path)
+        previous = predecessor_header(assessment, predecessor_path)
         masks = seg.documents(
             assessment, sources, record_uid=own_uid, now=now, encoding=encoding
         )
@@ -205,13 +206,13 @@ def _check_file(file: Path) -> None:
     from pydicom.errors import InvalidDicomError
     from pydicom.filereader import read_file_meta_info
 
-    if file.stat().st_size > LARGEST_FILE_BYTES:
+    if file.stat().st_size > LARGEST_REPORT_BYTES:
         raise _foreign(f"a file of {file.stat().st_size:,} bytes")
     try:
         meta = read_file_meta_info(file)
     except InvalidDicomError:
         raise _foreign("a file that is not DICOM") from None
-    if meta.get("TransferSyntaxUID") not in _READABLE_SYNTAXES:
+    if meta.get("TransferSyntaxUID") not in READABLE_SYNTAXES:
         raise _foreign(f"the transfer syntax {meta.get('TransferSyntaxUID')}")
     if meta.get("MediaStorageSOPClassUID") != COMPREHENSIVE_3D_SR:
         kind = meta.get("MediaStorageSOPClassUID")
@@ -240,7 +241,7 @@ def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
         raise OsteotraceError(
             "a report whose content does not match its SHA-256",
             expected="content as it was saved",
-            advice="the file was damaged or edited: fetch the record from its source",
+            advice=_CHANGED,
         )
     segmentations = {
         uid: seg_reading.read_checked(place(uid), uid, sha256)
@@ -251,7 +252,7 @@ def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
         raise OsteotraceError(
             f"a report filed under the study {document.StudyInstanceUID}",
             expected=f"the study that was read, {assessment.study_uid}",
-            advice="the file was changed: fetch the record from its source",
+            advice=_CHANGED,
         )
     _check_words(assessment)
     return assessment
@@ -341,30 +342,6 @@ def _check_comes_back(
             expected="text without control characters, and finite numbers",
             advice="save this record as JSON, or clean its texts",
         )
-
-
-def _predecessor(
-    assessment: Assessment, path: str | os.PathLike[str] | None
-) -> list[Dataset] | None:
-    """Return the header of the record that is amended, if one is."""
-    from pydicom import dcmread
-
-    if not assessment.predecessor_uid or path is None:
-        return None
-    try:
-        header = dcmread(path, stop_before_pixels=True)
-    except FileNotFoundError:
-        found = "no record there"
-    else:
-        if header.SOPInstanceUID == assessment.predecessor_uid:
-            return [header]
-        found = f"the record {header.SOPInstanceUID}"
-    raise OsteotraceError(
-        found,
-        expected=f"the record that is amended, {assessment.predecessor_uid}",
-        advice="save the amendment beside it, or name its file",
-        where=str(path),
-    )
 
 
 def _document(

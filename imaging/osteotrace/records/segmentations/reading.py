@@ -240,5 +240,6 @@ def _other(found: str, sop_instance_uid: str) -> OsteotraceError:
     return OsteotraceError(
         found,
         expected=f"the segmentation {sop_instance_uid} as it was saved",
-        advice="it was damaged, edited or exchanged: " + _FETCH_AGAIN,
+        advice="it was damaged, edited or exchanged, or its UIDs were replaced, as "
+        "de-identification does: " + _FETCH_AGAIN,
     )
