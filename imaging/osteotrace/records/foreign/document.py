@@ -34,12 +34,9 @@ REPORTS: Final = {
     "1.2.840.10008.5.1.4.1.1.88.33": "Comprehensive SR",
     "1.2.840.10008.5.1.4.1.1.88.34": "Comprehensive 3D SR",
 }
-# Neither deflated nor big endian: a deflated megabyte can unfold to gigabytes.
-_READABLE_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
 # How the model of an export for a viewer begins (`osteotrace.records.profiles`); that of
 # no record does.
 EXPORT: Final = f"{about.SOFTWARE_NAME} export"
-LARGEST_FILE_BYTES: Final = 100_000_000
 _SOP_CLASS: Final = 0x00080016
 # The sequences that content consists of (PS3.3 C.17.3), for files that do not say
 # which elements are sequences.
@@ -132,10 +129,10 @@ def _parsed(file: Path) -> Dataset:
     kind = _sop_class(file)
     if kind not in REPORTS:
         raise _refused(f"a DICOM file of another kind ({_kind_name(kind)})")
-    if file.stat().st_size > LARGEST_FILE_BYTES:
+    if file.stat().st_size > dicom_objects.LARGEST_REPORT_BYTES:
         raise _refused(f"a report of {file.stat().st_size:,} bytes")
     syntax = read_file_meta_info(file).get("TransferSyntaxUID")
-    if syntax not in _READABLE_SYNTAXES:
+    if syntax not in dicom_objects.READABLE_SYNTAXES:
         raise _refused(f"a report in the transfer syntax {syntax}")
     return dcmread(io.BytesIO(file.read_bytes()))
 
