@@ -189,7 +189,7 @@ def _note(part: Assessment, whole: Assessment, profile: Profile) -> str:
         f"Of these absent, or not known to be present: {len(absent)}.",
         f"Marked regions of the record that are not here: {regions}.",
         f"Values of the record that are not here: {values}.",
-        about.RESEARCH_USE_STATEMENT,
+        about.RESEARCH_USE_STATEMENT_ASCII,
     ]
     return " ".join(words)
 
