@@ -126,10 +126,11 @@ def test_the_level_of_function_is_the_highest_part() -> None:
 def test_a_profile_has_no_stage_and_no_sum() -> None:
     result = _profile(_case(bothered=True, pain_vas=5, pus=True))
     assert result.stages == ("profile",)
-    assert result.as_text == "profile"
     assert result.part("profile").text == (
         "A: AAOMS not applicable..3 | F? | E1..3 (bothered) | P4-6 (VAS 5) | I3 (pus)"
     )
+    # What people read in place of a stage is that line.
+    assert result.as_text == result.part("profile").text
 
 
 def test_it_is_marked_as_research_use_and_not_validated() -> None:
