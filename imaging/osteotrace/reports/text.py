@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_STATEMENT
 from osteotrace.codes import FACTS, KINDS, SITES
-from osteotrace.measurements.measurement import SPOKEN, Measurement, decimals
+from osteotrace.measurements.measurement import Measurement, decimals
 from osteotrace.reports import stagings
+from osteotrace.staging.sentences import answer
 
 if TYPE_CHECKING:
     from osteotrace.findings import Assessment, DrugCourse, Fact, Finding
@@ -82,13 +83,6 @@ def _stated(assessment: Assessment) -> list[str]:
 
 def fact_line(fact: Fact) -> str:
     """Return a clinical fact as people read it, with who stated it and when it held."""
-    answers = {True: "yes", False: "no", None: "unknown"}
-    if fact.value is None or isinstance(fact.value, bool):
-        value = answers[fact.value]
-    elif isinstance(fact.value, str):
-        value = fact.value
-    else:
-        value = f"{fact.value:g} {SPOKEN.get(fact.unit, fact.unit)}".removesuffix(" 1")
     about = "about " if fact.approximate else ""
     when = " to ".join(filter(None, (fact.date, fact.until)))
     where = " ".join(filter(None, (fact.laterality, fact.site)))
@@ -96,7 +90,7 @@ def fact_line(fact: Fact) -> str:
         filter(None, (where, fact.author, f"{about}{when}" if when else ""))
     )
     note = f": {fact.note}" if fact.note else ""
-    return f"{FACTS[fact.name].question} {value}{note} ({frame or 'nobody named'})"
+    return f"{FACTS[fact.name].question} {answer(fact)}{note} ({frame or 'nobody named'})"
 
 
 def drug_line(course: DrugCourse) -> str:

@@ -10,19 +10,20 @@ if TYPE_CHECKING:
 
 def said(fact: Fact) -> str:
     """Return a fact: its answer, who gave it, and when it held."""
-    words = {True: "yes", False: "no", None: "unknown"}
-    value = (
-        words[fact.value]
-        if fact.value is None or isinstance(fact.value, bool)
-        else f"{fact.value:g} {fact.unit}".removesuffix(" 1")
-        if isinstance(fact.value, int | float)
-        else fact.value
-    )
     about = "about " if fact.approximate else ""
     when = f", {about}{fact.date}" if fact.date else ""
     note = f": {fact.note}" if fact.note else ""
     who = f" ({fact.author}{when})" if fact.author or when else ""
-    return f"{fact.name} {value}{note}{who}"
+    return f"{fact.name} {answer(fact)}{note}{who}"
+
+
+def answer(fact: Fact) -> str:
+    """Return the answer of a fact: yes, no, unknown, a number with unit, or a text."""
+    if fact.value is None or isinstance(fact.value, bool):
+        return {True: "yes", False: "no", None: "unknown"}[fact.value]
+    if isinstance(fact.value, str):
+        return fact.value
+    return f"{fact.value:g} {fact.unit}".removesuffix(" 1")
 
 
 def read(assessment: Assessment, finding: Finding) -> str:
@@ -42,6 +43,7 @@ def given(course: DrugCourse) -> str:
     if route == "unknown":
         # "denosumab, unknown" would read as a drug that is not known.
         route = f"route not stated{',' if ends else ''}"
-    when = f" {ends}" if ends else ""
+    about = "about " if course.approximate and ends else ""
+    when = f" {about}{ends}" if ends else ""
     who = f" ({course.author})" if course.author else ""
     return f"{course.drug}, {route}{when}{who}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from osteotrace.codes.drugs import ANTIRESORPTIVE
 from osteotrace.findings.dates import days, months_between, not_after
 from osteotrace.staging.rule_table import TRUTH, Observed
+from osteotrace.staging.sentences import given
 
 if TYPE_CHECKING:
     from osteotrace.findings import DrugCourse
@@ -126,7 +127,7 @@ def last_dose(evidence: Evidence, seen: str) -> LastDose:
         if not one.first_dose or not_after(one.first_dose, day) is not False
     ]
     if every and not courses:
-        words = tuple(f"{_said(one)}: after the fracture" for one in every)
+        words = tuple(f"{given(one)}: after the fracture" for one in every)
         return LastDose(known=Observed(possible=(False,), basis="entered", because=words))
     if not courses:
         never = evidence.drug_given(ANTIRESORPTIVE)
@@ -138,10 +139,10 @@ def last_dose(evidence: Evidence, seen: str) -> LastDose:
         if not _end(one) or (one.ongoing and not_after(_end(one), day) is not False)
     ]
     if open_:
-        words = tuple(f"{_said(one)}: {_why_open(one)}" for one in open_)
+        words = tuple(f"{given(one)}: {_why_open(one)}" for one in open_)
         return LastDose(known=Observed(possible=TRUTH, because=words))
     last = max(courses, key=lambda one: days(_end(one))[1])
-    known = Observed(possible=(True,), basis="entered", because=(_said(last),))
+    known = Observed(possible=(True,), basis="entered", because=(given(last),))
     end = _end(last)
     return LastDose(
         known=known,
@@ -166,18 +167,18 @@ def follow_on(evidence: Evidence, dose: LastDose) -> Observed:
         if course == dose.course or _ended_before(course, dose.date):
             continue
         if not course.first_dose:
-            open_.append(f"{_said(course)}: first dose not known")
+            open_.append(f"{given(course)}: first dose not known")
             continue
         gap = Months.between(
             dose.date,
             course.first_dose,
             approximate=(dose.approximate, course.approximate),
         )
-        words = f"{_said(course)}: {gap.text} after the last dose of denosumab"
+        words = f"{given(course)}: {gap.text} after the last dose of denosumab"
         if gap.latest <= 0:
             # Begun before the last dose: it counts only where it is said to go on.
             if course.ongoing or _goes_past(course, dose.date):
-                open_.append(f"{_said(course)}: begun before the last dose and continued")
+                open_.append(f"{given(course)}: begun before the last dose and continued")
         elif gap.earliest > FOLLOW_ON_MONTHS:
             later.append(words)
         elif gap.earliest > 0 and gap.latest <= FOLLOW_ON_MONTHS:
@@ -226,10 +227,3 @@ def _ended_before(course: DrugCourse, date: str) -> bool:
 
 def _goes_past(course: DrugCourse, date: str) -> bool:
     return bool(_end(course)) and not_after(_end(course), date) is False
-
-
-def _said(course: DrugCourse) -> str:
-    about = "about " if course.approximate else ""
-    ends = " to ".join(filter(None, (course.first_dose, course.last_dose)))
-    route = "route not stated" if course.route == "unknown" else course.route
-    return f"{course.drug}, {route} {about}{ends}".rstrip() + f" ({course.author})"
