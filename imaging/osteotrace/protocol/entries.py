@@ -66,7 +66,15 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return (*((self.centre,) if self.centre else ()), *(self.corners or ()))
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Entry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    # A journal holds entries of any type: each says which. Protocols need not.
+    tag=True,
+    tag_field="table",
+):
     """What every entry says.
 
     Parameters
