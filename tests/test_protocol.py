@@ -180,7 +180,9 @@ BALL = "{ centre = [1, 2, 3], radius = 4 }"
 SIX = ", ".join(f"{key} = [0, 0, {n}]" for n, key in enumerate(SIX_POINTS))
 SAME = ", ".join(f"{key} = [0, 0, 1]" for key in SIX_POINTS)
 LENGTH = 'kind = "lesion"\nsite = "jaw"\nstart = [1, 2, 3]\nend = [1, 2, 9]'
+ARMS = "start = [1, 2, 3]\nvertex = [1, 2, 9]\nend = [5, 2, 9]"
 ASKED = {
+    "angle": ARMS,
     "palatal_defect": "seed = [1, 2, 3]",
     "soft_tissue_gap": "start = [1, 2, 3]\nend = [1, 2, 9]",
     "sequestra": f"region = {BALL}",
@@ -232,6 +234,10 @@ def test_no_table_is_forgotten() -> None:
         ("vertebra", f'level = "X9"\npoints = {{ {SIX} }}', 7, "the level 'X9'"),
         ("vertebra", f'level = "C2"\npoints = {{ {SIX} }}', 7, "the level C2"),
         ("vertebra", f'level = "L1"\npoints = {{ {SAME} }}', 8, "one place for two"),
+        ("angle", "start = [1, 2, 3]", 7, "1 of start, vertex, end and 0 ends"),
+        ("angle", f"{ARMS}\nfirst_end = [1, 2, 3]", 7, "3 of start"),
+        ("angle", f'{ARMS}\nquantity = "local_kyphosis"', 10, "of three points"),
+        ("angle", f'{ARMS}\nquantity = "distance"', 10, "which is no angle"),
         ("caliper", f'{LENGTH}\nquantity = "voxel_volume"', 11, "which is no length"),
     ],
 )

@@ -1,15 +1,15 @@
 """Protocols: what is measured where on which series, as TOML files that are checked.
 
-``entries`` holds what a protocol can ask for, ``toml_files`` reads and checks one.
+``entry`` says what every entry has, ``entries`` what a protocol can ask for;
+``toml_files`` reads and checks one.
 """
 
 from osteotrace.protocol.entries import (
     SIX_POINTS,
     TABLES,
     CaliperEntry,
-    Entry,
-    Where,
 )
+from osteotrace.protocol.entry import Entry, Where
 from osteotrace.protocol.toml_files import (
     MAX_BYTES,
     Protocol,

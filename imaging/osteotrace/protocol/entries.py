@@ -1,27 +1,22 @@
 """What a protocol can ask for: one entry type a measurement, each with its own keys.
 
-An entry says which series it means and where to look; points are patient LPS mm. Entries
-are checked by the TOML reader; nothing here measures.
+Entries are checked by the TOML reader; nothing here measures.
 """
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-import msgspec
-
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Laterality
+from osteotrace.measurements.angle import ANGLES
 from osteotrace.measurements.doubts import Walls
 from osteotrace.measurements.edge_pairs import Between
 from osteotrace.measurements.vertebra.levels import checked
+from osteotrace.protocol.entry import Entry, Where
 from osteotrace.regions import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from osteotrace.series import SeriesIdentity
 
 # Landmarks that fix a plane.
 LEAST_LANDMARKS: Final = 3
@@ -40,87 +35,6 @@ SIX_POINTS: Final = tuple(
     for endplate in ("superior", "inferior")
     for place in ("anterior", "middle", "posterior")
 )
-
-
-class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A marked region: a ball, a box, or a label of a segmentation; exactly one of them.
-
-    Parameters
-    ----------
-    centre, radius : (x, y, z) and float
-        A ball, LPS mm.
-    corners : two (x, y, z)
-        Opposite corners of a box along the axes of the patient, LPS mm.
-    label : str
-        Name of a label in the study's DICOM SEG or in the mask files.
-    """
-
-    centre: Point | None = None
-    radius: float | None = None
-    corners: tuple[Point, Point] | None = None
-    label: str | None = None
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The LPS mm points it names."""
-        return (*((self.centre,) if self.centre else ()), *(self.corners or ()))
-
-
-class Entry(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    # A journal holds entries of any type: each says which. Protocols need not.
-    tag=True,
-    tag_field="table",
-):
-    """What every entry says.
-
-    Parameters
-    ----------
-    label : str
-        Tracking identifier of the finding, unique in the protocol.
-    modality : str
-        Modality (0008,0060) of the series.
-    kind, site : str
-        Keys of `osteotrace.codes.KINDS` and `SITES`.
-    frame_of_reference_uid : str
-        FrameOfReferenceUID that the points live in; a series in another is refused. May
-        be left out where an entry names labels alone.
-    series : str
-        Shell pattern for SeriesDescription (0008,103E), letter case ignored.
-    laterality : str
-        Key of `osteotrace.codes.LATERALITIES` or empty.
-    note : str
-        Free text for the finding.
-
-    Attributes
-    ----------
-    primary : str
-        Key of `osteotrace.codes.QUANTITIES`: the first value of the finding.
-    """
-
-    primary: ClassVar[str] = "distance"
-    label: str
-    modality: str
-    kind: str
-    site: str
-    frame_of_reference_uid: str = ""
-    series: str = "*"
-    laterality: Laterality = ""
-    note: str = ""
-
-    def fits(self, identity: SeriesIdentity) -> bool:
-        """Tell whether a series is one that this entry means."""
-        description = identity.description.casefold()
-        return identity.modality == self.modality and fnmatchcase(
-            description, self.series.casefold()
-        )
-
-    def wrong(self) -> Iterator[tuple[str, str, str]]:
-        """Yield what the types cannot tell: key, what was found, what was expected."""
-        return iter(())
 
 
 class CaliperEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,6 +68,58 @@ class CaliperEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True)
                 "one of " + ", ".join(LENGTHS),
             )
         yield from _same(self.start, self.end)
+
+
+class AngleEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An angle: three points, or two lines.
+
+    Parameters
+    ----------
+    quantity : str
+        One of `osteotrace.measurements.angle.ANGLES`; three points are an ``angle``.
+    start, vertex, end : (x, y, z)
+        The ends of the arms and where they meet, or
+    first_start, first_end, second_start, second_end : (x, y, z)
+        the ends of both lines.
+    """
+
+    quantity: str = "angle"
+    start: Point | None = None
+    vertex: Point | None = None
+    end: Point | None = None
+    first_start: Point | None = None
+    first_end: Point | None = None
+    second_start: Point | None = None
+    second_end: Point | None = None
+    primary: ClassVar[str] = "angle"
+    kind: str = "region"
+    site: str = "jaw"
+
+    @property
+    def arms(self) -> tuple[Point | None, ...]:
+        """The three points: start, vertex, end."""
+        return self.start, self.vertex, self.end
+
+    @property
+    def lines(self) -> tuple[Point | None, ...]:
+        """The ends of the first line, then those of the second."""
+        return self.first_start, self.first_end, self.second_start, self.second_end
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if self.quantity not in ANGLES:
+            found = f"{self.quantity!r}, which is no angle"
+            yield "quantity", found, "one of " + ", ".join(ANGLES)
+        given = [sum(p is not None for p in part) for part in (self.arms, self.lines)]
+        if given not in ([3, 0], [0, 4]):
+            key = "start" if given[0] else "first_start"
+            found = f"{given[0]} of start, vertex, end and {given[1]} ends of lines"
+            yield key, found, "start, vertex and end, or both ends of two lines"
+        elif given[0] and self.quantity != "angle":
+            yield (
+                "quantity",
+                f"{self.quantity!r} of three points",
+                "'angle', or two lines",
+            )
 
 
 class PalatalDefectEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -366,6 +332,7 @@ class IntensityEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 # The entry types by the name of their TOML table.
 TABLES: Final[dict[str, type[Entry]]] = {
     "caliper": CaliperEntry,
+    "angle": AngleEntry,
     "palatal_defect": PalatalDefectEntry,
     "soft_tissue_gap": SoftTissueGapEntry,
     "sequestra": SequestraEntry,
@@ -384,22 +351,3 @@ TABLES: Final[dict[str, type[Entry]]] = {
 def _same(start: Point | None, end: Point | None) -> Iterator[tuple[str, str, str]]:
     if start == end:
         yield "end", "an end that is the start", "two different points"
-
-
-def places(entry: Entry) -> Iterator[tuple[str, Point]]:
-    """Yield every LPS mm point of an entry with the key it stands under."""
-    for key in entry.__struct_fields__:
-        value = getattr(entry, key)
-        if isinstance(value, Where):
-            yield from ((key, point) for point in value.points)
-        elif isinstance(value, dict):
-            yield from ((key, point) for point in value.values())
-        elif isinstance(value, tuple) and len(value) == 3:
-            yield key, value
-
-
-def regions(entry: Entry) -> Iterator[tuple[str, Where]]:
-    """Yield every marked region of an entry with its key."""
-    for key in entry.__struct_fields__:
-        if isinstance(value := getattr(entry, key), Where):
-            yield key, value

@@ -33,7 +33,8 @@ import msgspec
 
 from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
-from osteotrace.protocol.entries import TABLES, Entry, Where, places, regions
+from osteotrace.protocol.entries import TABLES
+from osteotrace.protocol.entry import Entry, Where, places, regions
 from osteotrace.series import Catalogue
 from osteotrace.uids import is_uid
 

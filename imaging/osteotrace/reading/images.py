@@ -15,7 +15,7 @@ import numpy as np
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import Entry, Where, meant_volume
-from osteotrace.protocol.entries import regions
+from osteotrace.protocol.entry import regions
 from osteotrace.regions import Points
 from osteotrace.segmentation import marked
 from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class

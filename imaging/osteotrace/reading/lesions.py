@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements import (
+    angle,
     cement,
     gas,
     intensity,
@@ -95,6 +96,17 @@ def _caliper(entry: kinds.CaliperEntry, images: StudyImages) -> Findings:
     return (finding,)
 
 
+def _angle(entry: kinds.AngleEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    points = [point for point in (*entry.arms, *entry.lines) if point is not None]
+    if len(points) == len(entry.arms):
+        reading = angle.between_arms(volume, *points)
+    else:
+        first, second = (points[0], points[1]), (points[2], points[3])
+        reading = angle.between_lines(volume, first, second, quantity=entry.quantity)
+    return (lesion_finding(entry, volume, reading),)
+
+
 def _palatal_defect(entry: kinds.PalatalDefectEntry, images: StudyImages) -> Findings:
     volume = images.volume(entry)
     start = entry.start if entry.seed is None else entry.seed
@@ -179,6 +191,7 @@ def _on_regions(
 
 _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.CaliperEntry: _caliper,
+    kinds.AngleEntry: _angle,
     kinds.PalatalDefectEntry: _palatal_defect,
     kinds.SoftTissueGapEntry: _soft_tissue_gap,
     kinds.SequestraEntry: _sequestra,
