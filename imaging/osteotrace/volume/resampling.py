@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_VOXELS: Final = 4_000_000_000
 # Share of a voxel that rounding may add to the size of a box.
 ROUNDING: Final = 1e-6
+# Planes whose normals enclose less than 25 degrees cross few slices each.
+_NEARLY_PARALLEL: Final = 0.9
 
 
 def rectified(volume: Volume, spacing: float | Sequence[float] | None = None) -> Volume:
@@ -57,7 +59,7 @@ def rectified(volume: Volume, spacing: float | Sequence[float] | None = None) ->
         If there is one slice only, or the spacing is no spacing or far too fine.
     """
     grid = volume.grid
-    _require_slices(grid)
+    require_slices(grid)
     usual = np.array([_median_step(grid), *grid.pixel_spacing])
     wanted = usual if spacing is None else _checked(spacing)
     if rectilinear_affine(grid) is not None and np.allclose(
@@ -65,16 +67,38 @@ def rectified(volume: Volume, spacing: float | Sequence[float] | None = None) ->
     ):
         return volume
     target = _box_around(grid, wanted)
-    lowest = _lowest(volume)
-    method = _resampled_even if grid.is_even else _resampled_uneven
+    lowest = lowest_value(volume)
+    return resampled(volume, target, note=_note(volume, target, lowest), fill=lowest)
+
+
+def resampled(volume: Volume, target: Grid, *, note: str, fill: float) -> Volume:
+    """Return a volume linearly interpolated, once, at the voxel centres of a grid.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any of two slices or more.
+    target : Grid
+        Of even steps.
+    note : str
+        What was done, in words; it follows the volume's own notes.
+    fill : float
+        Value of voxels outside the volume, in its rescaled unit.
+
+    Returns
+    -------
+    Volume
+        float32 voxels in the rescaled unit, with `Volume.source_grid` and the note.
+    """
+    method = _resampled_even if volume.grid.is_even else _resampled_uneven
     return replace(
         volume,
-        voxels=method(volume, target, lowest),
+        voxels=method(volume, target, fill),
         grid=target,
         slope=np.ones(target.shape[0]),
         intercept=np.zeros(target.shape[0]),
-        notes=(*volume.notes, _note(volume, target, lowest)),
-        source_grid=volume.source_grid or grid,
+        notes=(*volume.notes, note),
+        source_grid=volume.source_grid or volume.grid,
     )
 
 
@@ -122,7 +146,8 @@ def interpolated(values: NDArray[Any], index: ArrayLike) -> NDArray[Any]:
     return np.where(inside, sampled, np.asarray(np.nan, dtype=sampled.dtype))
 
 
-def _require_slices(grid: Grid) -> None:
+def require_slices(grid: Grid) -> None:
+    """Refuse a single slice, which has no extent across it."""
     if len(grid.origins) < 2:
         raise OsteotraceError(
             "a single slice, which has no gap to a next one",
@@ -196,7 +221,7 @@ def _box_around(grid: Grid, spacing: Array) -> Grid:
     )
 
 
-def _lowest(volume: Volume) -> float:
+def lowest_value(volume: Volume) -> float:
     """Return the lowest rescaled value, slice by slice to save memory."""
     slices = range(len(volume.voxels))
     return float(np.nanmin([np.nanmin(_values(volume, k, k + 1)) for k in slices]))
@@ -208,11 +233,17 @@ def _values(volume: Volume, first: int, end: int) -> NDArray[np.float32]:
     return volume.rescaled(box).astype(np.float32)
 
 
-def _resampled_even(volume: Volume, target: Grid, fill: float) -> NDArray[np.float32]:
-    """Resample a stack that one matrix describes, sheared or not."""
+def _all_values(volume: Volume) -> NDArray[np.float32]:
+    """Return all rescaled values as float32, made slice by slice to save memory."""
     values = np.empty(volume.grid.shape, dtype=np.float32)
     for k in range(len(values)):
         values[k] = _values(volume, k, k + 1)[0]
+    return values
+
+
+def _resampled_even(volume: Volume, target: Grid, fill: float) -> NDArray[np.float32]:
+    """Resample a stack that one matrix describes, sheared or not."""
+    values = _all_values(volume)
     to_source = np.linalg.inv(volume.grid.affine()) @ target.affine()
     return _transformed(values, to_source, target.shape, fill)
 
@@ -242,6 +273,9 @@ def _resampled_uneven(volume: Volume, target: Grid, fill: float) -> NDArray[np.f
     out = np.empty(target.shape, dtype=np.float32)
     last = volume.grid.shape[0] - 1
     far = np.array([target.rows, target.columns]) - 1
+    # Planes that cross many slices would read the same ones again and again.
+    steep = abs(float(target.normal @ volume.grid.normal)) < _NEARLY_PARALLEL
+    whole = _all_values(volume) if steep else None
     for k, plane in enumerate(out):
         ends = np.array([[k, r, c] for r in (0, far[0]) for c in (0, far[1])])
         at = volume.grid.to_index(target.to_patient(ends))
@@ -251,7 +285,9 @@ def _resampled_uneven(volume: Volume, target: Grid, fill: float) -> NDArray[np.f
             continue
         low = int(np.clip(np.floor(heights.min() + ROUNDING), 0, last - 1))
         high = int(np.clip(np.ceil(heights.max() - ROUNDING), low + 1, last))
-        values = _values(volume, low, high + 1)
+        values = (
+            _values(volume, low, high + 1) if whole is None else whole[low : high + 1]
+        )
         if high == low + 1:
             # Between two slices one matrix holds.
             matrix = np.eye(4)
