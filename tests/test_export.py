@@ -77,7 +77,7 @@ def test_an_unknown_form_is_refused_with_those_there_are(tmp_path: Path) -> None
     assert all(form in caught.value.expected for form in FORMS)
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "text", "markups"])
+@pytest.mark.parametrize("form", ["csv", "json", "text", "paragraph", "markups"])
 def test_a_file_that_is_there_stays(tmp_path: Path, form: Any) -> None:
     out = tmp_path / "out"
     out.write_text("before")

@@ -20,6 +20,7 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     TEXT = "text"
+    PARAGRAPH = "paragraph"
     MARKUPS = "markups"
 
 
@@ -62,7 +63,7 @@ def export(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a saved assessment as CSV, JSON, text, markups, or for OHIF or 3D Slicer."""
+    """Write a saved assessment as a file for others, or for OHIF or 3D Slicer."""
     from osteotrace.records import assessments
     from osteotrace.reports import export as exports
     from osteotrace.series import scan
@@ -106,6 +107,7 @@ _FILES: "Final[dict[Format, Form]]" = {
     Format.CSV: "csv",
     Format.JSON: "json",
     Format.TEXT: "text",
+    Format.PARAGRAPH: "paragraph",
     Format.MARKUPS: "markups",
 }
 _VIEWERS: "Final[dict[Profile, Form]]" = {

@@ -265,9 +265,12 @@ def shown(value: float, unit: str, uncertainty: float | None) -> str:
     '12 ± 0.4 %'
     >>> shown(3.21, "mm3", 0.32)
     '3.2 ± 0.3 mm3'
+    >>> shown(-0.2, "%", 0.3)
+    '0 ± 0.3 %'
     """
     places = decimals(unit, uncertainty)
-    text = f"{value:.{places}f}"
+    # The z takes the sign from what is shown as zero.
+    text = f"{value:z.{places}f}"
     if uncertainty is not None:
         # A small u keeps a digit where the value's own decimals would round it to none.
         nothing = uncertainty > 0 and float(f"{uncertainty:.{places}f}") == 0
@@ -288,10 +291,10 @@ def shown_range(low: float, high: float, unit: str) -> str:
     places = decimals(unit, None)
     while places < MOST_DECIMALS and low < high and _same(low, high, places):
         places += 1
-    words = f"{low:.{places}f} to {high:.{places}f}"
+    words = f"{low:z.{places}f} to {high:z.{places}f}"
     return f"{words} {SPOKEN.get(unit, unit)}".rstrip()
 
 
 def _same(low: float, high: float, places: int) -> bool:
     """Tell whether two numbers are shown alike."""
-    return f"{low:.{places}f}" == f"{high:.{places}f}"
+    return f"{low:z.{places}f}" == f"{high:z.{places}f}"

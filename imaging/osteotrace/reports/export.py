@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment
     from osteotrace.series import Catalogue
 
-Form = Literal["csv", "json", "text", "markups", "ohif", "slicer"]
+Form = Literal["csv", "json", "text", "paragraph", "markups", "ohif", "slicer"]
 FORMS: Final[tuple[str, ...]] = get_args(Form)
 # Those that are written as DICOM objects into a folder.
 OF_A_VIEWER: Final = ("ohif", "slicer")
@@ -39,7 +39,8 @@ def export(
     out : path
         New file; for ``"ohif"`` and ``"slicer"`` the folder that the objects go into.
     form : str
-        ``"csv"`` (a row a measurement), ``"json"`` (whole, with a SHA-256), ``"text"``,
+        ``"csv"`` (a row a measurement), ``"json"`` (whole, with a SHA-256), ``"text"``
+        (every number), ``"paragraph"`` (what is pasted into a report),
         ``"markups"`` (3D Slicer's ``.mrk.json``); ``"ohif"`` (a DICOM SR with one length
         a caliper) or ``"slicer"`` (DICOM SR of points, and of masks with their
         segmentation).
@@ -85,7 +86,7 @@ def export(
 
 def content(assessment: Assessment, form: Form) -> bytes:
     """Return the content of a file of a reading: CSV, JSON, text or markups."""
-    from osteotrace.reports import markups, tables, text
+    from osteotrace.reports import markups, paragraph, tables, text
 
     match form:
         case "csv":
@@ -94,6 +95,8 @@ def content(assessment: Assessment, form: Form) -> bytes:
             return sealed(assessment)
         case "text":
             return text.report(assessment).encode()
+        case "paragraph":
+            return paragraph.paragraph(assessment).encode()
         case _:
             return markups.to_markups(assessment).encode()
 

@@ -133,7 +133,7 @@ def interval(reading: Reading) -> str:
         return ""
     places = decimals(reading.unit, reading.uncertainty)
     low, high = reading.interval95
-    return f"{low:.{places}f} to {high:.{places}f}"
+    return f"{low:z.{places}f} to {high:z.{places}f}"
 
 
 def doubts(reading: Reading) -> list[str]:
