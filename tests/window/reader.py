@@ -1,0 +1,115 @@
+"""A reader at the window: looks for a slice, goes to a place, takes a tool in hand."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from tests.window import sight
+
+from osteotrace_napari import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.window.program import Program
+    from tests.window.sight import Sight
+
+    from osteotrace.volume import Volume
+
+# The window a CT opens with: bone, width 2000, level 500.
+BONE: Final = (-500.0, 1500.0)
+
+
+def key_of(command: str) -> str:
+    """Return the default key of a command of the window."""
+    return next(key for name, key, *_ in keys.KEYS if name == command)
+
+
+class Reader:
+    """Who reads one volume in the window, by eye and hand alone.
+
+    Parameters
+    ----------
+    program : Program
+    volume : Volume
+        What the reader knows of the images: how each slice looks and where it lies.
+    limits : (low, high)
+        The window the images are shown with.
+    """
+
+    def __init__(
+        self, program: Program, volume: Volume, *, limits: tuple[float, float] = BONE
+    ) -> None:
+        self.program = program
+        self.volume = volume
+        self.limits = limits
+        self.plane = "axial"
+        self.index = 0
+        self.sight: Sight | None = None
+
+    # Eyes ------------------------------------------------------------------------
+
+    def look_for(self, plane: str, index: int | None = None) -> Sight:
+        """Look until a slice is on the screen; the middle one by default."""
+        axes, _ = sight.plane_axes(self.volume.grid, plane)
+        if index is None:
+            index = (self.volume.grid.shape[axes[0]] - 1) // 2
+        self.sight = self.program.wait(
+            f"{plane} slice {index}", partial(self._seen, plane, index)
+        )
+        self.plane, self.index = plane, index
+        return self.sight
+
+    def _seen(self, plane: str, index: int) -> Sight | None:
+        picture = self.program.screen.rest()
+        for near in (self.sight if plane == self.plane else None, None):
+            try:
+                return sight.find_slice(
+                    picture, self.volume, plane, index, self.limits, near=near
+                )
+            except sight.NotSeen:
+                continue
+        return None
+
+    def at(self, point: Sequence[float]) -> tuple[int, int]:
+        """Return where a patient point is on the screen."""
+        assert self.sight is not None, "look for a slice first"
+        return self.sight.pixel(point)
+
+    def slice_of(self, plane: str, point: Sequence[float]) -> int:
+        """Return the slice of a plane nearest to a point."""
+        axes, _ = sight.plane_axes(self.volume.grid, plane)
+        place = np.asarray(self.volume.grid.to_index(point))[axes[0]]
+        return int(np.clip(np.rint(place), 0, self.volume.grid.shape[axes[0]] - 1))
+
+    # Hands -----------------------------------------------------------------------
+
+    def press(self, command: str) -> None:
+        """Press the key of a command."""
+        self.program.key(key_of(command))
+
+    def show(self, plane: str) -> None:
+        """Show another plane of the volume."""
+        self.press(plane)
+        self.look_for(plane)
+
+    def go_to(self, point: Sequence[float]) -> None:
+        """Turn the wheel to the slice of a point, and see that it is that slice."""
+        assert self.sight is not None, "look for a slice first"
+        target = self.slice_of(self.plane, point)
+        if target != self.index:
+            middle = self.volume.grid.to_patient((np.array(self.volume.grid.shape) - 1) / 2)
+            self.program.wheel(self.index - target, self.at(middle))
+        self.look_for(self.plane, target)
+
+    def drag(
+        self, start: Sequence[float], end: Sequence[float], *, steps: int = 12
+    ) -> None:
+        """Drag from one patient point to another."""
+        self.program.drag(self.at(start), self.at(end), steps=steps)
+
+    def click(self, point: Sequence[float]) -> None:
+        """Click on a patient point."""
+        self.program.click(self.at(point))
