@@ -117,3 +117,5 @@ def test_a_machine_without_apt_is_refused_and_told_what_is_needed(
     assert outcome.returncode == 1
     assert "expected Debian or Ubuntu" in outcome.stderr
     assert "dicom3tools" in outcome.stderr
+    # The window is read by mouse and keys alone: tests/window.
+    assert "xdotool" in outcome.stderr
