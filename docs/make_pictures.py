@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osteotrace_napari.layers import Plane
+    from osteotrace_napari.canvas.layers import Plane
     from osteotrace_napari.panels.reading import ReadingPanel
 
 REPOSITORY = Path(__file__).resolve().parents[1]

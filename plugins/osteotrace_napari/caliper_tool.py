@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from osteotrace_napari import layers
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from osteotrace.geometry import Array
-    from osteotrace_napari.views import ReadingView
+    from osteotrace_napari.canvas.view import ReadingView
 
 # A press and release within this many pixels is a click, not a drag.
 CLICK_PX: Final = 4.0
@@ -75,14 +73,6 @@ class CaliperTool:
         self._on_end()
         return pending
 
-    def _point(self, event: Any) -> Array:
-        volume = self.view.volume
-        assert volume is not None
-        display = np.array(event.position, dtype=np.float64)
-        axis = self.view.plane_view.order[0]
-        display[axis] = self.view.slice_index * layers.display_scale(volume.grid)[axis]
-        return layers.to_patient(volume.grid, display)
-
     def _press(self, viewer: Any, event: Any) -> Any:
         if not self.active or event.button != _LEFT_BUTTON or self.view.volume is None:
             return
@@ -90,7 +80,7 @@ class CaliperTool:
         pressed_at = np.array(event.pos, dtype=np.float64)
         second_click = self.start is not None
         if not second_click:
-            self.start = self._point(event)
+            self.start = self.view.point(event)
         yield
         while event.type == "mouse_move":
             event.handled = True
@@ -100,11 +90,11 @@ class CaliperTool:
         event.handled = True
         moved = np.hypot(*(np.array(event.pos) - pressed_at)) > CLICK_PX
         if self.start is not None and (moved or second_click):
-            self._finish(self._point(event))
+            self._finish(self.view.point(event))
 
     def _hover(self, viewer: Any, event: Any) -> None:
         if self.active and self.start is not None and self.view.volume is not None:
-            self._on_move(self.start, self._point(event))
+            self._on_move(self.start, self.view.point(event))
 
     def _finish(self, end: Array) -> None:
         start = self.start

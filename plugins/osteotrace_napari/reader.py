@@ -65,7 +65,7 @@ def volume_layer(path: Path, *, modality: str = "") -> LayerData:
     """
     from osteotrace.series import scan
     from osteotrace.volume import load
-    from osteotrace_napari.layers import image_layer
+    from osteotrace_napari.canvas.layers import image_layer
 
     catalogue = scan(path)
     fitting = [s for s in catalogue if s.identity.modality == modality]

@@ -16,7 +16,7 @@ def maxilla_after_ct() -> list[LayerData]:
     """Return the CT of the maxilla after treatment; the reading panel takes it over."""
     import napari
 
-    from osteotrace_napari.layers import image_layer
+    from osteotrace_napari.canvas.layers import image_layer
     from osteotrace_napari.reader import volume_layer
 
     folder = sample_folder("maxilla_after")

@@ -84,19 +84,7 @@ class Hand:
         """Return where a patient point lies on the canvas."""
         from qtpy.QtCore import QPoint
 
-        from osteotrace_napari import layers
-
-        view = self.panel.view
-        assert view.volume is not None
-        camera = self.panel.viewer.scene.camera
-        x, y = layers.canvas_position(
-            view.volume.grid.to_index(point),
-            scale=layers.display_scale(view.volume.grid),
-            view=view.plane_view,
-            centre=camera.center,
-            zoom=camera.zoom,
-            size=self.panel.viewer.canvas.size,
-        )
+        x, y = self.panel.view.to_canvas(point).tolist()
         return QPoint(round(x), round(y))
 
     def move(self, to: QPoint, *, button: Any = None) -> None:

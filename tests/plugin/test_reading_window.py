@@ -11,9 +11,9 @@ import pytest
 from osteotrace.measurements.caliper import AS_DRAWN, measure
 from osteotrace.regions import extent
 from osteotrace_napari import keys, wording
-from osteotrace_napari.caliper_layer import CROSSES_PLANE
-from osteotrace_napari.layers import PLANES
-from osteotrace_napari.marks import Mark
+from osteotrace_napari.canvas.drawing import CROSSES_PLANE
+from osteotrace_napari.canvas.layers import PLANES
+from osteotrace_napari.canvas.marks import Mark, caliper_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,10 +36,8 @@ def idle(panel: ReadingPanel, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not panel.busy, timeout=PATIENCE_MS)
 
 
-def letters(viewer: Any) -> str:
-    overlays = viewer.canvas.overlays
-    sides = ("left", "right", "top", "bottom")
-    return "".join(overlays[f"osteotrace_{side}"].text for side in sides)
+def letters(panel: ReadingPanel) -> str:
+    return "".join(panel.view.letters.values())
 
 
 def drawn_points(finding: Finding) -> tuple[Point, ...]:
@@ -102,7 +100,7 @@ def test_a_folder_opened_through_napari_goes_to_the_panel(
 ) -> None:
     viewer.open(small_study / "ct", plugin="osteotrace")
     qtbot.waitUntil(lambda: panel.view.volume is not None, timeout=PATIENCE_MS)
-    assert [layer.name for layer in viewer.layers] == ["Bone 0.8", "calipers"]
+    assert [layer.name for layer in viewer.layers] == ["Bone 0.8"]
 
 
 def test_a_dropped_folder_opens_without_a_question(
@@ -144,8 +142,8 @@ def test_a_sample_opens_with_the_panel(
     viewer.open_sample("osteotrace", "maxilla_after_ct")
     panel = reading_panel(viewer)
     qtbot.waitUntil(lambda: panel.view.volume is not None, timeout=PATIENCE_MS)
-    assert [layer.name for layer in viewer.layers] == ["Bone 0.8", "calipers"]
-    assert letters(viewer) == "RLAP"
+    assert [layer.name for layer in viewer.layers] == ["Bone 0.8"]
+    assert letters(panel) == "RLAP"
 
 
 def test_junk_is_one_clear_line_and_the_window_goes_on(
@@ -191,10 +189,10 @@ def test_a_volume_opens_in_its_own_plane_with_its_letters(
     for modality, plane in (("CT", "axial"), ("MR", "sagittal")):
         load(modality)
         assert panel.view.plane_view.plane == plane
-        assert letters(viewer) == sides[plane]
+        assert letters(panel) == sides[plane]
         for name, expected in sides.items():
             panel.controls.planes[name].click()
-            assert letters(viewer) == expected
+            assert letters(panel) == expected
 
 
 def test_every_slice_of_every_plane_can_be_reached(
@@ -238,12 +236,11 @@ def test_the_canvas_says_who_what_where_and_research_use(
 ) -> None:
     load("CT")
     panel.view.go_to_slice(10)
-    said = viewer.canvas.overlays.osteotrace_place.text
+    said = panel.view.place_text
     for part in ("P-", "CT Bone 0.8", "axial 11 / 20", "S 0.0 mm", "W 2000  L 500"):
         assert part in said
     assert "TEST-1" not in said
     assert "Research use only" in said
-    assert viewer.canvas.overlays.scale_bar.visible
     assert str(viewer.layers[0].units[0]) == "millimeter"
 
 
@@ -272,7 +269,7 @@ def test_three_hundred_slice_changes_leave_the_last_one_right(
         qtbot.wait(1)
     panel.view.set_plane("axial")
     panel.view.go_to([START, END])
-    assert panel.calipers.labels.texts == [wording.value(panel.session.findings[0])]
+    assert panel.view.texts == [wording.value(panel.session.findings[0])]
 
 
 # Measuring
@@ -294,7 +291,7 @@ def test_a_dragged_caliper_is_the_librarys_number_bit_for_bit(
     first = finding.measurements[0]
     assert str(first) == str(library.value)
     assert panel.findings.table.item(0, 3).text() == wording.amount(library.value)  # type: ignore[arg-type]
-    assert panel.calipers.labels.texts == [wording.amount(library.value)]  # type: ignore[arg-type]
+    assert panel.view.texts == [wording.amount(library.value)]  # type: ignore[arg-type]
     assert library.value.value == pytest.approx(GAP_MM, abs=0.05)  # type: ignore[union-attr]
 
 
@@ -323,14 +320,14 @@ def test_two_clicks_make_a_caliper_with_a_live_value_between_them(
     assert not panel.session.findings
     hand.move(hand.pixel((0.5, 4.0, 0.0)))
     hand.move(hand.pixel(END))
-    qtbot.waitUntil(lambda: bool(panel.calipers.labels.texts), timeout=PATIENCE_MS)
-    assert panel.calipers.labels.texts[0].endswith("mm")
+    qtbot.waitUntil(lambda: bool(panel.view.texts), timeout=PATIENCE_MS)
+    assert panel.view.texts[0].endswith("mm")
     hand.click(END)
     (finding,) = panel.session.findings
     assert np.abs(np.subtract(drawn_points(finding), (START, END))).max() <= (
         pixel_mm(viewer)
     )
-    assert panel.calipers.labels.texts == [wording.value(finding)]
+    assert panel.view.texts == [wording.value(finding)]
 
 
 def test_a_double_click_is_no_caliper(
@@ -363,7 +360,7 @@ def test_a_caliper_that_cannot_be_fitted_is_kept_as_drawn_and_says_why(
     # Both ends lie in soft tissue, far from any wall.
     finding = hand.caliper((-15.0, 0.0, 0.0), (15.0, 0.0, 0.0))
     assert wording.state(finding) == wording.NOT_MEASURED
-    (label,) = panel.calipers.labels.texts
+    (label,) = panel.view.texts
     assert label.startswith("not measured; as drawn 30.")
     assert panel.message.text().startswith("CAL-1: not measured: ")
     assert panel.findings.table.item(0, 4).text() == wording.NOT_MEASURED
@@ -389,15 +386,15 @@ def test_a_caliper_is_shown_in_every_plane_that_passes_it_and_no_other_frame(
         panel.view.set_plane(plane)
         panel.view.go_to([START, END])
         crosses = CROSSES_PLANE if plane == "coronal" else ""
-        assert panel.calipers.labels.texts == [text + crosses]
-        assert panel.calipers.layer.nshapes > 0
+        assert panel.view.texts == [text + crosses]
+        assert panel.view.scene_picture().strokes
     panel.view.set_plane("axial")
     panel.view.go_to_slice(0)
-    assert panel.calipers.labels.texts == []
-    assert panel.calipers.layer.nshapes == 0
+    assert panel.view.texts == []
+    assert not panel.view.scene_picture().strokes
     load("MR")
     panel.view.go_to_slice(4)
-    assert panel.calipers.labels.texts == []
+    assert panel.view.texts == []
 
 
 def test_a_caliper_stays_in_sight_where_it_was_drawn(
@@ -410,12 +407,12 @@ def test_a_caliper_stays_in_sight_where_it_was_drawn(
         tuple(tuple(point) for point in to_patient([[k, 30, 20], [k, 60, 20]]).tolist())
         for k in (9.0, 10.4)
     )
-    mark = Mark(uid="1", drawn=drawn, fitted=fitted, text="1 mm", colour="#ffffff")
-    panel.calipers.show([mark])
+    mark = Mark(lines=caliper_lines(drawn, fitted), text="1 mm")
+    panel.view.show_marks([mark])
     seen = []
     for k in range(panel.view.slice_count):
         panel.view.go_to_slice(k)
-        if panel.calipers.labels.texts:
+        if panel.view.texts:
             seen.append(k)
     assert seen == [9, 10]
 
@@ -451,14 +448,14 @@ def test_delete_undo_and_redo_by_key_and_button(
 
     hand.key("Shift+Del")
     assert findings() == []
-    assert panel.calipers.labels.texts == []
+    assert panel.view.texts == []
     hand.key("Ctrl+Z")
     assert findings() == [finding]
     panel.undo.click()
     assert findings() == []
     hand.key("Ctrl+Shift+Z")
     assert findings() == [finding]
-    assert panel.calipers.labels.texts == [wording.value(finding)]
+    assert panel.view.texts == [wording.value(finding)]
 
 
 def test_a_click_on_a_finding_goes_to_its_slice_and_series(
@@ -513,7 +510,7 @@ def test_every_key_reaches_its_command_whichever_layer_is_active(
     }
     for target in (viewer, *viewer.layers):
         keys.bind(target, commands)
-    for layer in (panel.view.image, panel.calipers.layer, None):
+    for layer in (panel.view.image, None):
         viewer.layers.selection.active = layer
         called.clear()
         for _, key, _ in keys.KEYS:
@@ -549,14 +546,13 @@ def test_a_key_of_naparis_own_tools_never_loses_a_finding(
     load("CT")
     finding = hand.caliper(START, END)
     for key in ("5", "Ctrl+A", "3", "1", "Del", "Backspace", "L", "Ctrl+Del"):
-        viewer.layers.selection.active = panel.calipers.layer
+        viewer.layers.selection.active = panel.view.image
         hand.key(key)
         hand.key("PgUp")
         hand.key("PgDown")
         assert panel.session.findings == (finding,), key
-        assert panel.calipers.labels.texts == [wording.value(finding)], key
-        assert panel.calipers.layer in viewer.layers, key
-        assert panel.calipers.layer.nshapes > 0, key
+        assert panel.view.texts == [wording.value(finding)], key
+        assert panel.view.scene_picture().strokes, key
 
 
 def test_without_its_image_the_window_is_empty_and_the_reading_stays(
@@ -565,14 +561,14 @@ def test_without_its_image_the_window_is_empty_and_the_reading_stays(
     load("CT")
     finding = hand.caliper(START, END)
     viewer.layers.remove(panel.view.image)
-    assert panel.calipers.labels.texts == []
-    assert letters(viewer) == ""
+    assert panel.view.texts == []
+    assert letters(panel) == ""
     hand.key("Shift+C")
     hand.key("F2")
     assert panel.session.findings == (finding,)
     load("CT")
     panel.view.go_to([START, END])
-    assert panel.calipers.labels.texts == [wording.value(finding)]
+    assert panel.view.texts == [wording.value(finding)]
 
 
 # Saving

@@ -9,12 +9,12 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QPushButton, QWidget
 
 from osteotrace_napari import keys
-from osteotrace_napari.layers import PLANES
+from osteotrace_napari.canvas.layers import PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osteotrace_napari.windows import Window
+    from osteotrace_napari.canvas.windows import Window
 
 
 def button(text: str, *, key: str = "", checkable: bool = False) -> QPushButton:

@@ -15,12 +15,13 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import shares_space
 from osteotrace.regions import extent
 from osteotrace.session import Session
-from osteotrace_napari import keys, layers, loading, wording
-from osteotrace_napari.caliper_layer import CaliperLayer
+from osteotrace_napari import keys, loading, wording
 from osteotrace_napari.caliper_tool import CaliperTool
-from osteotrace_napari.marks import finding_mark, live_mark
+from osteotrace_napari.canvas import layers
+from osteotrace_napari.canvas.marks import finding_mark, live_mark
+from osteotrace_napari.canvas.view import ReadingView
+from osteotrace_napari.keyboard import Keyboard, guard
 from osteotrace_napari.panels.dock import ReadingDock
-from osteotrace_napari.views import ReadingView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,6 @@ class ReadingPanel(ReadingDock):
         self.session = Session() if session is None else session
         self.header: VolumeHeader | None = None
         self.view = ReadingView(viewer)
-        self.calipers = CaliperLayer(self.view)
         self.tool = CaliperTool(
             self.view, on_move=self._live, on_done=self.measure, on_end=self._no_preview
         )
@@ -63,9 +63,8 @@ class ReadingPanel(ReadingDock):
         self._last_said = {"kind": "lesion", "site": "jaw"}
         self._connect()
         self.commands = self._commands()
-        keys.bind(viewer, self.commands)
-        self._menus = keys.MenuOverride(self)
-        viewer.window._qt_window.installEventFilter(self._menus)
+        self.keyboard = Keyboard(self.commands, parent=self)
+        self.keyboard.watch_window(viewer.window._qt_window)
         self.view.on_slice.append(self._show_state)
         self.view.on_window.append(self._show_state)
         viewer.layers.events.inserted.connect(self._layer_inserted)
@@ -158,8 +157,7 @@ class ReadingPanel(ReadingDock):
         self._showing = True
         self.view.show(volume, layer=layer)
         self._showing = False
-        keys.bind(self.view.image, self.commands)
-        self._show_calipers()
+        guard(self.view.image)
         self.study.mark_open(header)
         self.controls.setEnabled(True)
         modality = header.identity.modality
@@ -189,23 +187,14 @@ class ReadingPanel(ReadingDock):
             return
         if event.value is self.view.image:
             self._put_away()
-        elif event.value is self.calipers.layer:
-            # The layer is a view of the findings: taking it away takes none of them.
-            QTimer.singleShot(0, self._show_calipers)
 
     def _put_away(self) -> None:
         """Show no volume; the reading itself stays."""
         self.tool.set_active(False)
         self.view.clear()
-        self.calipers.redraw()
         self.header = None
         self.controls.setEnabled(False)
         self.show_title(None)
-
-    def _show_calipers(self) -> None:
-        # A window that closes takes its layers away too: put nothing into it.
-        if self.view.volume is not None and self.view.image in self.viewer.layers:
-            keys.bind(self.calipers.attach(), self.commands)
 
     # Measuring -------------------------------------------------------------------
 
@@ -226,11 +215,11 @@ class ReadingPanel(ReadingDock):
         except OsteotraceError as problem:
             self.say(problem.found, problem=True)
             return
-        self.calipers.show_preview(live_mark(reading))
+        self.view.show_preview(live_mark(reading))
 
     def measure(self, start: Array, end: Array) -> None:
         """Measure between two points, LPS mm, and record it as a finding."""
-        self.calipers.show_preview(None)
+        self.view.show_preview(None)
         if self.view.volume is None:
             return
         try:
@@ -249,7 +238,7 @@ class ReadingPanel(ReadingDock):
         self.refresh(select=finding.tracking_uid)
 
     def _no_preview(self) -> None:
-        self.calipers.show_preview(None)
+        self.view.show_preview(None)
 
     # Findings --------------------------------------------------------------------
 
@@ -278,7 +267,7 @@ class ReadingPanel(ReadingDock):
         volume, chosen = self.view.volume, self.findings.current
         if volume is None:
             return
-        self.calipers.show(
+        self.view.show_marks(
             [
                 finding_mark(finding, strong=finding.tracking_uid == chosen)
                 for finding in self.session.findings

@@ -27,8 +27,6 @@ PLANES: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")
 
 # napari loses the last slice for many spacings unless they are whole multiples of this.
 DISPLAY_QUANTUM_MM: Final = 2.0**-20
-# A line is shown on the slices it passes, and on one whose slab it touches.
-HALF_SLICE: Final = 0.5
 # A line that shows less than this share of its length is said to cross the plane.
 FORESHORTENED_SHARE: Final = 0.98
 
@@ -69,6 +67,14 @@ class PlaneView:
     top: str
     bottom: str
     patient_axis: int
+
+    @property
+    def signs(self) -> Array:
+        """Of x and y: 1 where rising coordinates go right and down, else -1."""
+        down, right = self.orientation
+        return np.array(
+            [1.0 if right == "right" else -1.0, 1.0 if down == "down" else -1.0]
+        )
 
 
 def display_scale(grid: Grid) -> tuple[float, float, float]:
@@ -170,19 +176,6 @@ def slice_of(grid: Grid, view: PlaneView, points: ArrayLike) -> int:
     return int(np.clip(np.round(middle), 0, grid.shape[axis] - 1))
 
 
-def passes_slice(grid: Grid, view: PlaneView, points: ArrayLike, index: int) -> bool:
-    """Tell whether a line through (n, 3) LPS points is seen on a slice of a plane."""
-    along = grid.to_index(points)[..., view.order[0]]
-    return bool(along.min() - HALF_SLICE <= index <= along.max() + HALF_SLICE)
-
-
-def on_slice(grid: Grid, view: PlaneView, points: ArrayLike, index: int) -> Array:
-    """Return (n, 3) layer data of LPS points, laid onto a slice of a plane."""
-    data = grid.to_index(points)
-    data[..., view.order[0]] = index
-    return data
-
-
 def is_foreshortened(grid: Grid, view: PlaneView, points: ArrayLike) -> bool:
     """Tell whether a line looks shorter in a plane than it is, by over 2 %."""
     step = np.abs(np.diff(to_display(grid, points), axis=0)[0])
@@ -190,50 +183,31 @@ def is_foreshortened(grid: Grid, view: PlaneView, points: ArrayLike) -> bool:
     return bool(shown < FORESHORTENED_SHARE * np.linalg.norm(step))
 
 
-def end_bars(
-    data: Array, *, scale: tuple[float, ...], view: PlaneView, length_mm: float
-) -> list[Array]:
-    """Return a short bar across each end of a (2, 3) line, as layer data."""
-    shown = list(view.order[1:])
-    step = (data[1] - data[0])[shown] * np.array(scale)[shown]
-    if not np.any(step):
-        return []
-    across = np.array([-step[1], step[0]]) / np.hypot(*step) * length_mm / 2
-    offset = np.zeros(3)
-    offset[shown] = across / np.array(scale)[shown]
-    return [np.stack([end - offset, end + offset]) for end in data]
-
-
-def canvas_position(
+def canvas_positions(
     data: ArrayLike,
     *,
     scale: tuple[float, ...],
     view: PlaneView,
     centre: tuple[float, ...],
     zoom: float,
-    size: tuple[int, int],
-) -> tuple[float, float]:
-    """Return where a point of layer data lies on the canvas, (x, y) pixels.
+    size: tuple[float, float],
+) -> Array:
+    """Return where layer data lie on the canvas, (..., 2) x and y in pixels.
 
     Parameters
     ----------
-    data : (3,) array
-        Slice, row, column.
+    data : (..., 3) array
+        Slice, row, column; the one across the plane does not count.
     centre, zoom : camera
         Display coordinates at the canvas centre, and pixels a mm.
-    size : (height, width)
+    size : (width, height)
         Canvas size in pixels.
     """
-    shown = list(view.order[1:])
-    display = np.asarray(data)[shown] * np.array(scale)[shown]
-    signs = np.array(
-        [
-            1 if view.orientation[0] == "down" else -1,
-            1 if view.orientation[1] == "right" else -1,
-        ]
-    )
-    y, x = np.array(size) / 2 + signs * (display - np.array(centre[-2:])) * zoom
-    return float(x), float(y)
+    # The horizontal axis first: x, then y.
+    shown = [view.order[2], view.order[1]]
+    display = np.asarray(data, dtype=np.float64)[..., shown] * np.array(scale)[shown]
+    off_centre = display - np.array([centre[-1], centre[-2]])
+    return np.asarray(np.array(size) / 2 + view.signs * off_centre * zoom)
 
 
 def _directions(grid: Grid) -> Array:

@@ -1,0 +1,1 @@
+"""What is on the canvases: volumes in their planes, and everything painted over them."""

@@ -1,0 +1,314 @@
+# mypy: allow-subclassing-any
+"""What is painted over a canvas: letters, place, scale, marks, values, prompt.
+
+One transparent widget that lies over napari's canvas and takes no mouse events. Painting
+costs a slice change next to nothing; napari's own text and shapes cost as much as the
+image. Every line and letter has a dark edge, so that it is crisp on any grey.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakMethod
+
+from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+from qtpy.QtWidgets import QWidget
+
+from osteotrace_napari.canvas import placing
+from osteotrace_napari.canvas.drawing import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace_napari.canvas.drawing import Dot, Label, Stroke
+
+LETTER_COLOUR: Final = "#ffd60a"
+TEXT_COLOUR: Final = "#e8edf2"
+BADGE_COLOUR: Final = "#ff9f43"
+PROMPT_COLOUR: Final = "#7ae7ff"
+CROSSHAIR_COLOUR: Final = "#4cd97b"
+LETTER_PX: Final = 21
+TEXT_PX: Final = 13
+VALUE_PX: Final = 16
+PROMPT_PX: Final = 15
+# The dark edge under a line, on each side.
+EDGE_PX: Final = 1.3
+DOT_PX: Final = 4.0
+MARGIN_PX: Final = 10
+# The crosshair leaves its centre free: what it points at is to be seen.
+CROSSHAIR_GAP_PX: Final = 14
+# The scale is the longest of these that takes up to this share of the canvas.
+SCALES_MM: Final = (100, 50, 20, 10, 5, 2, 1)
+SCALE_SHARE: Final = 0.25
+_DARK: Final = QColor(0, 0, 0, 215)
+_GROUND: Final = QColor(8, 12, 18, 205)
+# Where a text is painted dark first, so that it has an edge.
+_AROUND: Final = ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1))
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """What is painted over one canvas.
+
+    Parameters
+    ----------
+    letters : dict
+        Patient letters of ``left``, ``right``, ``top`` and ``bottom``.
+    place : str
+        Lines of text in the upper left corner.
+    badges : tuple of str
+        Warnings about what is shown, such as ``"resampled"``.
+    picture : Picture
+        The marks.
+    crosshair : (x, y) or None
+        Pixels.
+    prompt : str
+        What the tool in hand asks for.
+    zoom : float
+        Pixels a mm; 0 where there is no mm.
+    """
+
+    letters: dict[str, str] = field(default_factory=dict)
+    place: str = ""
+    badges: tuple[str, ...] = ()
+    picture: Picture = field(default_factory=Picture)
+    crosshair: tuple[float, float] | None = None
+    prompt: str = ""
+    zoom: float = 0.0
+
+
+class Overlay(QWidget):
+    """Paints a scene over a canvas.
+
+    Parameters
+    ----------
+    canvas : QWidget
+        napari's canvas; the overlay follows its size.
+    scene : bound method
+        Asked for the scene whenever it is painted; None paints nothing.
+    """
+
+    def __init__(self, canvas: QWidget, scene: Callable[[], Scene | None]) -> None:
+        super().__init__(canvas)
+        # The view owns the overlay, not the other way round: windows must be let go.
+        self._scene = WeakMethod(scene)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        canvas.installEventFilter(self)
+        self.setGeometry(canvas.rect())
+        self.show()
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        """Follow the size of the canvas."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+            self.setGeometry(watched.rect())
+            self.raise_()
+        return False
+
+    def paintEvent(self, event: Any) -> None:
+        """Paint the scene as it is now."""
+        ask = self._scene()
+        scene = None if ask is None else ask()
+        if scene is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        try:
+            self._paint(painter, scene)
+        finally:
+            painter.end()
+
+    def _paint(self, painter: QPainter, scene: Scene) -> None:
+        if scene.crosshair is not None:
+            self._crosshair(painter, *scene.crosshair)
+        for stroke in scene.picture.strokes:
+            _stroke(painter, stroke)
+        for dot in scene.picture.dots:
+            _dot(painter, dot)
+        self._letters(painter, scene.letters)
+        self._place(painter, scene.place)
+        self._badges(painter, scene.badges)
+        if scene.zoom:
+            self._scale(painter, scene.zoom)
+        if scene.prompt:
+            self._prompt(painter, scene.prompt)
+        self._values(painter, scene.picture.labels)
+
+    def _letters(self, painter: QPainter, letters: dict[str, str]) -> None:
+        painter.setFont(_font(LETTER_PX, bold=True))
+        area = QRectF(self.rect()).adjusted(MARGIN_PX, 4, -MARGIN_PX, -4)
+        sides = {
+            "left": Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+            "right": Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+            "top": Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter,
+            "bottom": Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter,
+        }
+        for side, where in sides.items():
+            _text(painter, area, where, letters.get(side, ""), LETTER_COLOUR)
+
+    def _place(self, painter: QPainter, text: str) -> None:
+        painter.setFont(_font(TEXT_PX))
+        area = QRectF(self.rect()).adjusted(MARGIN_PX, 8, -MARGIN_PX, -8)
+        # Clear of the letter at the top.
+        area.setRight(max(area.center().x() - 2 * LETTER_PX, area.left() + 60))
+        where = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+        _text(painter, area, where, text, TEXT_COLOUR, wrapped=True)
+
+    def _badges(self, painter: QPainter, badges: tuple[str, ...]) -> None:
+        font = _font(TEXT_PX, bold=True)
+        metrics, top = QFontMetricsF(font), 8.0
+        painter.setFont(font)
+        for badge in badges:
+            width, height = metrics.horizontalAdvance(badge) + 16, metrics.height() + 6
+            box = QRectF(self.width() - MARGIN_PX - width, top, width, height)
+            _ground(painter, box, QColor(BADGE_COLOUR), fill=QColor(BADGE_COLOUR))
+            painter.setPen(QColor("#1b1204"))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, badge)
+            top += height + 5
+
+    def _scale(self, painter: QPainter, zoom: float) -> None:
+        most = self.width() * SCALE_SHARE
+        length = next((mm for mm in SCALES_MM if mm * zoom <= most), SCALES_MM[-1])
+        right, bottom = self.width() - MARGIN_PX - 4.0, self.height() - 16.0
+        left = right - length * zoom
+        tick = 10 if length > 10 else 1
+        ends = [(left, bottom, right, bottom)]
+        for mm in range(0, length + 1, tick):
+            x, high = left + mm * zoom, 8 if mm in (0, length) else 5
+            ends.append((x, bottom - high, x, bottom))
+        for colour, width in ((_DARK, 4.0), (QColor(TEXT_COLOUR), 1.6)):
+            pen = QPen(colour, width)
+            pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+            painter.setPen(pen)
+            for a, b, c, d in ends:
+                painter.drawLine(QPointF(a, b), QPointF(c, d))
+        painter.setFont(_font(TEXT_PX))
+        area = QRectF(left - 60, bottom - 30, length * zoom + 60, 18)
+        where = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        _text(painter, area, where, f"{length} mm", TEXT_COLOUR)
+
+    def _crosshair(self, painter: QPainter, x: float, y: float) -> None:
+        gap, width, height = CROSSHAIR_GAP_PX, self.width(), self.height()
+        pieces = (
+            ((0, y), (x - gap, y)),
+            ((x + gap, y), (width, y)),
+            ((x, 0), (x, y - gap)),
+            ((x, y + gap), (x, height)),
+        )
+        for colour, thick in ((QColor(0, 0, 0, 150), 3.0), (CROSSHAIR_COLOUR, 1.2)):
+            painter.setPen(QPen(QColor(colour), thick))
+            for a, b in pieces:
+                painter.drawLine(QPointF(*a), QPointF(*b))
+
+    def _prompt(self, painter: QPainter, text: str) -> None:
+        font = _font(PROMPT_PX, bold=True)
+        metrics = QFontMetricsF(font)
+        width = min(metrics.horizontalAdvance(text) + 24, self.width() - 2.0 * MARGIN_PX)
+        height = metrics.height() + 10
+        left = (self.width() - width) / 2
+        box = QRectF(left, self.height() - 36 - height, width, height)
+        _ground(painter, box, QColor(PROMPT_COLOUR))
+        painter.setFont(font)
+        painter.setPen(QColor(PROMPT_COLOUR))
+        room = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 16)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, room)
+
+    def _values(self, painter: QPainter, labels: list[Label]) -> None:
+        font = _font(VALUE_PX, bold=True)
+        metrics = QFontMetricsF(font)
+        painter.setFont(font)
+        taken: list[placing.Box] = []
+        # The selected one finds its place first and is painted last.
+        boxes = []
+        for label in sorted(labels, key=lambda each: not each.strong):
+            size = metrics.horizontalAdvance(label.text) + 16, metrics.height() + 6
+            box = placing.beside(
+                label.start,
+                label.end,
+                size=size,
+                canvas=(self.width(), self.height()),
+                taken=taken,
+            )
+            taken.append(box)
+            boxes.append((label, QRectF(*box)))
+        for label, area in reversed(boxes):
+            colour = QColor(label.colour)
+            _ground(painter, area, colour, width=2.0 if label.strong else 1.0)
+            painter.setPen(colour)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, label.text)
+
+
+def _font(pixels: int, *, bold: bool = False) -> QFont:
+    font = QFont()
+    font.setPixelSize(pixels)
+    font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    return font
+
+
+def _text(
+    painter: QPainter,
+    area: QRectF,
+    where: Qt.AlignmentFlag,
+    text: str,
+    colour: str,
+    *,
+    wrapped: bool = False,
+) -> None:
+    if not text:
+        return
+    flags = int(where.value) | (int(Qt.TextFlag.TextWordWrap.value) if wrapped else 0)
+    painter.setPen(_DARK)
+    for dx, dy in _AROUND:
+        painter.drawText(area.translated(dx, dy), flags, text)
+    painter.setPen(QColor(colour))
+    painter.drawText(area, flags, text)
+
+
+def _ground(
+    painter: QPainter,
+    box: QRectF,
+    edge: QColor,
+    *,
+    fill: QColor = _GROUND,
+    width: float = 1.0,
+) -> None:
+    painter.setPen(QPen(edge, width))
+    painter.setBrush(fill)
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _stroke(painter: QPainter, stroke: Stroke) -> None:
+    line = QPolygonF([QPointF(x, y) for x, y in stroke.points.tolist()])
+    for colour, width in (
+        (_DARK, stroke.width + 2 * EDGE_PX),
+        (QColor(stroke.colour), stroke.width),
+    ):
+        pen = QPen(colour, width)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        if stroke.dashed:
+            # Dashes are counted in widths of the pen: both passes get the same ones.
+            pen.setDashPattern([7.0 / width, 5.0 / width])
+        painter.setPen(pen)
+        if stroke.closed:
+            painter.drawPolygon(line)
+        else:
+            painter.drawPolyline(line)
+
+
+def _dot(painter: QPainter, dot: Dot) -> None:
+    centre = QPointF(dot.x, dot.y)
+    radius = DOT_PX * (1.3 if dot.strong else 1.0)
+    painter.setPen(QPen(_DARK, EDGE_PX))
+    painter.setBrush(QColor(dot.colour))
+    painter.drawEllipse(centre, radius, radius)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if dot.label:
+        painter.setFont(_font(TEXT_PX, bold=True))
+        area = QRectF(dot.x + radius + 4, dot.y - 10, 400, 20)
+        where = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        _text(painter, area, where, dot.label, dot.colour)
