@@ -18,13 +18,14 @@ from tests.fixtures.faulty_disk import Abilities, Fault, FaultyDisk, Killed
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.phantoms.in_memory import straight_grid
-from osteotrace.records.draft import Change, Draft, Journal, Started, Undone
 from osteotrace.regions import Mask
+from osteotrace.session.draft import Done, Draft, FindingChange, Held, Started, Undone
+from osteotrace.session.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from osteotrace.records.draft import Line
+    from osteotrace.session.draft import Line
 
 STUDY, READER = "2.25.1", "tester"
 
@@ -41,10 +42,17 @@ def started() -> Started:
     )
 
 
-def added(finding: Finding, position: int) -> Change:
-    return Change(
-        at="2024-05-06T07:08:10+00:00", before=None, after=finding, position=position
+def done(before: Finding | None, after: Finding | None, position: int) -> Done:
+    change = FindingChange(
+        before=None if before is None else Held(finding=before),
+        after=None if after is None else Held(finding=after),
+        position=position,
     )
+    return Done(at="2024-05-06T07:08:10+00:00", what="made", changes=(change,))
+
+
+def added(finding: Finding, position: int) -> Done:
+    return done(None, finding, position)
 
 
 def mask_finding() -> Finding:
@@ -92,8 +100,7 @@ def test_regions_of_every_kind_come_back_from_the_journal(tmp_path: Path) -> Non
     draft = Draft()
     for line in replayed(tmp_path):
         draft.apply(line)
-    assert draft.assessment is not None
-    assert draft.assessment.findings == (caliper_finding(), mask_finding())
+    assert [one.finding for one in draft.held] == [caliper_finding(), mask_finding()]
 
 
 def test_a_journal_torn_at_any_byte_keeps_every_line_before(tmp_path: Path) -> None:
@@ -202,9 +209,9 @@ def test_a_journal_of_version_1_is_replayed_and_continued(tmp_path: Path) -> Non
 
 def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
     journal = Journal(STUDY, READER, folder=tmp_path)
-    journal.append(msgspec.structs.replace(started(), journal_version=3))
+    journal.append(msgspec.structs.replace(started(), journal_version=4))
     journal.close()
-    with pytest.raises(OsteotraceError, match="a draft of version 3"):
+    with pytest.raises(OsteotraceError, match="a draft of version 4"):
         Journal(STUDY, READER, folder=tmp_path)
 
 
@@ -226,15 +233,15 @@ def test_a_version_and_lines_that_do_not_agree_are_an_error(
 @pytest.mark.parametrize(
     "change",
     [
-        Change(at="", before=mask_finding(), after=None, position=0),
-        Change(at="", before=caliper_finding(), after=None, position=1),
-        Change(at="", before=caliper_finding(), after=None, position=-1),
+        done(mask_finding(), None, 0),
+        done(caliper_finding(), None, 1),
+        done(caliper_finding(), None, -1),
         added(mask_finding(), 2),
         added(mask_finding(), -1),
     ],
     ids=["another finding", "none there", "before the first", "a gap", "negative"],
 )
-def test_a_change_of_a_finding_that_is_not_there_is_an_error(change: Change) -> None:
+def test_a_change_of_a_finding_that_is_not_there_is_an_error(change: Done) -> None:
     draft = Draft()
     draft.apply(started())
     draft.apply(added(caliper_finding(), 0))
@@ -301,7 +308,7 @@ def test_two_readers_have_journals_of_their_own(tmp_path: Path) -> None:
 
 # Windows has no fcntl; its lock of a byte, as its documentation describes it.
 _ON_WINDOWS = """
-import errno, os, sys, types
+import errno, os, subprocess, sys, types
 from pathlib import Path
 held = {}
 
@@ -323,7 +330,8 @@ sys.modules["msvcrt"] = types.SimpleNamespace(locking=locking, LK_NBLCK=2)
 os.close = close
 import osteotrace.session
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.draft import Journal, Started
+from osteotrace.session.draft import Started
+from osteotrace.session.journal import Journal
 folder = Path(sys.argv[1])
 line = Started(at="", assessment_uid="1.2", study_uid="1.3", patient="", study_date="",
                reader="one", software="")

@@ -14,8 +14,9 @@ import pytest
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.caliper import measure
-from osteotrace.records.draft import UNDO_DEPTH, Journal, drafts_folder
 from osteotrace.session import RECORDS_FOLDER, Session
+from osteotrace.session.draft import UNDO_DEPTH
+from osteotrace.session.journal import Journal, drafts_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -204,7 +205,7 @@ def test_a_user_without_a_login_name_reads_without_a_name(
 def test_a_closed_session_has_nothing_to_take_back(session: Session) -> None:
     add(session, load(session))
     session.close()
-    assert (session.assessment, session.can_undo, session.undo()) == (None, False, False)
+    assert (session.assessment, session.can_undo, session.undo()) == (None, False, "")
 
 
 def test_without_a_study_nothing_can_be_recorded(
@@ -507,7 +508,7 @@ def test_a_reading_without_findings_is_not_saved(
 
 
 def test_a_draft_line_that_cannot_follow_is_a_clear_error() -> None:
-    from osteotrace.records.draft import Draft, Undone
+    from osteotrace.session.draft import Draft, Undone
 
     with pytest.raises(OsteotraceError, match="starts no reading"):
         Draft().apply(Undone(at="2026-01-02T03:04:05+00:00"))

@@ -1,13 +1,13 @@
-"""The draft of a reading on disk: an append-only journal of its committed changes.
+"""The journal of a draft on disk: an append-only file of its lines.
 
 One JSON object a line, forced to disk before `Journal.append` returns. Each carries a
 checksum over its content and the checksum of the line before, so that a line that was
 changed, lost or doubled breaks the chain. A line that a crash tore off at the end is
-dropped; damage anywhere else is an error, never a guess. Journals of version 1 had no
-checksums; they are read, and continued without.
+dropped; damage anywhere else is an error, never a guess. Journals of versions 1 and 2
+held bare findings, and those of version 1 no checksums; they are read, and continued.
 Each reader of a study has a journal. Journals live in the user's state folder, readable
 by their owner alone, under a digest of Study Instance UID and reader: no identifier
-stands in a file name.
+stands in a file name. One that is set aside keeps its name with a number behind it.
 """
 
 from __future__ import annotations
@@ -15,138 +15,55 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, Finding, SeriesReference
+from osteotrace.findings import Finding
 from osteotrace.records import chained_lines
 from osteotrace.records.file_lock import lock
 from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush_name
 from osteotrace.records.store import OWNER_ONLY_FILE
+from osteotrace.session.draft import (
+    JOURNAL_VERSION,
+    Done,
+    FindingChange,
+    Held,
+    Line,
+    Started,
+)
 
-if TYPE_CHECKING:
-    from typing import Self
-
-JOURNAL_VERSION: Final = 2
 # The version without checksums.
 _UNCHAINED_VERSION: Final = 1
-# Changes that can be taken back; older ones stay made.
-UNDO_DEPTH: Final = 200
 
 
-class Started(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+class _BareChange(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="Change"
 ):
-    """The first line: which study is read, by whom, with what."""
-
-    at: str
-    assessment_uid: str
-    study_uid: str
-    patient: str
-    study_date: str
-    reader: str
-    software: str
-    journal_version: int = JOURNAL_VERSION
-
-    def assessment(self) -> Assessment:
-        """Return the reading as it begins, without findings."""
-        return Assessment(
-            assessment_uid=self.assessment_uid,
-            study_uid=self.study_uid,
-            patient=self.patient,
-            study_date=self.study_date,
-            reader=self.reader,
-            recorded=self.at,
-            series=(),
-            software=self.software,
-        )
-
-
-class Read(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
-):
-    """A series was loaded for reading."""
-
-    series: SeriesReference
-
-
-class Change(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
-):
-    """A finding was added (nothing before), edited, or deleted (nothing after).
-
-    Parameters
-    ----------
-    at : str
-        ISO 8601 date and time.
-    before, after : Finding or None
-        The finding on either side of the change.
-    position : int
-        Its place among the findings.
-    """
+    """A change of one finding, as journals of versions 1 and 2 held it."""
 
     at: str
     before: Finding | None
     after: Finding | None
     position: int
 
-    def reversed(self) -> Self:
-        """Return the change that takes this one back."""
-        return msgspec.structs.replace(self, before=self.after, after=self.before)
-
-    def made_to(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """Return the findings with this change made.
-
-        Raises
-        ------
-        OsteotraceError
-            If what was there before the change is not there.
-        """
-        if self.before is None:
-            fits = 0 <= self.position <= len(findings)
-        else:
-            fits = 0 <= self.position < len(findings)
-            fits = fits and findings[self.position] == self.before
-        if not fits:
-            raise _impossible("a change of a finding that is not there")
-        end = self.position + (self.before is not None)
-        new = () if self.after is None else (self.after,)
-        return (*findings[: self.position], *new, *findings[end:])
-
-
-class Undone(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
-):
-    """The last change was taken back."""
-
-    at: str
-
-
-class Redone(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
-):
-    """The change taken back last was made again."""
-
-    at: str
-
-
-class Saved(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
-):
-    """The reading was saved as a record; what follows amends that record."""
-
-    at: str
-    sop_instance_uid: str
-    next_uid: str
-
-
-Line = Started | Read | Change | Undone | Redone | Saved
+    def done(self) -> Done:
+        """Return the command that it stands for; a save then wrote every finding."""
+        before, after = (
+            None if one is None else Held(finding=one, accepted=True)
+            for one in (self.before, self.after)
+        )
+        how = {(True, False): "added", (False, True): "deleted"}.get(
+            (before is None, after is None), "changed"
+        )
+        one = self.after or self.before
+        label = "" if one is None else one.label
+        change = FindingChange(before=before, after=after, position=self.position)
+        return Done(at=self.at, what=f"{label} {how}".strip(), changes=(change,))
 
 
 def drafts_folder() -> Path:
@@ -160,86 +77,9 @@ def drafts_folder() -> Path:
     return home / "osteotrace" / "drafts"
 
 
-@dataclass(slots=True)
-class Draft:
-    """What the lines of a journal come to: the reading, and what can be taken back.
-
-    Parameters
-    ----------
-    assessment : Assessment or None
-        The reading as it stands, None before the first line.
-    done : deque of Change
-        Changes that `Undone` takes back, the last one first.
-    undone : list of Change
-        Changes that `Redone` makes again, the last one first.
-    labels_used : int
-        Findings ever added, those deleted since included: no label is given twice.
-    last_saved : str
-        Time of the last change, ISO 8601, or empty.
-    """
-
-    assessment: Assessment | None = None
-    done: deque[Change] = field(default_factory=lambda: deque(maxlen=UNDO_DEPTH))
-    undone: list[Change] = field(default_factory=list)
-    labels_used: int = 0
-    last_saved: str = ""
-
-    def apply(self, line: Line) -> None:
-        """Let what a line says happen.
-
-        Raises
-        ------
-        OsteotraceError
-            If it cannot follow the lines before it.
-        """
-        if isinstance(line, Started):
-            if self.assessment is not None:
-                raise _impossible("two beginnings")
-            self.assessment = line.assessment()
-            return
-        if self.assessment is None:
-            raise _impossible("a first line that starts no reading")
-        if isinstance(line, Read):
-            self.assessment = msgspec.structs.replace(
-                self.assessment, series=(*self.assessment.series, line.series)
-            )
-        elif isinstance(line, Saved):
-            self.assessment = msgspec.structs.replace(
-                self.assessment,
-                assessment_uid=line.next_uid,
-                predecessor_uid=line.sop_instance_uid,
-            )
-        else:
-            change = self._change(line)
-            self.assessment = msgspec.structs.replace(
-                self.assessment,
-                findings=change.made_to(self.assessment.findings),
-                recorded=line.at,
-            )
-            self.last_saved = line.at
-
-    def _change(self, line: Change | Undone | Redone) -> Change:
-        """Move a change between the stacks; return what it does to the findings."""
-        if isinstance(line, Change):
-            self.done.append(line)
-            self.undone.clear()
-            self.labels_used += line.before is None
-            return line
-        if not (self.done if isinstance(line, Undone) else self.undone):
-            raise _impossible("an undo or redo of a change that is not there")
-        if isinstance(line, Undone):
-            self.undone.append(self.done.pop())
-            return self.undone[-1].reversed()
-        self.done.append(self.undone.pop())
-        return self.done[-1]
-
-
-def _impossible(found: str) -> OsteotraceError:
-    return OsteotraceError(
-        f"a draft with {found}",
-        expected="a draft that osteotrace wrote, unedited",
-        advice="move the draft away to start anew; its lines are readable JSON",
-    )
+def _name(study_uid: str, reader: str) -> str:
+    digest = hashlib.sha256(f"{study_uid}\0{reader}".encode()).hexdigest()
+    return f"{digest[:32]}.jsonl"
 
 
 class Journal:
@@ -273,8 +113,7 @@ class Journal:
         folder = drafts_folder() if folder is None else folder
         # Of the last line, empty before the first; None where lines carry none.
         self._checksum: bytes | None = chained_lines.BEGINNING
-        digest = hashlib.sha256(f"{study_uid}\0{reader}".encode()).hexdigest()
-        self.path = folder / f"{digest[:32]}.jsonl"
+        self.path = folder / _name(study_uid, reader)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY_FOLDER)
             # Windows writes other line ends unless told not to.
@@ -324,6 +163,46 @@ class Journal:
             os.close(self._file)
         self._file = -1
 
+    @classmethod
+    def set_aside(
+        cls, study_uid: str, reader: str, *, folder: Path | None = None
+    ) -> Path | None:
+        """Give the journal another name, damaged or not; its content stays.
+
+        Returns
+        -------
+        Path or None
+            Where it is now; None where there was none.
+
+        Raises
+        ------
+        OsteotraceError
+            If another session holds it, or it cannot be renamed.
+        """
+        path = (drafts_folder() if folder is None else folder) / _name(study_uid, reader)
+        journal = cls.__new__(cls)
+        journal.path = path
+        try:
+            journal._file = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            raise journal._unwritable(problem) from problem
+        try:
+            journal._lock()
+            names = (path.with_name(f"{path.stem}.aside-{n}.jsonl") for n in count(1))
+            aside = next(name for name in names if not os.path.lexists(name))
+            if sys.platform == "win32":
+                # Windows renames no open file.
+                journal.close()
+            path.rename(aside)
+            flush_name(aside)
+        except OSError as problem:
+            raise journal._unwritable(problem) from problem
+        finally:
+            journal.close()
+        return aside
+
     def _lock(self) -> None:
         if not lock(self._file):
             raise OsteotraceError(
@@ -344,7 +223,7 @@ class Journal:
         if parts and not chained_lines.carries_checksum(parts[0]):
             self._checksum = None
         lines: list[Line] = []
-        decoder = msgspec.json.Decoder(Line)
+        decoder = msgspec.json.Decoder(Line | _BareChange)
         for number, part in enumerate(parts, start=1):
             content = part
             if self._checksum is not None:
@@ -353,9 +232,10 @@ class Journal:
                     raise self._damaged(number)
                 content, self._checksum = follows
             try:
-                lines.append(decoder.decode(content))
+                line = decoder.decode(content)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
                 raise self._damaged(number) from problem
+            lines.append(line.done() if isinstance(line, _BareChange) else line)
         self._check_start(lines)
         if self._is_changed_end(rest):
             raise self._damaged(len(parts) + 1)
@@ -392,7 +272,7 @@ class Journal:
         return OsteotraceError(
             f"a damaged draft (line {number})",
             expected="a journal that osteotrace wrote, unedited",
-            advice="move the file away to begin this reading anew",
+            advice="begin this reading anew: the draft is set aside, not deleted",
             where=str(self.path),
         )
 

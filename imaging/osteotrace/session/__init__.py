@@ -1,0 +1,21 @@
+"""A reading in progress, without a window: what is open, marked, said and undone.
+
+``session`` is the front door; ``draft`` holds state and changes, ``journal`` keeps them
+on disk, ``marking`` turns marks into findings, ``commands`` says what each command does,
+``saving`` writes records.
+"""
+
+from osteotrace.session.draft import DrawnMask, Held, Level, Recovery
+from osteotrace.session.marking import LoadedVolume
+from osteotrace.session.saving import RECORDS_FOLDER
+from osteotrace.session.session import Session
+
+__all__ = [
+    "RECORDS_FOLDER",
+    "DrawnMask",
+    "Held",
+    "Level",
+    "LoadedVolume",
+    "Recovery",
+    "Session",
+]
