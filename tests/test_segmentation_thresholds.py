@@ -16,7 +16,7 @@ from osteotrace.phantoms.in_memory import as_volume, noisy, straight_grid
 from osteotrace.phantoms.rendering import Layer, Level, Part, Pose, render
 from osteotrace.phantoms.shapes import Shape, ellipsoid, halfspace, rounded_box
 from osteotrace.segmentation import marked
-from osteotrace.segmentation.growing import grown
+from osteotrace.segmentation.growing import between_levels, grown
 from osteotrace.segmentation.labels import read_labels
 from osteotrace.segmentation.thresholds import bone, bone_threshold
 from osteotrace.volume import ARBITRARY
@@ -371,3 +371,23 @@ def test_real_jaw_and_spine_have_plausible_thresholds(real_dicom: Path) -> None:
     level = bone_threshold(jaw, region)
     assert 0 < level.soft_tissue < 90
     assert 250 < level.level < 900
+
+
+# Between two levels ------------------------------------------------------------------
+
+
+def test_what_lies_between_two_levels_in_a_region_is_marked_in_every_piece() -> None:
+    volume, left, right = two_blobs()
+    region = marked.box(volume, (-20, -15, -15), (9, 15, 15), role="region")
+    mask = between_levels(volume, 300, 500, within=region, role="blobs")
+    assert (mask.on(GRID) == ((left | right) & region.on(GRID))).all()
+    assert mask.role == "blobs"
+
+
+def test_levels_that_nothing_lies_between_are_refused() -> None:
+    volume, _, _ = two_blobs()
+    region = marked.ball(volume, (-8, 0, 0), 5, role="region")
+    with pytest.raises(OsteotraceError, match="no voxel between 600 and 900"):
+        between_levels(volume, 600, 900, within=region, role="x")
+    with pytest.raises(OsteotraceError, match="values from 500 to 300"):
+        between_levels(volume, 500, 300, within=region, role="x")

@@ -1,4 +1,4 @@
-"""Region growing from a seed, through SimpleITK: what hangs together with a point.
+"""What lies between two levels in a region, or hangs together with a point (SimpleITK).
 
 Only within a region, so that nothing leaks into the rest of the image; the mask says
 nothing about what it is.
@@ -93,6 +93,41 @@ def grown(
     )
     reached: NDArray[np.bool_] = sitk.GetArrayFromImage(filled) > 0
     return marked.in_window(volume, reached, window, role=role)
+
+
+def between_levels(
+    volume: Volume,
+    low: float,
+    high: float,
+    *,
+    within: Mask,
+    role: str,
+    smoothing_mm: float = 0.0,
+) -> Mask:
+    """Return the voxels of a region whose value lies between two levels.
+
+    Parameters
+    ----------
+    volume, low, high, within, role, smoothing_mm
+        As in `grown`.
+
+    Raises
+    ------
+    OsteotraceError
+        If no voxel does, the region is off the image, or a level or the smoothing is
+        none.
+    """
+    _check(low, high, smoothing_mm)
+    window = volume.grid.box_around(within.grid.corners(), 4 * smoothing_mm)
+    values = smoothed(volume, window, smoothing_mm)
+    voxels = within.on(volume.grid)[window] & (values >= low) & (values <= high)
+    if not voxels.any():
+        raise OsteotraceError(
+            f"no voxel between {low:.0f} and {high:.0f} in the region ({within.role})",
+            expected="levels that some of the region lies between",
+            advice="choose other levels, or another region",
+        )
+    return marked.in_window(volume, voxels, window, role=role)
 
 
 def _check(low: float, high: float, smoothing_mm: float) -> None:
