@@ -128,4 +128,9 @@ def guard(layer: Any) -> None:
     They paint, delete and turn behind the journal's back: ``2`` takes napari's brush up,
     ``Ctrl+Y`` makes the view three-dimensional.
     """
-    layer.bind_key(..., ..., overwrite=True)
+    # napari asks every action for its name, so a function and not `...`.
+    layer.bind_key(..., _nothing, overwrite=True)
+
+
+def _nothing(_layer: Any) -> None:
+    """Do what napari's own keys are to do on our layers."""
