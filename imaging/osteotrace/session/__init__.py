@@ -5,7 +5,8 @@ on disk, ``marking`` turns marks into findings, ``commands`` says what each comm
 ``saving`` writes records.
 """
 
-from osteotrace.session.draft import DrawnMask, Held, Level, Recovery
+from osteotrace.session.draft import DrawnMask, Held, Recovery
+from osteotrace.session.levels import Levels
 from osteotrace.session.marking import LoadedVolume
 from osteotrace.session.saving import RECORDS_FOLDER
 from osteotrace.session.session import Session
@@ -14,7 +15,7 @@ __all__ = [
     "RECORDS_FOLDER",
     "DrawnMask",
     "Held",
-    "Level",
+    "Levels",
     "LoadedVolume",
     "Recovery",
     "Session",

@@ -19,7 +19,8 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Finding, SeriesReference
 from osteotrace.protocol import TABLES, Entry
 from osteotrace.reading.case_facts import CaseFacts
-from osteotrace.regions import Mask, Point
+from osteotrace.regions import Mask
+from osteotrace.session.levels import Levels
 from osteotrace.session.mask_runs import from_runs
 
 if TYPE_CHECKING:
@@ -71,30 +72,6 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def uid(self) -> str:
         """Tracking UID of the finding."""
         return self.finding.tracking_uid
-
-
-class Level(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A vertebra in sight and what the reader calls it.
-
-    Parameters
-    ----------
-    name : str
-        ``"L1"`` and so on.
-    point : (x, y, z)
-        A place in its body, LPS mm.
-    frame_of_reference_uid : str
-        Space of the point.
-    transitional : str
-        What the reader says of a transitional vertebra, or empty.
-    confirmed : bool
-        Whether the reader has confirmed the name.
-    """
-
-    name: str
-    point: Point
-    frame_of_reference_uid: str = ""
-    transitional: str = ""
-    confirmed: bool = True
 
 
 class FindingChange(
@@ -158,8 +135,8 @@ class LevelsChange(
 ):
     """The labelled vertebrae in sight, before and after."""
 
-    before: tuple[Level, ...]
-    after: tuple[Level, ...]
+    before: tuple[Levels, ...]
+    after: tuple[Levels, ...]
 
     def reversed(self) -> Self:
         """Return the change that takes this one back."""
@@ -357,8 +334,8 @@ class Draft:
         What is stated of the patient at this reading.
     masks : dict of str to DrawnMask
         Masks in hand, by UID.
-    levels : tuple of Level
-        The labelled vertebrae in sight.
+    levels : tuple of Levels
+        The labelled vertebrae in sight, one a frame of reference.
     done : deque of Done
         Commands that `Undone` takes back, the last one first.
     undone : list of Done
@@ -382,7 +359,7 @@ class Draft:
     held: tuple[Held, ...] = ()
     statements: CaseFacts = field(default_factory=CaseFacts)
     masks: dict[str, DrawnMask] = field(default_factory=dict)
-    levels: tuple[Level, ...] = ()
+    levels: tuple[Levels, ...] = ()
     done: deque[Done] = field(default_factory=lambda: deque(maxlen=UNDO_DEPTH))
     undone: list[Done] = field(default_factory=list)
     labels_used: set[str] = field(default_factory=set)

@@ -9,6 +9,7 @@ bit. A drawn mask is a label that the entry names.
 from __future__ import annotations
 
 import glob
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -318,10 +319,55 @@ def rebuilt(held: Held, volume: Volume) -> Held:
     return msgspec.structs.replace(held, entry=entry)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A mark with its measurements, not held yet.
+
+    Parameters
+    ----------
+    mark : Held
+        Its entry and masks; with a tracking UID it is one that was moved.
+    volume : Volume
+        What it was marked on.
+    found : tuple of Finding
+        What it gave; empty where that depends on others beside it.
+    """
+
+    mark: Held
+    volume: Volume
+    found: tuple[Finding, ...] = ()
+
+
+def prepared(mark: Held, volume: Volume) -> Prepared:
+    """Return a mark measured, as far as it does not depend on others.
+
+    Raises
+    ------
+    OsteotraceError
+        If the mark cannot be measured at all.
+    """
+    if has_neighbours(mark):
+        return Prepared(mark=mark, volume=volume)
+    assert mark.entry is not None
+    found = measured([mark], volume)[mark.entry.label]
+    check_measurable(found[0])
+    return Prepared(mark=mark, volume=volume, found=found)
+
+
 def held_with(
-    held: Everything, mark: Held, volume: Volume, new_uid: Callable[[], str]
+    held: Everything,
+    mark: Held,
+    volume: Volume,
+    new_uid: Callable[[], str],
+    *,
+    found: tuple[Finding, ...] = (),
 ) -> Everything:
     """Return what is held with a mark measured; vertebrae beside it are measured anew.
+
+    Parameters
+    ----------
+    found : tuple of Finding
+        What the mark gave, where it was measured already.
 
     Raises
     ------
@@ -329,7 +375,20 @@ def held_with(
         If the mark cannot be measured at all.
     """
     assert mark.entry is not None
+    if found:
+        return commands.with_findings(held, mark, found, new_uid)
     marks = [mark, *_beside(held, mark, volume)]
+    return _with_measured(held, mark, marks, volume, new_uid)
+
+
+def _with_measured(
+    held: Everything,
+    mark: Held,
+    marks: list[Held],
+    volume: Volume,
+    new_uid: Callable[[], str],
+) -> Everything:
+    assert mark.entry is not None
     found = measured(marks, volume)
     check_measurable(found[mark.entry.label][0])
     return _with_each(held, marks, found, new_uid)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
@@ -30,7 +28,12 @@ def _dicom(root: Path) -> Path:
 
 
 def save(
-    draft: Draft, catalogue: Catalogue, folder: Path, *, note_saved: Callable[[], None]
+    draft: Draft,
+    catalogue: Catalogue,
+    folder: Path,
+    *,
+    staged: Callable[[Assessment], Assessment],
+    note_saved: Callable[[], None],
 ) -> tuple[Path, ...]:
     """Write what is accepted in a draft, and tell the draft of it.
 
@@ -42,6 +45,8 @@ def save(
         The images that it was read on.
     folder : Path
         Where the record goes.
+    staged : callable
+        Returns a reading with what is stated, and its stages.
     note_saved : callable
         Notes in the draft that the record of its present UID is there.
 
@@ -54,7 +59,7 @@ def save(
     from osteotrace.records import sr, store
 
     _check_folder(folder, catalogue)
-    assessment = _accepted(draft)
+    assessment = staged(_accepted(draft))
     path = store.record_path(folder, assessment.assessment_uid)
     if path.exists():
         # A save that was interrupted before the draft could tell of it.
@@ -62,7 +67,7 @@ def save(
         note_saved()
         if is_whole:
             return (path,)
-        assessment = _accepted(draft)
+        assessment = staged(_accepted(draft))
     path = sr.write(
         assessment,
         catalogue,
@@ -86,7 +91,7 @@ def _accepted(draft: Draft) -> Assessment:
             expected="at least one accepted finding, or a statement, to save",
             advice="accept what you found" if waiting else "measure something first",
         )
-    return msgspec.structs.replace(assessment)
+    return assessment
 
 
 def _check_folder(folder: Path, catalogue: Catalogue) -> None:

@@ -1,0 +1,397 @@
+"""Which vertebra is which: the reader's labels of all visible levels, from head to foot.
+
+A reader clicks each vertebral body, names one of them, and the rest follow; the count of
+thoracic and lumbar vertebrae, and any transitional level, are the reader's to confirm.
+Nothing is guessed: labels have no name before one of them was given one. Records are
+frozen; each function returns the labels as they are after it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import as_stored, distance
+from osteotrace.regions import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike
+
+
+# Vertebrae with ribs, and lumbar ones, that people are met with.
+Thoracic = Literal[11, 12, 13]
+Lumbar = Literal[4, 5, 6]
+USUAL_THORACIC: Final = 12
+USUAL_LUMBAR: Final = 5
+# Two labels nearer than this mark one vertebra: no body is this low.
+LEAST_APART_MM: Final = 3.0
+# Levels that may be of a transitional form, between two parts of the spine.
+JUNCTIONS: Final = ("T11", "T12", "T13", "L1", "L4", "L5", "L6", "S1")
+
+
+class LabelledLevel(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """One vertebral body and what it is called.
+
+    Parameters
+    ----------
+    level : str
+        ``"L1"``; empty while none of the labels was named.
+    point : (x, y, z)
+        In the body, LPS mm, float32-representable.
+    """
+
+    level: str
+    point: Point
+
+
+class Levels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The labelled levels of one frame of reference.
+
+    Parameters
+    ----------
+    frame_of_reference_uid : str
+        FrameOfReferenceUID (0020,0052) that the points live in.
+    labels : tuple of LabelledLevel
+        From head to foot.
+    thoracic, lumbar : int
+        How many vertebrae of either kind the spine is taken to have.
+    transitional : tuple of str
+        Levels of a transitional form, such as an L5 that is one with the sacrum.
+    anchor : str
+        The level that the reader named; the others follow from it.
+    confirmed : bool
+        Whether the reader confirmed names and count.
+    """
+
+    frame_of_reference_uid: str
+    labels: tuple[LabelledLevel, ...] = ()
+    thoracic: Thoracic = USUAL_THORACIC
+    lumbar: Lumbar = USUAL_LUMBAR
+    transitional: tuple[str, ...] = ()
+    anchor: str = ""
+    confirmed: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the labels, from head to foot."""
+        return tuple(label.level for label in self.labels)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the labels have names."""
+        return bool(self.labels) and all(self.names)
+
+    def point(self, level: str) -> Point | None:
+        """Return where a level was labelled, None where it was not."""
+        return next((x.point for x in self.labels if x.level == level.upper()), None)
+
+    def nearest(self, point: ArrayLike) -> LabelledLevel | None:
+        """Return the label nearest to an LPS mm point, None without labels."""
+        return min(
+            self.labels, key=lambda label: distance(label.point, point), default=None
+        )
+
+    def beside(self, level: str, *, downwards: bool = True) -> str:
+        """Return the next labelled level in a direction; empty at the end."""
+        names = self.names
+        if level.upper() not in names:
+            return ""
+        at = names.index(level.upper()) + (1 if downwards else -1)
+        return names[at] if 0 <= at < len(names) else ""
+
+
+def column(thoracic: int = USUAL_THORACIC, lumbar: int = USUAL_LUMBAR) -> tuple[str, ...]:
+    """Return the names of the vertebrae of a spine, from C1 to S5."""
+    counts = (("C", 7), ("T", thoracic), ("L", lumbar), ("S", 5))
+    return tuple(f"{part}{n}" for part, count in counts for n in range(1, count + 1))
+
+
+def with_point(levels: Levels, point: ArrayLike) -> Levels:
+    """Return the labels with one more body, not confirmed any more.
+
+    Where the labels have names, the new one gets the name that is missing there, or the
+    next at either end. Where no name is missing, those on the side away from the level
+    that the reader named move on by one.
+
+    Raises
+    ------
+    OsteotraceError
+        If a label lies there already, or the spine has no name for it.
+    """
+    new = LabelledLevel(level="", point=as_stored(point))
+    near = levels.nearest(new.point)
+    if near is not None and distance(near.point, new.point) < LEAST_APART_MM:
+        raise OsteotraceError(
+            f"a second label {distance(near.point, new.point):.1f} mm from "
+            + (near.level or "the last one"),
+            expected="one click in each vertebral body",
+            advice="click the next body, or take the label away first",
+            usage=True,
+        )
+    every = head_first((*levels.labels, new))
+    if not levels.is_named:
+        return _relabelled(levels, every, [""] * len(every))
+    at = every.index(new)
+    names, order = list(levels.names), column(levels.thoracic, levels.lumbar)
+    upper, lower = names[:at], names[at:]
+    if not upper:
+        added = [_further(order, lower[0], -1)]
+    elif not lower or _steps(order, upper[-1], lower[0]) > 1:
+        added = [_further(order, upper[-1], 1)]
+    elif levels.anchor in upper:
+        added, lower = [lower[0]], [_further(order, name, 1) for name in lower]
+    else:
+        added, upper = [upper[-1]], [_further(order, name, -1) for name in upper]
+    return _relabelled(levels, every, [*upper, *added, *lower])
+
+
+def without_point(levels: Levels, point: ArrayLike) -> Levels:
+    """Return the labels without the one nearest to a point, not confirmed any more.
+
+    Names on the side away from the level that the reader named close up.
+    """
+    gone = levels.nearest(point)
+    if gone is None:
+        return levels
+    at = levels.labels.index(gone)
+    labels = (*levels.labels[:at], *levels.labels[at + 1 :])
+    names, order = list(levels.names), column(levels.thoracic, levels.lumbar)
+    upper, lower = names[:at], names[at + 1 :]
+    if upper and lower and levels.is_named:
+        if levels.anchor in lower:
+            upper = [_further(order, name, 1) for name in upper]
+        else:
+            lower = [_further(order, name, -1) for name in lower]
+    return _relabelled(levels, labels, [*upper, *lower])
+
+
+def moved(levels: Levels, level: str, point: ArrayLike) -> Levels:
+    """Return the labels with one of them somewhere else, by its name.
+
+    Raises
+    ------
+    OsteotraceError
+        If there is no such label.
+    """
+    if levels.point(level) is None:
+        raise OsteotraceError(
+            f"the level {level!r}, which is not labelled",
+            expected="one of " + (", ".join(levels.names) or "the labels, once named"),
+            advice="label the vertebra first",
+            usage=True,
+        )
+    places = (
+        point if label.level == level.upper() else label.point for label in levels.labels
+    )
+    labels = (LabelledLevel(level="", point=as_stored(place)) for place in places)
+    return _relabelled(levels, head_first(labels), levels.names)
+
+
+def named(levels: Levels, at: int, level: str) -> Levels:
+    """Return the labels named from one of them; the others follow, up and down.
+
+    Parameters
+    ----------
+    at : int
+        Which of the labels, 0 for the uppermost, -1 for the lowest.
+    level : str
+        What it is called.
+
+    Raises
+    ------
+    OsteotraceError
+        If there is no such level, or the labels reach beyond the spine.
+    """
+    name = level.strip().upper()
+    thoracic, lumbar = levels.thoracic, levels.lumbar
+    # Whoever names a thirteenth or a sixth vertebra has counted it.
+    if name == "T13":
+        thoracic = 13
+    if name == "L6":
+        lumbar = 6
+    names = column(thoracic, lumbar)
+    if name not in names:
+        raise OsteotraceError(
+            f"the level {level!r} in a spine of {thoracic} thoracic and {lumbar} lumbar "
+            "vertebrae",
+            expected=f"a level from C1 to L{lumbar}, or S1",
+            advice="name the vertebra, e.g. L1, or change the count first",
+            usage=True,
+        )
+    if not -len(levels.labels) <= at < len(levels.labels):
+        raise unlabelled()
+    first = names.index(name) - at % len(levels.labels)
+    if first < 0 or first + len(levels.labels) > len(names):
+        raise OsteotraceError(
+            f"{len(levels.labels)} labels, of which number {at % len(levels.labels) + 1} "
+            f"is {name}: they reach beyond the spine",
+            expected="labels between C1 and the sacrum",
+            advice="check the count of labels, or name another one",
+            usage=True,
+        )
+    return msgspec.structs.replace(
+        levels,
+        labels=tuple(
+            LabelledLevel(level=names[first + k], point=label.point)
+            for k, label in enumerate(levels.labels)
+        ),
+        thoracic=thoracic,
+        lumbar=lumbar,
+        anchor=name,
+        confirmed=False,
+    )
+
+
+def shifted(levels: Levels, by: int) -> Levels:
+    """Return the labels with every name so many levels further down: L1 becomes L2.
+
+    Raises
+    ------
+    OsteotraceError
+        If they have no names yet, or reach beyond the spine.
+    """
+    if not levels.is_named:
+        raise unlabelled()
+    names = column(levels.thoracic, levels.lumbar)
+    first = names.index(levels.names[0]) + by
+    if not 0 <= first < len(names):
+        raise OsteotraceError(
+            f"labels that would begin {abs(by)} beyond {levels.names[0]}",
+            expected="labels between C1 and the sacrum",
+            advice="name one of the labels instead",
+            usage=True,
+        )
+    return named(levels, 0, names[first])
+
+
+def counted(
+    levels: Levels,
+    *,
+    thoracic: Thoracic | None = None,
+    lumbar: Lumbar | None = None,
+    transitional: Iterable[str] | None = None,
+) -> Levels:
+    """Return the labels for another count of vertebrae; the level named stays.
+
+    Parameters
+    ----------
+    thoracic, lumbar : int, optional
+        As in `Levels`; a sixth lumbar vertebra is a first sacral one that is free.
+    transitional : iterable of str, optional
+        Of `JUNCTIONS`.
+
+    Raises
+    ------
+    OsteotraceError
+        If a level cannot be transitional, or the level named does not exist then.
+    """
+    odd = tuple(levels.transitional if transitional is None else transitional)
+    wrong = [level for level in odd if level not in JUNCTIONS]
+    if wrong:
+        raise OsteotraceError(
+            f"{', '.join(wrong)} as a transitional level",
+            expected="one of " + ", ".join(JUNCTIONS),
+            advice="name a level between two parts of the spine",
+            usage=True,
+        )
+    changed = msgspec.structs.replace(
+        levels,
+        thoracic=levels.thoracic if thoracic is None else thoracic,
+        lumbar=levels.lumbar if lumbar is None else lumbar,
+        transitional=odd,
+        confirmed=False,
+    )
+    if not levels.is_named:
+        return changed
+    anchor = levels.anchor if levels.anchor in levels.names else levels.names[0]
+    return named(changed, levels.names.index(anchor), anchor)
+
+
+def confirmed(levels: Levels) -> Levels:
+    """Return the labels as confirmed by the reader.
+
+    Raises
+    ------
+    OsteotraceError
+        If they have no names yet.
+    """
+    if not levels.is_named:
+        raise unlabelled()
+    return msgspec.structs.replace(levels, confirmed=True)
+
+
+def gaps(levels: Levels) -> list[str]:
+    """Return what is missing or doubled among the names, in sentences."""
+    order = column(13, 6)
+    places = [order.index(name) for name in levels.names if name in order]
+    said = []
+    for upper, lower in itertools.pairwise(places):
+        between = [
+            name
+            for name in order[upper + 1 : lower]
+            if name in column(levels.thoracic, levels.lumbar)
+        ]
+        if lower <= upper:
+            said.append(f"{order[lower]} lies below {order[upper]}")
+        elif between:
+            one = " is" if len(between) == 1 else " are"
+            said.append(f"{', '.join(between)}{one} not labelled")
+    return said
+
+
+def _relabelled(
+    levels: Levels, labels: Sequence[LabelledLevel], names: Sequence[str]
+) -> Levels:
+    """Return levels with these labels and names, from head to foot."""
+    return msgspec.structs.replace(
+        levels,
+        labels=tuple(
+            LabelledLevel(level=name, point=label.point)
+            for label, name in zip(labels, names, strict=True)
+        ),
+        anchor=levels.anchor if levels.anchor in names else next(iter(names), ""),
+        confirmed=False,
+    )
+
+
+def _steps(order: tuple[str, ...], upper: str, lower: str) -> int:
+    """Return how many levels one name lies below another; 0 where one is not known."""
+    if upper not in order or lower not in order:
+        return 0
+    return order.index(lower) - order.index(upper)
+
+
+def _further(order: tuple[str, ...], level: str, by: int) -> str:
+    """Return the name so many levels further down, or refuse what lies beyond."""
+    at = order.index(level) + by if level in order else -1
+    if not 0 <= at < len(order):
+        raise OsteotraceError(
+            f"a vertebra {'below' if by > 0 else 'above'} {level}",
+            expected="labels between C1 and the sacrum",
+            advice="check the names of the labels, or the count of vertebrae",
+            usage=True,
+        )
+    return order[at]
+
+
+def head_first(labels: Iterable[LabelledLevel]) -> tuple[LabelledLevel, ...]:
+    """Return labels from head to foot."""
+    # +z is towards the head.
+    return tuple(sorted(labels, key=lambda label: -label.point[2]))
+
+
+def unlabelled() -> OsteotraceError:
+    """Return the refusal of levels that have no labels or names yet."""
+    return OsteotraceError(
+        "vertebrae that are not labelled",
+        expected="a click in each visible vertebral body, and the name of one of them",
+        advice="label the levels first",
+        usage=True,
+    )
