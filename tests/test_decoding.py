@@ -252,7 +252,7 @@ def decoder_that(
         program = (
             "import os, time\nimport numpy as np\n"
             "from osteotrace.volume import decoder_process\n"
-            f"def decode(instance, dtype):\n    {body}\n"
+            f"def decode(instance, dtype, **options):\n    {body}\n"
             "decoder_process.decode = decode\nserve = decoder_process.serve\n"
         )
         (tmp_path / "other_decoder.py").write_text(program)

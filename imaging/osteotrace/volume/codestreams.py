@@ -182,7 +182,13 @@ class StatedSize(NamedTuple):
 
 
 def checked_size(
-    stream: bytes, *, rows: int, columns: int, bits_allocated: int, bits_stored: int
+    stream: bytes,
+    *,
+    rows: int,
+    columns: int,
+    bits_allocated: int,
+    bits_stored: int,
+    samples: int = 1,
 ) -> StatedSize:
     """Read the size that a codestream states, and refuse one that is not the image's.
 
@@ -192,9 +198,9 @@ def checked_size(
     ----------
     stream : bytes
         One JPEG, JPEG-LS or JPEG 2000 codestream.
-    rows, columns, bits_allocated, bits_stored : int
+    rows, columns, bits_allocated, bits_stored, samples : int
         Rows (0028,0010), Columns (0028,0011), BitsAllocated (0028,0100), BitsStored
-        (0028,0101).
+        (0028,0101), SamplesPerPixel (0028,0002).
 
     Returns
     -------
@@ -203,13 +209,13 @@ def checked_size(
     Raises
     ------
     ValueError
-        If it states another size, several components, or more bits than a pixel has;
+        If it states another size, other components, or more bits than a pixel has;
         or if it is no such codestream.
     """
     stated = stated_size(stream)
     if (stated.rows, stated.columns) != (rows, columns):
         raise ValueError(f"a codestream of {stated.rows} × {stated.columns} pixels")
-    if stated.samples != 1:
+    if stated.samples != samples:
         raise ValueError(f"a codestream of {stated.samples} components")
     # GDCM decodes lossy JPEG of 12 bits to wrong values where the header says fewer.
     exact = stated.cosine and stated.bits > 8

@@ -44,17 +44,22 @@ class Request(msgspec.Struct, frozen=True):
         With an empty name of its file.
     dtype : str
         Type of the values to answer with, as NumPy writes it (``<i2``).
+    colour : bool
+        Whether the brightness of a colour image will do.
     """
 
     path: bytes
     image: Instance
     dtype: str
+    colour: bool = False
 
     @classmethod
-    def of(cls, instance: Instance, dtype: np.dtype[Any]) -> Request:
+    def of(
+        cls, instance: Instance, dtype: np.dtype[Any], *, colour: bool = False
+    ) -> Request:
         """Ask for an image in a type that holds its values."""
         nameless = msgspec.structs.replace(instance, file="")
-        return cls(os.fsencode(instance.file), nameless, dtype.str)
+        return cls(os.fsencode(instance.file), nameless, dtype.str, colour)
 
     @property
     def instance(self) -> Instance:
@@ -81,7 +86,8 @@ def serve() -> None:
     while (request := receive(requests, Request)) is not None:
         _alarm(_LAST_SECONDS)
         try:
-            pixels = decode(request.instance, np.dtype(request.dtype))
+            dtype = np.dtype(request.dtype)
+            pixels = decode(request.instance, dtype, colour=request.colour)
             damage = [line for line in _said(printed) if line.startswith(_DAMAGE)]
             problem = damage[0] if damage else ""
         # A damaged image raises whatever its decoder raises: one boundary.

@@ -52,6 +52,8 @@ def decode_into(
     voxels: NDArray[Any],
     instances: Sequence[Instance],
     progress: Callable[[int], None] | None = None,
+    *,
+    colour: bool = False,
 ) -> None:
     """Decode images, each into its place.
 
@@ -65,6 +67,8 @@ def decode_into(
         ``voxels``.
     progress : callable, optional
         Called in the caller's thread with the number of images decoded so far.
+    colour : bool
+        Whether the brightness of colour images will do, 8 bits of it.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def decode_into(
         such image of ``instances``, by name of its file.
     """
     for instance in instances:
-        _check(instance, voxels.shape[1:])
+        _check(instance, voxels.shape[1:], colour=colour)
     todo: SimpleQueue[int] = SimpleQueue()
     for k in range(len(instances)):
         todo.put(k)
@@ -83,7 +87,7 @@ def decode_into(
         for worker in workers:
             worker.thread = threading.Thread(
                 target=_feed,
-                args=(worker, todo, voxels, instances, events),
+                args=(worker, todo, voxels, instances, events, colour),
                 name="decoding",
                 daemon=True,
             )
@@ -108,13 +112,13 @@ class _Worker:
     late: bool = False
 
 
-def _check(instance: Instance, shape: tuple[int, ...]) -> None:
+def _check(instance: Instance, shape: tuple[int, ...], *, colour: bool) -> None:
     """Refuse what must not reach a codec."""
     pixels, form = instance.rows * instance.columns, instance.attributes.format
     if not 0 < pixels <= MAX_SLICE_PIXELS:
         size = f"{instance.rows} × {instance.columns}"
         raise undecodable(instance, f"{size} pixels, which no slice has")
-    if form.samples != 1:
+    if form.samples not in ((1, 3) if colour else (1,)):
         raise undecodable(instance, f"{form.samples} samples a pixel")
     if (instance.rows, instance.columns) != shape:
         raise ValueError(f"{instance!r} is not of shape {shape}")
@@ -161,6 +165,7 @@ def _feed(
     voxels: NDArray[Any],
     instances: Sequence[Instance],
     events: SimpleQueue[_Event],
+    colour: bool,
 ) -> None:
     """Give a process one image after the other until none is left or one fails."""
     k = None
@@ -168,7 +173,7 @@ def _feed(
         while True:
             k = todo.get_nowait()
             worker.since = time.monotonic()
-            problem = _exchange(worker, instances[k], voxels[k])
+            problem = _exchange(worker, instances[k], voxels[k], colour=colour)
             worker.since = math.inf
             events.put(_Event(k, problem))
             if problem is not None:
@@ -227,14 +232,14 @@ def _end_late(workers: list[_Worker]) -> None:
 
 
 def _exchange(
-    worker: _Worker, instance: Instance, target: NDArray[Any]
+    worker: _Worker, instance: Instance, target: NDArray[Any], *, colour: bool
 ) -> OsteotraceError | None:
     """Have one image decoded; return its problem."""
     requests, answers = worker.process.stdin, worker.process.stdout
     assert isinstance(requests, BufferedWriter)
     assert isinstance(answers, BufferedReader)
     try:
-        send(requests, Request.of(instance, target.dtype))
+        send(requests, Request.of(instance, target.dtype, colour=colour))
         answer = receive(answers, Answer)
         if answer is not None and answer.problem:
             return undecodable(instance, _of_frame(instance) + answer.problem)

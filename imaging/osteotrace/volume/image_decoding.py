@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 
 from osteotrace.series.instances import DEFLATED
+from osteotrace.volume.brightness import is_colour, luminance, planar_configuration
 from osteotrace.volume.codestreams import (
     RLE_LOSSLESS,
     Fragments,
@@ -38,6 +39,7 @@ _JPEG_LOSSLESS: Final = "1.2.840.10008.1.2.4.57"
 # two decoders agree on lossy formats. pyjpegls takes 10 s over a cut-off JPEG-LS.
 _PLUGINS: Final = ("pydicom", "gdcm")
 
+_SHARED_COLOURS: Final = "YBR_FULL_422"
 _PIXEL_DATA: Final = 0x7FE00010
 _UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = b"\xfe\xff\x00\xe0"
@@ -45,20 +47,25 @@ _ITEM: Final = b"\xfe\xff\x00\xe0"
 _LONG_VRS: Final = frozenset((b"OB", b"OW", b"UN", b"UT", b"UR", b"UC", b"SQ"))
 
 
-def decode(instance: Instance, dtype: np.dtype[Any]) -> NDArray[Any]:
+def decode(
+    instance: Instance, dtype: np.dtype[Any], *, colour: bool = False
+) -> NDArray[Any]:
     """Decode one image.
 
     Parameters
     ----------
     instance : Instance
-        Grey-scale, of any transfer syntax.
+        Of any transfer syntax.
     dtype : dtype
         What to return; it must hold every value that the image could have.
+    colour : bool
+        Whether an image of several colours will do; its brightness is returned.
 
     Returns
     -------
     array of shape (rows, columns)
-        The stored values, unused bits corrected (PS3.5 section 8.1.1), C order.
+        The stored values, unused bits corrected (PS3.5 section 8.1.1), C order; of a
+        colour image its `luminance`.
 
     Raises
     ------
@@ -69,6 +76,8 @@ def decode(instance: Instance, dtype: np.dtype[Any]) -> NDArray[Any]:
         Whatever the decoder raises on a damaged stream.
     """
     form = instance.attributes.format
+    if form.samples != 1 and not colour:
+        raise ValueError(f"{form.samples} samples a pixel")
     if form.transfer_syntax == DEFLATED:
         syntax, source = _EXPLICIT_LITTLE_ENDIAN, _deflated_frame(instance)
     elif form.native:
@@ -76,6 +85,8 @@ def decode(instance: Instance, dtype: np.dtype[Any]) -> NDArray[Any]:
     else:
         syntax, source = _compressed_frame(instance)
     pixels = _decoded(source, syntax, instance)
+    if colour and is_colour(form):
+        pixels = luminance(pixels, form, instance.file, instance.stamp)
     if pixels.shape != (instance.rows, instance.columns):
         raise ValueError(f"pixels of shape {pixels.shape}")
     if not np.can_cast(pixels.dtype, dtype, "safe"):
@@ -92,7 +103,7 @@ def _decoded(source: bytes, syntax: str, instance: Instance) -> NDArray[Any]:
     options: dict[str, Any] = {
         "rows": instance.rows,
         "columns": instance.columns,
-        "samples_per_pixel": 1,
+        "samples_per_pixel": form.samples,
         "number_of_frames": 1,
         "photometric_interpretation": form.photometric,
         "bits_allocated": form.bits_allocated,
@@ -101,12 +112,19 @@ def _decoded(source: bytes, syntax: str, instance: Instance) -> NDArray[Any]:
         "pixel_keyword": "PixelData",
         "pixel_vr": "OB" if form.bits_allocated == 8 else "OW",
     }
+    if form.samples != 1:
+        planar = planar_configuration(instance.file, instance.stamp)
+        options["planar_configuration"] = planar
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # RLE states no size: a stream of a larger image shows in its length alone.
         warnings.filterwarnings("error", message="The decoded RLE segment")
         return decoder.as_array(
-            source, index=0, raw=True, decoding_plugin=next(chosen, ""), **options
+            source,
+            index=0,
+            raw=form.samples == 1,
+            decoding_plugin=next(chosen, ""),
+            **options,
         )[0]
 
 
@@ -129,6 +147,7 @@ def _compressed_frame(instance: Instance) -> tuple[str, bytes]:
             columns=instance.columns,
             bits_allocated=form.bits_allocated,
             bits_stored=form.bits_stored,
+            samples=form.samples,
         )
         if stated.cosine and stated.bits > 8:
             # pydicom bars GDCM from these 12 bits, which it reads as any other JPEG.
@@ -148,25 +167,28 @@ def _fragments(path: str, stamp: tuple[int, ...], offset: int) -> Fragments:
 def _native_frame(instance: Instance) -> bytes:
     with open(instance.file, "rb") as file:
         file.seek(instance.pixel_offset)
-        return _whole(file.read(_frame_bytes(instance)), instance)
+        return _whole(file.read(frame_bytes(instance)), instance)
 
 
 def _deflated_frame(instance: Instance) -> bytes:
     inflated, start, length = _inflated_pixels(instance.file, instance.stamp)
-    size = _frame_bytes(instance)
+    size = frame_bytes(instance)
     first = start + max(instance.frame - 1, 0) * size
     end = min(first + size, start + length)
     with inflated.getbuffer() as view:
         return _whole(bytes(view[first:end]), instance)
 
 
-def _frame_bytes(instance: Instance) -> int:
-    bits = instance.attributes.format.bits_allocated
-    return instance.rows * instance.columns * bits // 8
+def frame_bytes(instance: Instance) -> int:
+    """Return how many bytes the native pixels of one frame take."""
+    form = instance.attributes.format
+    # Two pixels of this kind share their colours (PS3.3 C.7.6.3.1.2).
+    samples = 2 if form.photometric == _SHARED_COLOURS else form.samples
+    return instance.rows * instance.columns * samples * form.bits_allocated // 8
 
 
 def _whole(frame: bytes, instance: Instance) -> bytes:
-    missing = _frame_bytes(instance) - len(frame)
+    missing = frame_bytes(instance) - len(frame)
     if missing:
         raise ValueError(f"{missing} bytes short")
     return frame

@@ -17,6 +17,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.series import without_duplicates
 from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE
 from osteotrace.series.kinds import is_cone_beam
+from osteotrace.volume.brightness import is_colour
 from osteotrace.volume.carrier import ARBITRARY, HOUNSFIELD, Volume
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def load(
     for instance in header.instances:
         _check_pixels(instance)
     count = len(header.instances)
-    voxels = _read(
+    voxels = read_stored(
         header.instances, None if progress is None else lambda n: progress(n, count)
     )
     return Volume(
@@ -83,7 +84,7 @@ def load(
         grid=header.grid,
         slope=_rescale(header.instances, "RescaleSlope"),
         intercept=_rescale(header.instances, "RescaleIntercept"),
-        unit=_unit(header),
+        unit=unit_of(header),
         frame_of_reference_uid=header.frame_of_reference_uid,
         instances=header.instances,
         identity=header.identity,
@@ -126,8 +127,8 @@ def _refused(header: VolumeHeader) -> OsteotraceError:
     )
 
 
-def _unit(header: VolumeHeader) -> str:
-    """Return the unit of the rescaled values (PS3.3 C.8.2.1.1, C.11.1.1.2)."""
+def unit_of(header: VolumeHeader) -> str:
+    """Return the UCUM unit of the rescaled values (PS3.3 C.8.2.1.1, C.11.1.1.2)."""
     # Without a rescale the numbers are whatever the scanner stored.
     hounsfield = all(
         i.attributes.modality == "CT"
@@ -197,14 +198,22 @@ def undecodable(instance: Instance, reason: str) -> OsteotraceError:
 
 
 def stored_type(form: PixelFormat) -> np.dtype[Any]:
-    """Return the type of stored values in memory."""
+    """Return the type of stored values in memory, of a colour image of its brightness."""
+    if is_colour(form):
+        return np.dtype(np.uint8)
     return np.dtype(f"{'i' if form.signed else 'u'}{form.bits_allocated // 8}")
 
 
-def _read(
-    instances: Sequence[Instance], progress: Callable[[int], None] | None
+def read_stored(
+    instances: Sequence[Instance],
+    progress: Callable[[int], None] | None,
+    *,
+    colour: bool = False,
 ) -> NDArray[Any]:
-    """Return the stored values of all slices, (slices, rows, columns)."""
+    """Return the stored values of all slices, (slices, rows, columns).
+
+    Where colour will do, the brightness of colour images as `decode_into` gives it.
+    """
     voxels = _room(instances)
     if all(_lies_as_it_is(i.attributes.format) for i in instances):
         _read_native(voxels, instances, progress)
@@ -212,13 +221,15 @@ def _read(
         from osteotrace.volume.decoding import decode_into
 
         _check_unchanged(instances)
-        decode_into(voxels, instances, progress)
+        decode_into(voxels, instances, progress, colour=colour)
     return voxels
 
 
 def _lies_as_it_is(form: PixelFormat) -> bool:
+    if not form.native or is_colour(form):
+        return False
     # Big endian words swap the bytes of 8-bit pixels in pairs (PS3.5 section 8.1.1).
-    return form.native and (form.little_endian or form.bits_allocated > 8)
+    return form.little_endian or form.bits_allocated > 8
 
 
 def _room(instances: Sequence[Instance]) -> NDArray[Any]:
