@@ -8,6 +8,7 @@ returns, so that a crash loses nothing that was shown as saved.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.session import commands, marking, saving
 from osteotrace.session.draft import Held
+from osteotrace.session.level_labels import LevelLabels
 from osteotrace.session.open_study import OpenStudy
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ class Session(OpenStudy):
 
     Parameters and attributes as in `OpenStudy`.
     """
+
+    @cached_property
+    def levels(self) -> LevelLabels:
+        """The labelled vertebrae."""
+        return LevelLabels(self)
 
     # Findings --------------------------------------------------------------------
 

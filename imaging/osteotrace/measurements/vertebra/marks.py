@@ -107,7 +107,7 @@ def from_points(
     """
     name = levels.checked(level)
     marks = np.array(points.points)[in_order(points.point_roles)]
-    _check_places(marks, volume)
+    check_places(marks, volume)
     frame = _frame(marks)
     flags = [*levels.doubts(name), *_plane_doubts(marks, frame)]
     placed, terms = marks, _reader_terms(marks)
@@ -132,7 +132,14 @@ def from_points(
     return _reading(name, placed, frame, said, terms, regions)
 
 
-def _check_places(marks: Array, volume: Volume | None) -> None:
+def check_places(marks: Array, volume: Volume | None) -> None:
+    """Refuse six marks, in the order of `ROLES`, that cannot lie in their places.
+
+    Raises
+    ------
+    OsteotraceError
+        If one lies outside the image, or they are not in the order of their roles.
+    """
     if volume is not None and not volume.grid.contains(marks).all():
         raise OsteotraceError(
             "a mark outside the image",
