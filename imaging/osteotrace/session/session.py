@@ -17,9 +17,11 @@ from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.session import commands, marking, saving
-from osteotrace.session.draft import Held
+from osteotrace.session.changes import Held
 from osteotrace.session.level_labels import LevelLabels
 from osteotrace.session.open_study import OpenStudy
+from osteotrace.session.priors import Priors
+from osteotrace.session.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from osteotrace.measurements.doubts import Walls
     from osteotrace.measurements.edge_pairs import Between
     from osteotrace.regions import Mask
-    from osteotrace.session.marking import Prepared
     from osteotrace.session.marking import Prepared
     from osteotrace.volume import Volume
 
@@ -47,6 +48,16 @@ class Session(OpenStudy):
     def levels(self) -> LevelLabels:
         """The labelled vertebrae."""
         return LevelLabels(self)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What is stated of the patient, and the stages of the reading."""
+        return Statements(self, self._now, lambda: self.priors.records)
+
+    @cached_property
+    def priors(self) -> Priors:
+        """Earlier readings of the patient."""
+        return Priors(self)
 
     # Findings --------------------------------------------------------------------
 
@@ -193,8 +204,10 @@ class Session(OpenStudy):
         finding = msgspec.structs.replace(mark.finding, certainty=certainty)
         return marking.prepared(msgspec.structs.replace(mark, finding=finding), volume)
 
-    def record(self, prepared: Prepared) -> tuple[Finding, ...]:
+    def record(self, prepared: Prepared, *along: Change) -> tuple[Finding, ...]:
         """Hold what was prepared, as one command; return its finding and its parts.
+
+        Changes given ``along`` belong to the same command.
 
         Raises
         ------
@@ -213,7 +226,7 @@ class Session(OpenStudy):
             held, mark, prepared.volume, self.new_uid, found=prepared.found
         )
         what = "moved" if mark.uid else "added"
-        self._become(f"{commands.named(mark)} {what}", after)
+        self._become(f"{commands.named(mark)} {what}", after, *along)
         uid = mark.uid or after[len(held)].uid
         return tuple(one.finding for one in commands.marking(after, uid))
 
@@ -358,13 +371,15 @@ class Session(OpenStudy):
         """
         catalogue = self._opened()
         self._check_reading()
-        return saving.save(
+        files = saving.save(
             self.draft,
             catalogue,
             self.records_folder() if folder is None else folder,
             staged=self.statements.staged,
             note_saved=self._note_saved,
         )
+        self.priors.refresh()
+        return files
 
     def save_sr(self, folder: Path | None = None) -> Path:
         """Save, and return the report."""
@@ -387,5 +402,5 @@ class Session(OpenStudy):
                 advice="choose another label",
             )
 
-    def _become(self, what: str, after: tuple[Held, ...]) -> None:
-        self.commit(what, *commands.changes(self.draft.held, after))
+    def _become(self, what: str, after: tuple[Held, ...], *along: Change) -> None:
+        self.commit(what, *commands.changes(self.draft.held, after), *along)

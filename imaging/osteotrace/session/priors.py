@@ -1,0 +1,272 @@
+"""What was read of the same patient before, and what became of each finding since.
+
+Earlier readings are records: in the folder beside the opened one, or in one that is
+given. A finding is the same where its Tracking UID is; else an earlier one of its kind,
+site and side is proposed. Change is called beyond repeatability alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from osteotrace.change import Change, change
+from osteotrace.codes.sites import VERTEBRAE
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import Assessment, Case, Finding, SeriesReference
+from osteotrace.findings.dates import DAYS_A_MONTH, days, months_between
+from osteotrace.reports import text
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from osteotrace.measurements.measurement import Reading
+    from osteotrace.session.session import Session
+
+# A vertebra that was measured may have broken since: the level makes it the same.
+_OF_A_LEVEL: Final = ("vertebra", "vcf")
+# Up to here an interval is told in days.
+_MOST_DAYS: Final = 60
+
+
+class Prior(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier reading of a finding.
+
+    Parameters
+    ----------
+    finding : Finding
+        As it was read then.
+    date, reader : str
+        Of that reading.
+    matched : str
+        ``"tracked"`` by its Tracking UID, or ``"proposed"`` by kind, site and side.
+    interval : str
+        How long before, in words; empty where a date is not known.
+    change : Change or None
+        What became of the primary value; None where there is none to compare.
+    """
+
+    finding: Finding
+    date: str
+    reader: str
+    matched: Literal["tracked", "proposed"]
+    interval: str = ""
+    change: Change | None = None
+
+    @property
+    def value(self) -> str:
+        """The earlier value with ± u and unit, or why there is none."""
+        if self.finding.presence != "present":
+            return self.finding.presence
+        if not self.finding.measurements:
+            return "present"
+        name = "" if self.change is None else self.change.name
+        named = [one for one in self.finding.measurements if one.name == name]
+        return text.value((named or self.finding.measurements)[0])
+
+    @property
+    def verdict(self) -> str:
+        """What became of it: changed, within measurement error, not comparable."""
+        return "" if self.change is None else self.change.verdict
+
+    @property
+    def as_text(self) -> str:
+        """The earlier reading as a sentence of a report."""
+        when = self.date or "an unknown date"
+        apart = f" ({self.interval} before)" if self.interval else ""
+        how = ", proposed by kind and site" if self.matched == "proposed" else ""
+        told = f": {self.change.as_text}" if self.change is not None else ""
+        return f"Before, on {when}{apart}{how}: {self.value}{told}."
+
+
+class Priors:
+    """Earlier readings of the patient of a session.
+
+    Parameters
+    ----------
+    session : Session
+        Whose study is read.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._folder: Path | None = None
+        self._read: tuple[Path, str, tuple[Assessment, ...]] | None = None
+        self._failures: tuple[OsteotraceError, ...] = ()
+
+    def use(self, folder: str | os.PathLike[str] | None) -> None:
+        """Look for records in another folder; None for that beside the opened one."""
+        self._folder = None if folder is None else Path(folder)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again at what is saved: after a save, or where others save too."""
+        self._read = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where records are looked for; None before anything is open."""
+        if self._folder is not None or self._session.catalogue is None:
+            return self._folder
+        return self._session.records_folder()
+
+    @property
+    def failures(self) -> tuple[OsteotraceError, ...]:
+        """Records that could not be read."""
+        _ = self.records
+        return self._failures
+
+    @property
+    def records(self) -> tuple[Assessment, ...]:
+        """Every saved reading of the patient, amended ones too; read once."""
+        start, folder = self._session.draft.start, self.folder
+        # Nobody knows whether two nameless patients are one.
+        if start is None or folder is None or not start.patient:
+            return ()
+        if self._read is None or self._read[:2] != (folder, start.patient):
+            self._read = (folder, start.patient, self._saved(folder, start.patient))
+        return self._read[2]
+
+    def _saved(self, folder: Path, patient: str) -> tuple[Assessment, ...]:
+        from osteotrace.reading.cases import saved_cases
+
+        self._failures = ()
+        if not folder.is_dir() or not any(folder.iterdir()):
+            return ()
+        try:
+            read = saved_cases(folder)
+        except OsteotraceError as problem:
+            self._failures = (problem,)
+            return ()
+        self._failures = read.failures
+        cases = (case for case in read.cases if case.patient == patient)
+        return tuple(one for case in cases for one in case.assessments)
+
+    @property
+    def readings(self) -> tuple[Assessment, ...]:
+        """The readings of earlier dates that nothing amends, the latest first."""
+        start = self._session.draft.start
+        if start is None or not start.study_date:
+            return ()
+        current = Case(patient=start.patient, assessments=self.records).current()
+        earlier = (
+            one
+            for one in current
+            if one.study_date and days(one.study_date)[1] < days(start.study_date)[0]
+        )
+        return tuple(sorted(earlier, key=lambda one: one.study_date, reverse=True))
+
+    def of(self, finding: Finding) -> Prior | None:
+        """Return the latest earlier reading of a finding, None where there is none."""
+        readings = self.readings
+        for reading in readings:
+            for one in reading.findings:
+                if one.tracking_uid == finding.tracking_uid:
+                    return self._prior(finding, one, reading, "tracked")
+        for reading in readings:
+            one = _alike(finding, reading.findings)
+            if one is not None:
+                return self._prior(finding, one, reading, "proposed")
+        return None
+
+    def all(self) -> dict[str, Prior]:
+        """Return the earlier readings of the session's findings, by tracking UID."""
+        found = ((one.tracking_uid, self.of(one)) for one in self._session.findings)
+        return {uid: prior for uid, prior in found if prior is not None}
+
+    def sentences(self) -> dict[str, str]:
+        """Return what `osteotrace.reports.paragraph` says of them, by tracking UID."""
+        return {uid: prior.as_text for uid, prior in self.all().items()}
+
+    def _prior(
+        self,
+        finding: Finding,
+        earlier: Finding,
+        reading: Assessment,
+        matched: Literal["tracked", "proposed"],
+    ) -> Prior:
+        draft = self._session.draft
+        assert draft.start is not None
+        found = None
+        pair = _pair(earlier, finding)
+        if pair is not None:
+            was = _spacing(earlier, reading.series)
+            now = _spacing(finding, draft.series)
+            found = change(
+                *pair,
+                same_reader=bool(reading.reader) and reading.reader == draft.start.reader,
+                slice_mm=_larger(was[:1], now[:1]),
+                voxel_mm=_larger(was, now),
+            )
+        return Prior(
+            finding=earlier,
+            date=reading.study_date,
+            reader=reading.reader,
+            matched=matched,
+            interval=interval(reading.study_date, draft.start.study_date),
+            change=found,
+        )
+
+
+def interval(earlier: str, later: str) -> str:
+    """Return how long one date lies before another, in words; empty where not known.
+
+    Examples
+    --------
+    >>> interval("2023-09-03", "2023-09-27")
+    '24 days'
+    >>> interval("2023-06-20", "2024-01-15")
+    '7 months'
+    >>> interval("2019", "2024-01-15")
+    '48 to 60 months'
+    """
+    if not earlier or not later:
+        return ""
+    fewest, most = months_between(earlier, later)
+    unit, ends = "month", (fewest, most)
+    if most * DAYS_A_MONTH <= _MOST_DAYS:
+        unit, ends = "day", (fewest * DAYS_A_MONTH, most * DAYS_A_MONTH)
+    low, high = (round(end) for end in ends)
+    number = f"{low}" if low == high else f"{low} to {high}"
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
+def _alike(finding: Finding, earlier: Iterable[Finding]) -> Finding | None:
+    """Return the one earlier finding that may be the same; None where several may."""
+    fits = [one for one in earlier if _may_be(finding, one)]
+    if len(fits) > 1:
+        fits = [one for one in fits if one.label == finding.label]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _may_be(finding: Finding, one: Finding) -> bool:
+    if (one.site, one.laterality) != (finding.site, finding.laterality):
+        return False
+    if finding.site in VERTEBRAE and finding.kind in _OF_A_LEVEL:
+        return one.kind in _OF_A_LEVEL
+    return one.kind == finding.kind
+
+
+def _pair(earlier: Finding, later: Finding) -> tuple[Reading, Reading] | None:
+    """Return the later finding's primary value, with the earlier one of its quantity."""
+    for now in later.measurements[:1]:
+        for was in earlier.measurements:
+            if was.name == now.name:
+                return was, now
+    return None
+
+
+def _spacing(finding: Finding, series: Iterable[SeriesReference]) -> tuple[float, ...]:
+    """Return the voxels that a finding was read on, slices first; empty where unknown."""
+    found = {
+        one.spacing_mm for one in series if finding.series_uid in ("", one.series_uid)
+    }
+    return (found.pop() or ()) if len(found) == 1 else ()
+
+
+def _larger(one: tuple[float, ...], other: tuple[float, ...]) -> float | None:
+    """Return the largest of two sets of sizes; None where one is not known."""
+    return max(*one, *other) if one and other else None
