@@ -19,13 +19,15 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.phantoms.in_memory import straight_grid
 from osteotrace.regions import Mask
-from osteotrace.session.draft import Done, Draft, FindingChange, Held, Started, Undone
+from osteotrace.session.changes import FindingChange, Held
+from osteotrace.session.draft import Draft
 from osteotrace.session.journal import Journal
+from osteotrace.session.lines import Done, Started, Undone
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from osteotrace.session.draft import Line
+    from osteotrace.session.lines import Line
 
 STUDY, READER = "2.25.1", "tester"
 
@@ -330,7 +332,7 @@ sys.modules["msvcrt"] = types.SimpleNamespace(locking=locking, LK_NBLCK=2)
 os.close = close
 import osteotrace.session
 from osteotrace.errors import OsteotraceError
-from osteotrace.session.draft import Started
+from osteotrace.session.lines import Started
 from osteotrace.session.journal import Journal
 folder = Path(sys.argv[1])
 line = Started(at="", assessment_uid="1.2", study_uid="1.3", patient="", study_date="",

@@ -508,7 +508,8 @@ def test_a_reading_without_findings_is_not_saved(
 
 
 def test_a_draft_line_that_cannot_follow_is_a_clear_error() -> None:
-    from osteotrace.session.draft import Draft, Undone
+    from osteotrace.session.draft import Draft
+    from osteotrace.session.lines import Undone
 
     with pytest.raises(OsteotraceError, match="starts no reading"):
         Draft().apply(Undone(at="2026-01-02T03:04:05+00:00"))

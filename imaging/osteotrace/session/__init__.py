@@ -5,7 +5,8 @@ on disk, ``marking`` turns marks into findings, ``commands`` says what each comm
 ``saving`` writes records.
 """
 
-from osteotrace.session.draft import DrawnMask, Held, Recovery
+from osteotrace.session.changes import DrawnMask, Held
+from osteotrace.session.draft import Recovery
 from osteotrace.session.levels import Levels
 from osteotrace.session.marking import LoadedVolume
 from osteotrace.session.saving import RECORDS_FOLDER

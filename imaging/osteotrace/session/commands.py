@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.protocol import TABLES
-from osteotrace.session.draft import FindingChange
+from osteotrace.session.changes import FindingChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from osteotrace.findings import Finding
-    from osteotrace.session.draft import Held
+    from osteotrace.session.changes import Held
 
 Everything = tuple["Held", ...]
 # What a reader says of a marking as a whole: parts that said the same follow it.

@@ -28,14 +28,8 @@ from osteotrace.records import chained_lines
 from osteotrace.records.file_lock import lock
 from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush_name
 from osteotrace.records.store import OWNER_ONLY_FILE
-from osteotrace.session.draft import (
-    JOURNAL_VERSION,
-    Done,
-    FindingChange,
-    Held,
-    Line,
-    Started,
-)
+from osteotrace.session.changes import FindingChange, Held
+from osteotrace.session.lines import JOURNAL_VERSION, Done, Line, Started
 
 # The version without checksums.
 _UNCHAINED_VERSION: Final = 1

@@ -9,7 +9,7 @@ import numpy as np
 from osteotrace.errors import OsteotraceError
 from osteotrace.geometry import as_stored
 from osteotrace.session import levels as labels
-from osteotrace.session.draft import LevelsChange
+from osteotrace.session.changes import LevelsChange
 from osteotrace.session.levels import LabelledLevel, Levels, column, head_first
 
 if TYPE_CHECKING:

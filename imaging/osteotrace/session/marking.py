@@ -27,7 +27,7 @@ from osteotrace.reading.lesions import findings_of
 from osteotrace.reading.naming import METHOD as PROTOCOL
 from osteotrace.regions import Mask, Polyline
 from osteotrace.session import commands
-from osteotrace.session.draft import Held
+from osteotrace.session.changes import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

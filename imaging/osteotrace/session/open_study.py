@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 
 from osteotrace import about
 from osteotrace.errors import OsteotraceError
-from osteotrace.session.draft import (
+from osteotrace.session.draft import Draft, Recovery
+from osteotrace.session.journal import Journal
+from osteotrace.session.lines import (
     Closed,
     Done,
-    Draft,
     Read,
-    Recovery,
     Redone,
     Saved,
     Started,
     Undone,
 )
-from osteotrace.session.journal import Journal
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Assessment, Finding
     from osteotrace.series import Catalogue, VolumeHeader
-    from osteotrace.session.draft import Change, Line
+    from osteotrace.session.changes import Change
+    from osteotrace.session.lines import Line
     from osteotrace.volume import Volume
 
     Progress = Callable[[int, int], None]

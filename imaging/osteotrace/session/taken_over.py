@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from osteotrace.session import marking
-from osteotrace.session.draft import Held
+from osteotrace.session.changes import Held
 
 if TYPE_CHECKING:
     from osteotrace.measurements.caliper import CaliperReading

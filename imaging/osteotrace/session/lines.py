@@ -1,0 +1,92 @@
+"""The lines of a journal, in the order that a reading goes through them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from osteotrace.findings import SeriesReference
+from osteotrace.session.changes import Change
+
+JOURNAL_VERSION: Final = 3
+
+
+class Started(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The first line: which study is read, by whom, with what."""
+
+    at: str
+    assessment_uid: str
+    study_uid: str
+    patient: str
+    study_date: str
+    reader: str
+    software: str
+    journal_version: int = JOURNAL_VERSION
+
+
+class Read(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """A series was loaded for reading."""
+
+    series: SeriesReference
+
+
+class Done(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """One command of the reader.
+
+    Parameters
+    ----------
+    at : str
+        ISO 8601 date and time.
+    what : str
+        The command in words, e.g. ``"caliper CAL-1 added"``.
+    changes : tuple of Change
+        What it changes, in order; taken back all together.
+    """
+
+    at: str
+    what: str
+    changes: tuple[Change, ...]
+
+
+class Undone(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The last command was taken back."""
+
+    at: str
+
+
+class Redone(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The command taken back last was made again."""
+
+    at: str
+
+
+class Saved(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The reading was saved as a record; what follows amends that record."""
+
+    at: str
+    sop_instance_uid: str
+    next_uid: str
+
+
+class Closed(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The reader closed the reading; a journal that does not end so was interrupted."""
+
+    at: str
+
+
+Line = Started | Read | Done | Undone | Redone | Saved | Closed
