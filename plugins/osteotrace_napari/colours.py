@@ -10,7 +10,18 @@ STATE_COLOURS: Final = {
     wording.ACCEPTED: "#ffd60a",
     wording.FLAGGED: "#ff9f43",
     wording.NOT_MEASURED: "#ff8787",
+    wording.STATED: "#c8d3de",
+}
+# How far a finding has come.
+PROGRESS_COLOURS: Final = {
+    wording.DRAFT: "#7ae7ff",
+    wording.TAKEN: "#ffd60a",
+    wording.SAVED: "#7bd88f",
 }
 LIVE_COLOUR: Final = "#7ae7ff"
 PROBLEM_COLOUR: Final = "#ff8787"
+WARNING_COLOUR: Final = "#ff9f43"
 QUIET_COLOUR: Final = "#9fb0c0"
+TEXT_COLOUR: Final = "#e8edf2"
+CHOSEN_COLOUR: Final = "#2c4a66"
+LINE_COLOUR: Final = "#3a424d"

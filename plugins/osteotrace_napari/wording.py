@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.measurements.measurement import NotMeasured, shown
+from osteotrace.codes import CERTAINTIES, KINDS, LATERALITIES, PRESENCES, SITES
+from osteotrace.measurements.measurement import NotMeasured
 from osteotrace.series.wording import verdict_in_words
 
 if TYPE_CHECKING:
@@ -17,9 +18,78 @@ if TYPE_CHECKING:
 # The views show stacks whose slices lie straight above one another.
 _NOT_SHOWN: Final = "not shown here yet: use the command line"
 
+# What a finding's first value is like.
 ACCEPTED: Final = "accepted"
 FLAGGED: Final = "flagged"
 NOT_MEASURED: Final = "not measured"
+STATED: Final = "stated"
+
+# How far a finding has come.
+DRAFT: Final = "draft"
+TAKEN: Final = "accepted"
+SAVED: Final = "saved"
+
+NO_SIDE: Final = "not stated"
+LOOKED_FOR: Final = "looked for, absent"
+NOT_TOLD: Final = "presence undetermined"
+
+# Kinds where the coded meaning is longer than a table has room for.
+_KINDS: Final = {
+    "moth_eaten": "Moth-eaten bone",
+    "osteolysis": "Osteolysis",
+    "irregular_cortex": "Irregular cortex",
+    "gas": "Gas",
+    "fistula": "Fistula",
+    "palatal_bony_defect": "Palatal defect",
+    "sclerotic_rim": "Sclerotic rim",
+    "marrow_edema": "Marrow edema",
+    "facial_asymmetry": "Asymmetry",
+    "remodelling": "Remodelling",
+    "vcf": "Compression fracture",
+    "oroantral_communication": "Oro-antral communication",
+    "vertebra": "Vertebra",
+    "region": "Region",
+}
+_SITES: Final = {
+    "hard_palate": "Hard palate",
+    "jaw": "Jaw",
+    "hard_palate_mucosa": "Mucosa of hard palate",
+}
+# Quantities that come first in a finding, likewise.
+_QUANTITIES: Final = {
+    "palatal_gap_ap": "antero-posterior",
+    "palatal_gap_transverse": "transverse",
+    "palatal_gap_on_line": "on the palatal line",
+    "soft_tissue_notch": "notch width",
+    "soft_tissue_shortening": "shortening",
+    "fragment_count": "fragments",
+    "longest_diameter": "longest diameter",
+    "cortical_breach_fraction": "cortex breached",
+    "gas_volume": "volume",
+    "sclerotic_rim_thickness": "thickness",
+    "periosteal_thickness": "thickness",
+    "periosteal_length": "length",
+    "height_anterior": "anterior height",
+    "height_middle": "middle height",
+    "height_posterior": "posterior height",
+    "cement_volume": "volume",
+    "edema_volume": "volume",
+    "asymmetry_index": "asymmetry of width",
+    "mean_value": "mean",
+    "lucent_rim_width": "lucent rim",
+    "endplate_depression_superior": "superior depression",
+    "endplate_depression_inferior": "inferior depression",
+    "landmark_asymmetry": "landmark asymmetry",
+    "segmental_kyphosis": "segmental kyphosis",
+    "local_kyphosis": "local kyphosis",
+}
+# Verdicts that call a change.
+CHANGES: Final = ("increased", "decreased")
+# A verdict on two readings, in a word.
+_VERDICTS: Final = {
+    "within measurement error": "within error",
+    "not comparable": "incomparable",
+}
 
 
 def series_name(identity: SeriesIdentity) -> str:
@@ -44,19 +114,78 @@ def verdict(header: VolumeHeader) -> str:
 
 
 def state(finding: Finding) -> str:
-    """Return ``accepted``, ``flagged`` or ``not measured``, of the first value."""
-    if not finding.measurements or isinstance(finding.measurements[0], NotMeasured):
+    """Return ``accepted``, ``flagged``, ``not measured`` or ``stated``.
+
+    The first value decides; ``stated`` is what a reader says and nothing measures.
+    """
+    if not finding.measurements:
+        return NOT_MEASURED if finding.regions else STATED
+    if isinstance(finding.measurements[0], NotMeasured):
         return NOT_MEASURED
     return ACCEPTED if finding.measurements[0].accepted else FLAGGED
 
 
 def amount(measurement: Measurement) -> str:
     """Return a value as people read it: ``12.07 ± 0.02 mm``."""
-    return shown(measurement.value, measurement.unit, measurement.uncertainty)
+    return measurement.as_text
+
+
+def kind(finding: Finding) -> str:
+    """Return what was found, in as few words as say it."""
+    return _KINDS.get(finding.kind, KINDS[finding.kind].meaning)
+
+
+def site_name(site: str) -> str:
+    """Return a site in as few words as say it."""
+    return _SITES.get(site, SITES[site].meaning.removesuffix(" vertebra"))
+
+
+def place(finding: Finding) -> str:
+    """Return where a finding lies, its side first: ``Right maxilla``."""
+    where = site_name(finding.site)
+    if not finding.laterality:
+        return where
+    # A level keeps its letter: "Left L1".
+    rest = where if where[1:2].isdigit() else where[:1].lower() + where[1:]
+    return f"{LATERALITIES[finding.laterality].meaning} {rest}"
+
+
+def quantity(finding: Finding) -> str:
+    """Return what the first value is of, in few words; empty where there is none."""
+    if not finding.measurements:
+        return ""
+    first = finding.measurements[0]
+    return _QUANTITIES.get(first.name, first.code.meaning)
+
+
+def progress(*, accepted: bool, saved: bool) -> str:
+    """Return how far a finding has come: ``draft``, ``accepted`` or ``saved``."""
+    if saved:
+        return SAVED
+    return TAKEN if accepted else DRAFT
+
+
+def change_word(verdict: str) -> str:
+    """Return the verdict on a change in a word or two."""
+    return _VERDICTS.get(verdict, verdict)
+
+
+def whole(finding: Finding) -> str:
+    """Return a finding in full: what, where, how sure, and what is noted."""
+    said = [f"{finding.label}: {KINDS[finding.kind].meaning}", place(finding)]
+    if finding.presence != "present":
+        said.append(PRESENCES[finding.presence].meaning.lower())
+    if finding.certainty != "definite":
+        said.append(CERTAINTIES[finding.certainty].meaning.lower())
+    return "\n".join(filter(None, (", ".join(said), finding.note)))
 
 
 def value(finding: Finding) -> str:
-    """Return the first value, or what was drawn where none was measured."""
+    """Return the first value, what was drawn, or whether the finding is there."""
+    if finding.presence == "absent":
+        return LOOKED_FOR
+    if not finding.measurements:
+        return NOT_TOLD if finding.presence == "unknown" else ""
     return short(finding.measurements)
 
 

@@ -1,189 +1,235 @@
 # mypy: allow-subclassing-any
-"""The Findings list with its form: what was found, where, how much, in what state."""
+"""The Findings tab: what was found, where, how much, and how far it has come."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QFormLayout,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
-from osteotrace.codes import KINDS, LATERALITIES, SITES
-from osteotrace_napari import wording
-from osteotrace_napari.colours import STATE_COLOURS
+from osteotrace.measurements.measurement import NotMeasured
+from osteotrace_napari import keys, wording
+from osteotrace_napari.colours import QUIET_COLOUR, STATE_COLOURS, TEXT_COLOUR
+from osteotrace_napari.panels.absent_form import AbsentForm
+from osteotrace_napari.panels.buttons import button
+from osteotrace_napari.panels.finding_form import FindingForm
+from osteotrace_napari.panels.finding_table import FindingTable
+from osteotrace_napari.panels.tool_buttons import ToolButtons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from osteotrace.findings import Finding
+    from osteotrace_napari.panels.finding_rows import FindingRow
 
-_COLUMNS: Final = ("", "Kind", "Site", "Value", "State")
-_UID_ROLE = Qt.ItemDataRole.UserRole
-# A finding's side where nothing is said.
-_NO_SIDE: Final = "not stated"
+_SPACING_PX: Final = 6
+_LEAST_TABLE_PX: Final = 112
+_LEAST_VALUES_PX: Final = 64
+_NOTHING: Final = "No finding yet: take a tool up and mark one."
+_NONE_CHOSEN: Final = "No finding selected."
+# A command and what its button says.
+_ACTIONS: Final = (
+    ("accept", "Accept"),
+    ("delete", "Delete"),
+    ("absent", "Absent …"),
+    ("copy_text", "Copy as text"),
+)
 
 
 class FindingsList(QWidget):
-    """A table of findings, and a form for the selected one.
+    """Kind buttons, the table of findings, and form and values of the selected one.
 
     Signals
     -------
     selected : str
-        Tracking UID of the finding a reader clicked.
+        Tracking UID of the finding a reader clicked: go there.
+    chosen : str
+        Tracking UID of the finding that is selected now, or empty.
     edited : str, str, str
-        Tracking UID, field (``kind``, ``site`` or ``laterality``) and its new key.
+        Tracking UID, field (an attribute of `Finding`) and its new value.
+    tool_chosen : str
+        Name of the tool to take up.
+    asked : str
+        Command of a button: ``accept``, ``delete`` or ``copy_text``.
+    absent_stated : str, str, str
+        Kind, site and side that were looked for and are not there.
+    left : no arguments
+        The keys go to the canvas again.
     """
 
     selected = Signal(str)
+    chosen = Signal(str)
     edited = Signal(str, str, str)
+    tool_chosen = Signal(str)
+    asked = Signal(str)
+    absent_stated = Signal(str, str, str)
+    left = Signal()
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self._findings: tuple[Finding, ...] = ()
-        self.table = _table()
-        self.table.itemSelectionChanged.connect(self._row_selected)
-        self.table.cellClicked.connect(self._row_clicked)
-        self.combos = {
-            "kind": _combo({name: c.meaning for name, c in KINDS.items()}),
-            "site": _combo({name: c.meaning for name, c in SITES.items()}),
-            "laterality": _combo(
-                {"": _NO_SIDE, **{name: c.meaning for name, c in LATERALITIES.items()}}
-            ),
-        }
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
-        form = QFormLayout()
-        form.setContentsMargins(0, 4, 0, 0)
-        for field, title in (("kind", "Kind"), ("site", "Site"), ("laterality", "Side")):
-            form.addRow(title, self.combos[field])
-            self.combos[field].activated.connect(
-                lambda _, field=field: self._edited(field)
-            )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 6, 2, 2)
-        layout.addWidget(self.table, stretch=1)
-        layout.addLayout(form)
-        layout.addWidget(self.words)
+        self.tools = ToolButtons()
+        self.table = FindingTable()
+        self.table.setMinimumHeight(_LEAST_TABLE_PX)
+        self.absent = AbsentForm()
+        self.form = FindingForm()
+        self.values = QTextBrowser()
+        self.values.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.values.setMinimumHeight(_LEAST_VALUES_PX)
+        self.actions_row = {name: button(title) for name, title in _ACTIONS}
+        self._arrange()
+        self._connect()
+        self.show_keys()
         self.show_findings(())
+
+    # What is shown ---------------------------------------------------------------
 
     @property
     def current(self) -> str:
         """Tracking UID of the selected finding, or empty."""
-        items = self.table.selectedItems()
-        return "" if not items else str(items[0].data(_UID_ROLE))
+        return self.table.current
 
-    def show_findings(self, findings: Sequence[Finding], *, select: str = "") -> None:
+    @property
+    def current_row(self) -> FindingRow | None:
+        """The selected finding as it is shown, None without one."""
+        return self.table.row(self.current)
+
+    def show_findings(self, rows: Sequence[FindingRow], *, select: str = "") -> None:
         """List findings; one is selected by its tracking UID where it is there."""
-        select = select or self.current
-        self._findings = tuple(findings)
-        self.table.blockSignals(True)
-        self.table.clearSelection()
-        self.table.setRowCount(len(findings))
-        for row, finding in enumerate(findings):
-            self._fill(row, finding)
-        self.table.blockSignals(False)
-        self.select(select)
-        self._show_form()
+        self.table.show_rows(rows)
+        if select:
+            self.table.select(select)
+        self._show_current()
+        self.actions_row["copy_text"].setEnabled(bool(rows))
 
     def select(self, tracking_uid: str) -> None:
-        """Select a finding, silently where it is selected already."""
-        for row, finding in enumerate(self._findings):
-            if finding.tracking_uid == tracking_uid and self.current != tracking_uid:
-                self.table.selectRow(row)
+        """Select a finding, as where its mark was clicked."""
+        self.table.select(tracking_uid)
 
     def step(self, by: int) -> str:
         """Select the next (1) or previous (-1) finding and return its UID."""
-        if not self._findings:
-            return ""
-        uids = [finding.tracking_uid for finding in self._findings]
-        here = uids.index(self.current) if self.current in uids else -max(by, 0)
-        self.select(uids[(here + by) % len(uids)])
-        return self.current
+        return self.table.step(by)
 
-    def _fill(self, row: int, finding: Finding) -> None:
-        state = wording.state(finding)
-        side = (
-            f"{LATERALITIES[finding.laterality].meaning} " if finding.laterality else ""
-        )
-        texts = (
-            finding.label,
-            KINDS[finding.kind].meaning,
-            side + SITES[finding.site].meaning,
-            wording.value(finding) if state != wording.NOT_MEASURED else "—",
-            state,
-        )
-        tip = wording.sentence(finding.measurements) if finding.measurements else ""
-        for column, text in enumerate(texts):
-            item = QTableWidgetItem(text)
-            item.setData(_UID_ROLE, finding.tracking_uid)
-            item.setToolTip(tip)
-            if column >= 3:
-                item.setForeground(QColor(STATE_COLOURS[state]))
-            self.table.setItem(row, column, item)
+    def show_tool(self, name: str) -> None:
+        """Show which tool is in hand; none for an empty name."""
+        self.tools.show_tool(name)
 
-    def _current_finding(self) -> Finding | None:
-        uid = self.current
-        return next((f for f in self._findings if f.tracking_uid == uid), None)
+    def show_keys(self) -> None:
+        """Show the keys as they are now."""
+        self.tools.show_keys()
+        for name, title in _ACTIONS:
+            key = keys.key_of(name)
+            # The longest of them would not fit; its key is in the tooltip.
+            fits = name in ("accept", "delete")
+            self.actions_row[name].setText(f"{title}   {key}" if fits and key else title)
+            self.actions_row[name].setToolTip(f"{keys.command_of(name).title}   {key}")
 
-    def _show_form(self) -> None:
-        finding = self._current_finding()
-        for field, combo in self.combos.items():
-            combo.setEnabled(finding is not None)
-            key = None if finding is None else getattr(finding, field)
-            combo.setCurrentIndex(combo.findData(key))
-        if finding is None:
-            self.words.setText("" if self._findings else "No finding yet.")
-            return
-        said = wording.sentence(finding.measurements) if finding.measurements else ""
-        more = wording.details(finding)
-        self.words.setText("\n".join(part for part in (said, more) if part))
+    # The keyboard ----------------------------------------------------------------
 
-    def _row_selected(self) -> None:
-        self._show_form()
-
-    def _row_clicked(self, row: int, column: int) -> None:
-        self.selected.emit(self.current)
-
-    def _edited(self, field: str) -> None:
+    def start_form(self) -> None:
+        """Give the keys to the form of the selected finding."""
         if self.current:
-            self.edited.emit(self.current, field, str(self.combos[field].currentData()))
+            self.form.start()
+
+    def start_absent(self) -> None:
+        """Ask what was looked for and is not there."""
+        row = self.current_row
+        said = (
+            {}
+            if row is None
+            else {"site": row.finding.site, "laterality": row.finding.laterality}
+        )
+        self.absent.ask(**said)
+
+    def commit(self) -> None:
+        """Take what is half typed; called before any command."""
+        self.form.commit()
+
+    # Inside ----------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self.tools.chosen.connect(self.tool_chosen)
+        self.table.clicked_on.connect(self.selected)
+        self.table.chosen.connect(self._chosen)
+        self.form.edited.connect(self._edited)
+        self.form.left.connect(self.left)
+        self.absent.left.connect(self.left)
+        self.absent.stated.connect(self.absent_stated)
+        for name, made in self.actions_row.items():
+            if name == "absent":
+                made.clicked.connect(self.start_absent)
+            else:
+                made.clicked.connect(lambda _, name=name: self.asked.emit(name))
+
+    def _chosen(self, uid: str) -> None:
+        self._show_current()
+        self.chosen.emit(uid)
+
+    def _edited(self, field: str, value: str) -> None:
+        if self.current:
+            self.edited.emit(self.current, field, value)
+
+    def _show_current(self) -> None:
+        row = self.current_row
+        self.form.show_finding(None if row is None else row.finding)
+        for name in ("accept", "delete"):
+            self.actions_row[name].setEnabled(row is not None)
+        if row is None:
+            empty = _NONE_CHOSEN if self.table.topLevelItemCount() else _NOTHING
+            self.values.setHtml(f"<span style='color:{QUIET_COLOUR}'>{empty}</span>")
+        else:
+            self.actions_row["accept"].setEnabled(not row.accepted)
+            self.values.setHtml(values_html(row.finding))
+
+    def _arrange(self) -> None:
+        actions = QHBoxLayout()
+        actions.setSpacing(4)
+        for made in self.actions_row.values():
+            actions.addWidget(made)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 8, 4, 2)
+        layout.setSpacing(_SPACING_PX)
+        layout.addWidget(self.tools)
+        layout.addWidget(self.table, stretch=3)
+        layout.addLayout(actions)
+        layout.addWidget(self.absent)
+        layout.addWidget(self.form)
+        layout.addWidget(self.values, stretch=2)
 
 
-def _table() -> QTableWidget:
-    table = QTableWidget(0, len(_COLUMNS))
-    table.setHorizontalHeaderLabels(_COLUMNS)
-    table.verticalHeader().hide()
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    # Keys stay with the canvas.
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setShowGrid(False)
-    header = table.horizontalHeader()
-    for column in range(len(_COLUMNS)):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-    for column in (1, 2):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    return table
+def values_html(finding: Finding) -> str:
+    """Return every measurement of a finding with its ± u, and what speaks against it."""
+    lines = []
+    for reading in finding.measurements:
+        name = escape(reading.code.meaning)
+        if isinstance(reading, NotMeasured):
+            colour = STATE_COLOURS[wording.NOT_MEASURED]
+            lines.append(_line(name, wording.NOT_MEASURED, colour))
+            lines.append(_below(reading.reason, colour))
+            continue
+        doubt = STATE_COLOURS[wording.FLAGGED]
+        sound = TEXT_COLOUR if reading.accepted else doubt
+        lines.append(_line(name, wording.amount(reading), sound))
+        lines.extend(_below(f"check: {flag}", doubt) for flag in reading.flags)
+        if reading.uncertainty_reason and not reading.is_range:
+            why = f"no uncertainty: {reading.uncertainty_reason}"
+            lines.append(_below(why, QUIET_COLOUR))
+    if not lines:
+        words = wording.value(finding) or "Nothing measured."
+        return f"<span style='color:{QUIET_COLOUR}'>{escape(words)}</span>"
+    return f"<table width='100%' cellpadding='1'>{''.join(lines)}</table>"
 
 
-def _combo(entries: dict[str, str]) -> QComboBox:
-    combo = QComboBox()
-    combo.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    for name, text in entries.items():
-        combo.addItem(text, name)
-    return combo
+def _line(name: str, value: str, colour: str) -> str:
+    return (
+        f"<tr><td>{name}</td><td align='right' width='128' style='color:{colour}; "
+        f"white-space:nowrap'><b>{escape(value)}</b></td></tr>"
+    )
+
+
+def _below(words: str, colour: str) -> str:
+    return (
+        f"<tr><td colspan='2' style='color:{colour}; font-size:small; "
+        f"padding-left:12px'>{escape(words)}</td></tr>"
+    )

@@ -1,0 +1,439 @@
+"""The Findings tab: rows that follow the findings, a form that the keyboard fills in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from osteotrace.codes import QUANTITIES
+from osteotrace.findings import Finding
+from osteotrace.measurements.measurement import Measurement, Method, NotMeasured
+from osteotrace_napari import wording
+from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace_napari.panels.findings import FindingsList
+
+pytestmark = pytest.mark.plugin
+
+METHOD = Method(name="test", version="1")
+
+
+def length(value: float, *, flags: tuple[str, ...] = ()) -> Measurement:
+    return Measurement(
+        name="palatal_gap_ap",
+        code=QUANTITIES["palatal_gap_ap"],
+        value=value,
+        unit="mm",
+        method=METHOD,
+        sources=(),
+        uncertainty=0.021,
+        flags=flags,
+    )
+
+
+REFUSED = NotMeasured(
+    name="distance", code=QUANTITIES["distance"], reason="no wall", method=METHOD
+)
+
+
+def finding(number: int, **said: Any) -> Finding:
+    given = {
+        "kind": "palatal_bony_defect",
+        "site": "hard_palate",
+        "measurements": (length(12.0712),),
+        **said,
+    }
+    return Finding(tracking_uid=f"2.25.{number}", label=f"CAL-{number}", **given)
+
+
+GAP = FindingRow(finding=finding(1), accepted=True)
+DOUBTED = FindingRow(finding=finding(2, measurements=(length(3.0, flags=("rival",)),)))
+REFUSED_ROW = FindingRow(finding=finding(3, measurements=(REFUSED,)))
+SEQUESTRA = FindingRow(finding=finding(4, kind="sequestrum", site="maxilla"))
+PARTS = tuple(
+    FindingRow(finding=finding(n, kind="sequestrum", site="maxilla"), leader="2.25.4")
+    for n in (5, 6)
+)
+
+
+@pytest.fixture
+def tab(qtbot: Any) -> FindingsList:
+    """Give the tab, shown, with its window active."""
+    if not os.environ.get("DISPLAY"):
+        pytest.fail("no display: run it under xvfb-run, as make test does")
+    from osteotrace_napari.panels.findings import FindingsList
+
+    made = FindingsList()
+    qtbot.addWidget(made)
+    made.resize(490, 760)
+    made.show()
+    made.activateWindow()
+    qtbot.waitActive(made)
+    return made
+
+
+@pytest.fixture
+def press(qtbot: Any) -> Callable[..., None]:
+    """Press keys where the focus is: text as typed, or one key by its Qt name."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            target = QApplication.focusWidget()
+            assert target is not None
+            code = getattr(Qt.Key, f"Key_{key}", None) if len(key) > 1 else None
+            if code is None:
+                qtbot.keyClicks(target, key)
+            else:
+                qtbot.keyClick(target, code)
+
+    return press
+
+
+def edits(tab: FindingsList) -> list[tuple[str, str, str]]:
+    heard: list[tuple[str, str, str]] = []
+    tab.edited.connect(lambda *told: heard.append(told))
+    return heard
+
+
+# The table
+
+
+def test_a_row_says_what_where_how_much_and_how_far(tab: FindingsList) -> None:
+    said = finding(1, laterality="right", site="maxilla")
+    tab.show_findings([FindingRow(finding=said, accepted=True)])
+    assert tab.table.said("2.25.1", 0) == ("Palatal defect", "CAL-1 · Right maxilla")
+    assert tab.table.said("2.25.1", 1) == ("12.07 ± 0.02 mm", "antero-posterior")
+    assert tab.table.said("2.25.1", 3) == ("accepted", "")
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "state"),
+    [
+        (GAP, "12.07 ± 0.02 mm", ("accepted", "")),
+        (FindingRow(finding=finding(1), accepted=True, saved=True), None, ("saved", "")),
+        (DOUBTED, "3.00 ± 0.02 mm", ("draft", "flagged")),
+        (REFUSED_ROW, "—", ("draft", "not measured")),
+        (
+            FindingRow(
+                finding=finding(7, measurements=(), presence="absent"), accepted=True
+            ),
+            "looked for, absent",
+            ("accepted", ""),
+        ),
+    ],
+)
+def test_every_state_is_said_in_words(
+    tab: FindingsList, row: FindingRow, value: str | None, state: tuple[str, str]
+) -> None:
+    tab.show_findings([row])
+    assert value in (None, tab.table.said(row.uid, 1)[0])
+    assert tab.table.said(row.uid, 3) == state
+
+
+def test_parts_are_folded_under_their_leader_and_found_when_selected(
+    tab: FindingsList,
+) -> None:
+    tab.show_findings([GAP, SEQUESTRA, *PARTS])
+    assert tab.table.topLevelItemCount() == 2
+    leader = tab.table.topLevelItem(1)
+    assert leader.childCount() == 2
+    assert not leader.isExpanded()
+    assert [tab.step(1) for _ in range(3)] == ["2.25.1", "2.25.4", "2.25.1"]
+    tab.select("2.25.6")
+    assert leader.isExpanded()
+    assert tab.current == "2.25.6"
+
+
+def test_a_part_whose_leader_is_gone_stands_alone(tab: FindingsList) -> None:
+    tab.show_findings([SEQUESTRA, *PARTS])
+    tab.show_findings(PARTS)
+    assert tab.table.topLevelItemCount() == 2
+
+
+def test_the_prior_stands_beside_the_value_only_where_there_is_one(
+    tab: FindingsList,
+) -> None:
+    tab.show_findings([GAP])
+    assert tab.table.isColumnHidden(2)
+    prior = PriorValue(
+        value="14.50 ± 0.03 mm",
+        date="2023-06-20",
+        verdict="decreased",
+        sentence="decreased (-2.4 mm, -17 %; repeatability 0.3 mm, assumed)",
+    )
+    tab.show_findings([FindingRow(finding=finding(1), prior=prior)])
+    assert not tab.table.isColumnHidden(2)
+    assert tab.table.said("2.25.1", 2) == ("14.50 ± 0.03 mm", "2023-06 decreased")
+    tip = tab.table.topLevelItem(0).toolTip(2)
+    assert "2023-06-20" in tip
+    assert "repeatability 0.3 mm" in tip
+
+
+def test_a_changed_value_changes_in_its_row_and_the_selection_stays(
+    tab: FindingsList,
+) -> None:
+    tab.show_findings([GAP, SEQUESTRA, *PARTS], select="2.25.5")
+    moved = FindingRow(finding=finding(1, measurements=(length(9.5),)))
+    tab.show_findings([moved, SEQUESTRA, *PARTS])
+    assert tab.table.said("2.25.1", 1)[0] == "9.50 ± 0.02 mm"
+    assert tab.current == "2.25.5"
+
+
+def test_a_row_that_goes_takes_the_selection_with_it(tab: FindingsList) -> None:
+    chosen: list[str] = []
+    tab.show_findings([GAP, DOUBTED], select="2.25.2")
+    tab.chosen.connect(chosen.append)
+    tab.show_findings([GAP])
+    assert tab.current == ""
+    assert chosen == [""]
+    assert not tab.form.isEnabled()
+
+
+def test_a_click_on_a_row_asks_to_go_there(tab: FindingsList, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    tab.show_findings([GAP, DOUBTED])
+    item = tab.table.topLevelItem(1)
+    with qtbot.waitSignal(tab.selected) as heard:
+        qtbot.mouseClick(
+            tab.table.viewport(),
+            Qt.MouseButton.LeftButton,
+            pos=tab.table.visualItemRect(item).center(),
+        )
+    assert heard.args == ["2.25.2"]
+
+
+def test_a_mark_selected_elsewhere_asks_for_no_jump(tab: FindingsList) -> None:
+    asked: list[str] = []
+    tab.show_findings([GAP, DOUBTED])
+    tab.selected.connect(asked.append)
+    tab.select("2.25.2")
+    assert (tab.current, asked) == ("2.25.2", [])
+
+
+def test_the_values_say_every_measurement_and_each_doubt(tab: FindingsList) -> None:
+    both = finding(1, measurements=(length(3.0, flags=("a rival edge <2 mm",)), REFUSED))
+    tab.show_findings([FindingRow(finding=both)], select="2.25.1")
+    said = tab.values.toPlainText()
+    for words in ("3.00 ± 0.02 mm", "check: a rival edge <2 mm", "no wall"):
+        assert words in said
+
+
+def test_five_hundred_findings_are_listed_and_stepped_through(tab: FindingsList) -> None:
+    rows = [FindingRow(finding=finding(n)) for n in range(500)]
+    tab.show_findings(rows)
+    seen = {tab.step(1) for _ in range(500)}
+    assert seen == {row.uid for row in rows}
+
+
+# The form
+
+
+def test_a_site_is_found_by_a_few_letters_and_by_a_synonym(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    heard = edits(tab)
+    for typed, key in (("upper jaw", "maxilla"), ("L1", "l1"), ("ramus o", None)):
+        tab.start_form()
+        press(typed, "Return")
+        assert key in (None, heard[-1][2])
+    assert heard[-1] == ("2.25.1", "site", "ramus_of_mandible")
+
+
+def test_words_that_mean_no_site_change_nothing(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    heard = edits(tab)
+    tab.start_form()
+    press("xyzzy", "Return")
+    assert heard == []
+    assert tab.form.fields["site"].text() == "Hard palate structure"
+
+
+def test_tab_goes_from_site_to_side_certainty_presence_and_note(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    heard = edits(tab)
+    tab.start_form()
+    press("mandible", "Tab", "left", "Tab", "prob", "Tab", "unk", "Tab", "older")
+    press("Return")
+    assert [told[1:] for told in heard] == [
+        ("site", "mandible"),
+        ("laterality", "left"),
+        ("certainty", "probable"),
+        ("presence", "unknown"),
+        ("note", "older"),
+    ]
+
+
+def test_a_side_is_taken_back_by_emptying_its_field(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings(
+        [FindingRow(finding=finding(1, laterality="left"))], select="2.25.1"
+    )
+    heard = edits(tab)
+    field = tab.form.fields["laterality"]
+    field.setFocus()
+    field.selectAll()
+    press("Delete", "Return")
+    assert heard == [("2.25.1", "laterality", "")]
+
+
+def test_escape_puts_back_and_both_keys_give_the_canvas_its_keys(
+    tab: FindingsList, press: Callable[..., None], qtbot: Any
+) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    heard = edits(tab)
+    tab.start_form()
+    with qtbot.waitSignal(tab.left):
+        press("mandible", "Escape")
+    assert heard == []
+    assert tab.form.fields["site"].text() == "Hard palate structure"
+    with qtbot.waitSignal(tab.left):
+        press("Return")
+    assert heard == []
+
+
+def test_enter_in_a_field_goes_no_further(
+    tab: FindingsList, press: Callable[..., None], qtbot: Any
+) -> None:
+    """A form in a window takes Enter; the window must not see it and accept."""
+    from qtpy.QtCore import QEvent, QObject
+
+    class Listener(QObject):  # type: ignore[misc]
+        heard = 0
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            self.heard += event.type() == QEvent.Type.KeyPress
+            return False
+
+    listener = Listener()
+    tab.installEventFilter(listener)
+    tab.show_findings([GAP], select="2.25.1")
+    for name in tab.form.fields:
+        for key in ("Return", "Escape"):
+            tab.form.fields[name].setFocus()
+            press("m", key)
+    assert listener.heard == 0
+
+
+def test_a_note_half_typed_is_taken_before_a_command(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    heard = edits(tab)
+    tab.form.fields["note"].setFocus()
+    press("seen on both")
+    tab.commit()
+    tab.commit()
+    assert heard == [("2.25.1", "note", "seen on both")]
+
+
+def test_a_value_that_changes_meanwhile_leaves_what_is_being_typed(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    tab.form.fields["note"].setFocus()
+    press("half")
+    moved = FindingRow(finding=finding(1, measurements=(length(9.5),)))
+    tab.show_findings([moved])
+    assert tab.form.fields["note"].text() == "half"
+
+
+def test_every_field_has_a_letter_of_its_own_that_no_menu_has(tab: FindingsList) -> None:
+    from qtpy.QtWidgets import QLabel
+
+    titles = [label.text() for label in tab.form.findChildren(QLabel) if label.buddy()]
+    letters = [title[title.index("&") + 1].lower() for title in titles]
+    assert len(set(letters)) == len(tab.form.fields)
+    assert not set(letters) & set("fvlpwhsct")
+
+
+# Buttons
+
+
+def test_a_kind_button_takes_up_its_tool_and_shows_its_key(
+    tab: FindingsList, qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+
+    made = tab.tools.buttons["sequestra"]
+    assert made.key.text() == "Shift+Q"
+    with qtbot.waitSignal(tab.tool_chosen) as heard:
+        qtbot.mouseClick(made, Qt.MouseButton.LeftButton)
+    assert heard.args == ["sequestra"]
+    assert not made.isChecked()
+    tab.show_tool("sequestra")
+    assert made.isChecked()
+    tab.show_tool("gas")
+    assert not made.isChecked()
+    assert tab.tools.more.isChecked()
+
+
+def test_a_rarer_tool_is_in_the_menu_with_its_key(tab: FindingsList, qtbot: Any) -> None:
+    action = tab.tools.actions_of["gas"]
+    assert action.text() == "Gas\tShift+G"
+    with qtbot.waitSignal(tab.tool_chosen) as heard:
+        action.trigger()
+    assert heard.args == ["gas"]
+
+
+def test_buttons_ask_for_their_command(tab: FindingsList) -> None:
+    asked: list[str] = []
+    tab.show_findings([DOUBTED], select="2.25.2")
+    tab.asked.connect(asked.append)
+    for name in ("accept", "delete", "copy_text"):
+        tab.actions_row[name].click()
+    assert asked == ["accept", "delete", "copy_text"]
+
+
+def test_an_accepted_finding_is_not_offered_for_acceptance(tab: FindingsList) -> None:
+    tab.show_findings([GAP], select="2.25.1")
+    assert not tab.actions_row["accept"].isEnabled()
+
+
+def test_looked_for_and_absent_is_stated_without_a_mark_by_keys_alone(
+    tab: FindingsList, press: Callable[..., None], qtbot: Any
+) -> None:
+    tab.start_absent()
+    with qtbot.waitSignal(tab.absent_stated) as heard:
+        press("sequ", "Return", "lower jaw", "Return", "left", "Return")
+    assert heard.args == ["sequestrum", "mandible", "left"]
+    assert tab.absent.isHidden()
+
+
+def test_what_was_looked_for_needs_a_kind_and_a_site(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    stated: list[object] = []
+    tab.absent_stated.connect(lambda *told: stated.append(told))
+    tab.start_absent()
+    press("gas", "Return", "Return", "Return")
+    assert stated == []
+    assert tab.absent.fields["site"].hasFocus()
+    press("Escape")
+    assert tab.absent.isHidden()
+
+
+def test_no_words_are_cut_at_the_panels_least_width(tab: FindingsList) -> None:
+    from qtpy.QtGui import QFontMetrics
+    from qtpy.QtWidgets import QPushButton
+
+    tab.resize(470, 760)
+    for made in tab.findChildren(QPushButton):
+        words = made.text()
+        if words and made.isVisible():
+            assert QFontMetrics(made.font()).horizontalAdvance(words) < made.width()
+    tab.show_findings([GAP, DOUBTED])
+    assert wording.quantity(GAP.finding) == "antero-posterior"
