@@ -404,16 +404,15 @@ def test_a_saved_record_reads_back_equal_and_the_next_one_amends_it(
 
     volume = load(session)
     add(session, volume, kind="palatal_bony_defect", site="hard_palate")
-    saved = session.assessment
-    assert saved is not None
+    assert session.assessment is not None
+    saved = session.statements.staged(session.assessment)
     first = session.save_sr(tmp_path / "records")
     assert sr.read(first) == saved
 
     add(session, volume)
-    amended = session.assessment
+    amended = session.statements.staged(session.assessment)
     second = session.save_sr(tmp_path / "records")
     assert sr.read(second) == amended
-    assert amended is not None
     assert amended.predecessor_uid == saved.assessment_uid
     assert first != second
 
@@ -429,7 +428,8 @@ def test_a_save_that_was_killed_before_the_draft_told_of_it_is_finished_by_the_n
     as_killed = journal_file(tmp_path).read_bytes()
     saving = new_session()
     load(saving)
-    saved = saving.assessment
+    assert saving.assessment is not None
+    saved = saving.statements.staged(saving.assessment)
     first = saving.save_sr(tmp_path / "records")
     saving.close()
 
@@ -447,7 +447,6 @@ def test_a_save_that_was_killed_before_the_draft_told_of_it_is_finished_by_the_n
     load(later)
     added = add(later, volume)
     second = sr.read(later.save_sr(tmp_path / "records"))
-    assert saved is not None
     assert second.predecessor_uid == saved.assessment_uid
     assert second.findings == (*saved.findings, added)
     assert sr.read(first) == saved
