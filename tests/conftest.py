@@ -10,4 +10,6 @@ pytest_plugins = [
     "tests.fixtures.synthetic",
     "tests.fixtures.peers",
     "tests.fixtures.square_study",
+    "tests.fixtures.sessions",
+    "tests.fixtures.fake_mouse",
 ]
