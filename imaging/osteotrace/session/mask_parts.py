@@ -1,0 +1,73 @@
+"""Which entries a drawn mask can be given to, and where a mask lies in its volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.protocol import TABLES, Where
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from osteotrace.regions import Mask
+    from osteotrace.session.draft import Held
+    from osteotrace.volume import Volume
+
+Window = tuple[slice, slice, slice]
+
+# The key of an entry that a drawn mask is given as, by tool.
+MASK_KEYS: Final[dict[str, str]] = {
+    "sequestra": "region",
+    "moth_eaten": "region",
+    "gas": "region",
+    "sclerotic_rim": "lesion",
+    "periosteal_reaction": "region",
+    "cement": "region",
+    "marrow_edema": "edema",
+    "intensity": "region",
+    "vertebra": "body",
+}
+
+
+def mask_key(leader: Held) -> str:
+    """Return the key of a held finding's entry that its mask is given as."""
+    tool = next((name for name, kind in TABLES.items() if type(leader.entry) is kind), "")
+    if tool not in MASK_KEYS or getattr(leader.entry, MASK_KEYS[tool]) is None:
+        raise OsteotraceError(
+            f"{leader.finding.label}, which was measured in no region",
+            expected="a finding of a region, as " + ", ".join(MASK_KEYS),
+            advice="choose another finding, or draw a new mask",
+        )
+    return MASK_KEYS[tool]
+
+
+def drawn_region(leader: Held) -> Mask | Where:
+    """Return the region that a held finding was measured in."""
+    where: Where = getattr(leader.entry, mask_key(leader))
+    return where if where.label is None else leader.masks[where.label]
+
+
+def on_volume(volume: Volume, mask: Mask) -> tuple[Window, NDArray[np.bool_]]:
+    """Return where a mask lies in a volume, and its voxels there."""
+    whole = mask.on(volume.grid)
+    box = volume.grid.box_around(mask.grid.corners(), 0.0)
+    return box, whole[box]
+
+
+def extent(voxels: NDArray[np.bool_]) -> Window | None:
+    """Return the smallest box that holds every marked voxel; None without any."""
+    slices = np.flatnonzero(voxels.reshape(len(voxels), -1).any(axis=1))
+    if len(slices) == 0:
+        return None
+    first = slice(int(slices[0]), int(slices[-1]) + 1)
+    # Looked at slice by slice: most of an image has nothing marked in it.
+    flat = voxels[first].any(axis=0)
+    rows, columns = (np.flatnonzero(flat.any(axis=k)) for k in (1, 0))
+    return (
+        first,
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )
