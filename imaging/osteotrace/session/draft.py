@@ -64,6 +64,8 @@ class Draft:
         Whether anything was changed since the last record was saved.
     is_closed : bool
         Whether the last line is one of `Closed`.
+    saved : tuple of Held
+        What the record that was saved last holds.
     """
 
     start: Started | None = None
@@ -81,6 +83,7 @@ class Draft:
     recorded: str = ""
     is_changed: bool = False
     is_closed: bool = False
+    saved: tuple[Held, ...] = ()
 
     def apply(self, line: Line) -> Callable[[], None]:
         """Let what a line says happen, whole or not at all; return what takes it back.
@@ -129,6 +132,7 @@ class Draft:
                 line.sop_instance_uid,
             )
             self.is_changed = False
+            self.saved = tuple(one for one in self.held if one.accepted)
         elif not isinstance(line, Closed):
             for change in self._changes(line):
                 change.make(self)
