@@ -13,7 +13,7 @@ from osteotrace.protocol import TABLES, Where
 from osteotrace_napari import keys
 from osteotrace_napari.tools.angle import Angle
 from osteotrace_napari.tools.caliper import Caliper, soft_tissue_gap
-from osteotrace_napari.tools.grips import Grip, grips_of, moved
+from osteotrace_napari.tools.grips import Grip, grips_of, mark_of, moved
 from osteotrace_napari.tools.landmarks import Landmarks
 from osteotrace_napari.tools.palatal import PalatalDefect
 from osteotrace_napari.tools.pointer import Pointer
@@ -408,3 +408,17 @@ def test_one_of_six_points_is_moved_by_its_own_name() -> None:
     assert moved(entry, first, (0.0, 0.0, 21.0)) == {
         "points": {**six, "superior_anterior": (0.0, 0.0, 21.0)}
     }
+
+
+def test_a_mark_with_a_point_elsewhere_is_shown_as_it_would_be() -> None:
+    gap = entry_of("palatal_defect", start=(0.0, 0.0, 0.0), end=(0.0, 9.0, 0.0))
+    shown = mark_of(gap, {"end": (0.0, 8.0, 0.0)})
+    assert [line.points for line in shown.lines] == [((0.0, 0.0, 0.0), (0.0, 8.0, 0.0))]
+    seed = mark_of(entry_of("palatal_defect", seed=(1.0, 2.0, 3.0)))
+    assert [spot.point for spot in seed.spots] == [(1.0, 2.0, 3.0)]
+    ball = mark_of(entry_of("gas", region=Where(centre=(0.0, 0.0, 0.0), radius=5.0)))
+    assert [each.radius for each in ball.balls] == [5.0]
+    six = {"superior_anterior": (0.0, 0.0, 20.0), "inferior_anterior": (0.0, 0.0, 0.0)}
+    body = mark_of(entry_of("vertebra", level="L1", points=six))
+    assert [line.points for line in body.lines] == [tuple(six.values())]
+    assert len(body.spots) == 2
