@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Assessment, Finding
     from osteotrace.series import Catalogue, VolumeHeader
+    from osteotrace.series.sources import Source
     from osteotrace.session.changes import Change
     from osteotrace.session.lines import Line
     from osteotrace.volume import Volume
@@ -93,6 +94,7 @@ class OpenStudy:
         self._now = now
         self._volumes: dict[tuple[str, int], Volume] = {}
         self._journal: Journal | None = None
+        self._source: Source | None = None
         # What was to be taken up last, damaged or not.
         self._wanted: VolumeHeader | None = None
 
@@ -101,19 +103,22 @@ class OpenStudy:
     def open(
         self, path: str | os.PathLike[str], progress: Progress | None = None
     ) -> Catalogue:
-        """Read the headers below a path; the draft being edited stays until a load.
+        """Read the headers of a folder, file, DICOMDIR or zip.
+
+        The draft being edited stays until a load.
 
         Raises
         ------
         OsteotraceError
             If nothing there is DICOM; what was open before then stays open.
         """
-        from osteotrace.series import scan
+        from osteotrace.series.sources import open_source
 
-        catalogue = scan(path, progress=progress)
+        source = open_source(path, progress)
+        self._close_source()
         self._volumes.clear()
-        self.catalogue = catalogue
-        return catalogue
+        self._source, self.catalogue = source, source.catalogue
+        return source.catalogue
 
     def load(self, header: VolumeHeader, progress: Progress | None = None) -> Volume:
         """Load a volume and take up the reading of its study, draft included.
@@ -170,7 +175,16 @@ class OpenStudy:
         return self.load(header)
 
     def close(self) -> None:
-        """Let go of the draft, so that another session may take it up."""
+        """Let go of what is open, so that another session may take the draft up."""
+        self._close_source()
+        self._let_go()
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._source.close()
+        self._source = None
+
+    def _let_go(self) -> None:
         if self._journal is not None:
             try:
                 if self.draft.is_changed and not self.draft.is_closed:
@@ -198,8 +212,8 @@ class OpenStudy:
         """
         header = self._wanted
         if header is None:
-            raise _nothing_open()
-        self.close()
+            raise nothing_open()
+        self._let_go()
         aside = Journal.set_aside(_study_key(header), self.reader, folder=self._drafts)
         self._take_up(header)
         for series in self.catalogue or ():
@@ -281,12 +295,12 @@ class OpenStudy:
 
     def _opened(self) -> Catalogue:
         if self.catalogue is None:
-            raise _nothing_open()
+            raise nothing_open()
         return self.catalogue
 
     def _check_reading(self) -> None:
         if self.draft.start is None:
-            raise _nothing_open()
+            raise nothing_open()
 
     def _take_up(self, header: VolumeHeader) -> None:
         """Replay the study's draft, or start one; the draft before it is let go."""
@@ -300,7 +314,7 @@ class OpenStudy:
         except OsteotraceError:
             journal.close()
             raise
-        self.close()
+        self._let_go()
         self._journal, self.draft = journal, draft
         self.recovery = Recovery.of(draft)
         if draft.start is None:
@@ -326,7 +340,7 @@ class OpenStudy:
     def _record(self, line: Line) -> None:
         """Let a line happen and put it on disk, or neither."""
         if self._journal is None:
-            raise _nothing_open()
+            raise nothing_open()
         take_back = self.draft.apply(line)
         try:
             self._journal.append(line)
@@ -343,7 +357,8 @@ def _study_key(header: VolumeHeader) -> str:
     return study.study_uid or nameless
 
 
-def _nothing_open() -> OsteotraceError:
+def nothing_open() -> OsteotraceError:
+    """Return the error of what needs a study where none is read."""
     return OsteotraceError(
         "no study",
         expected="an open study",
