@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QTextEdit
 
 from osteotrace_napari import keys
 
@@ -29,6 +30,7 @@ class _Place(Enum):
     CANVAS = "every key is a command"
     PANEL = "what a field leaves over; napari gets none of it"
     NAPARI = "what napari's own fields leave over"
+    FIELD = "keys that no field uses, before a list takes them as its search"
 
 
 class Keyboard(QObject):
@@ -59,6 +61,8 @@ class Keyboard(QObject):
         self._before = before
         self._leave = leave
         self._held = keys.present()
+        self._panels: list[Any] = []
+        QApplication.instance().focusChanged.connect(self._focus_moved)
 
     def refresh(self) -> None:
         """Take the keys as they are now, after a reader changed them."""
@@ -79,8 +83,9 @@ class Keyboard(QObject):
         for dock in (qt_viewer.dockLayerList, qt_viewer.dockLayerControls):
             self._watch(dock, _Place.NAPARI)
 
-    def watch_panel(self, panel: QObject) -> None:
+    def watch_panel(self, panel: Any) -> None:
         """Take from a panel the keys that its fields leave over."""
+        self._panels.append(panel)
         self._watch(panel, _Place.PANEL)
 
     def press(self, name: str) -> None:
@@ -116,6 +121,13 @@ class Keyboard(QObject):
             return None
         command = self._held.get(keys.text_of(event.keyCombination()))
         return command if command in self.commands else None
+
+    def _focus_moved(self, _: Any, field: Any) -> None:
+        """Take the keys of a field that has the focus; those of text stay its own."""
+        if isinstance(field, (QLineEdit, QTextEdit, QAbstractSpinBox, type(None))):
+            return
+        if any(panel.isAncestorOf(field) for panel in self._panels):
+            self._watch(field, _Place.FIELD)
 
     def _watch(self, widget: QObject, place: _Place) -> None:
         widget.setProperty(_PLACE, place.name)

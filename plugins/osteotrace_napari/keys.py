@@ -191,9 +191,12 @@ def check(changes: Mapping[str, str]) -> None:
     held: dict[str, str] = {}
     for command in COMMANDS:
         for key in (changes.get(command.name, command.key), *command.also):
-            if key and key in held:
-                raise taken(key, held[key])
-            held[key] = command.name
+            if key in held:
+                # The one that was not asked for is the one in the way.
+                asked = held[key] in changes
+                raise taken(key, command.name if asked else held[key])
+            if key:
+                held[key] = command.name
 
 
 def taken(key: str, holder: str) -> OsteotraceError:
