@@ -1,60 +1,33 @@
-"""From what a reader marks to findings: a mark is an entry of a protocol.
+"""From marks to findings: measured as every protocol is, so with the same numbers.
 
-What was marked with a tool on a volume becomes the entry that a protocol would hold, its
-points as a record stores them; what is measured for it is measured by
-`osteotrace.reading.lesions`, as for every protocol. So the numbers are the same, bit for
-bit. A drawn mask is a label that the entry names.
+A mark is the entry that a protocol would hold (`mark_entries`);
+`osteotrace.reading.lesions` measures it on the one volume that is loaded.
 """
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from osteotrace import geometry
-from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding, marked_volume
-from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import NotMeasured
-from osteotrace.protocol import TABLES, CaliperEntry, Entry, Where
-from osteotrace.protocol.entries import LENGTHS, VertebraEntry
+from osteotrace.protocol.entries import VertebraEntry
 from osteotrace.reading.images import StudyImages
 from osteotrace.reading.lesions import findings_of
 from osteotrace.reading.naming import METHOD as PROTOCOL
-from osteotrace.regions import Mask, Polyline
 from osteotrace.session import commands
-from osteotrace.session.changes import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from osteotrace.protocol import Entry, Where
+    from osteotrace.regions import Mask
+    from osteotrace.session.changes import Held
     from osteotrace.session.commands import Everything
     from osteotrace.volume import Volume
-
-# What the labels of a tool's findings begin with.
-PREFIXES: Final[dict[str, str]] = {
-    "caliper": "CAL",
-    "palatal_defect": "PAL",
-    "soft_tissue_gap": "SOFT",
-    "sequestra": "SEQ",
-    "gas": "GAS",
-    "moth_eaten": "MOTH",
-    "sclerotic_rim": "RIM",
-    "periosteal_reaction": "PERI",
-    "vertebra": "VERT",
-    "cement": "CEM",
-    "marrow_edema": "EDEMA",
-    "expansion": "EXP",
-    "intensity": "REG",
-    "angle": "ANG",
-}
-# Of a lesion that was looked for and is not there.
-ABSENT: Final = "ABS"
-_DEFAULTS: Final = {"kind": "lesion", "site": "jaw", "quantity": "distance"}
 
 
 class LoadedVolume(StudyImages):
@@ -90,148 +63,6 @@ class LoadedVolume(StudyImages):
 
     def notes_of(self, entry: Entry, volume: Volume) -> tuple[str, ...]:
         return ()
-
-
-def next_label(tool: str, used: set[str], where: Mapping[str, Any]) -> str:
-    """Return a label for the next finding of a tool that was never given before."""
-    prefix = PREFIXES.get(tool, tool.upper().replace("_", "-"))
-    if tool == "vertebra":
-        prefix = f"{prefix}-{str(where.get('level', '')).upper()}"
-        if prefix not in used:
-            return prefix
-    number = 1
-    while f"{prefix}-{number}" in used:
-        number += 1
-    return f"{prefix}-{number}"
-
-
-def marked(
-    tool: str,
-    volume: Volume,
-    *,
-    label: str,
-    said: Mapping[str, str],
-    where: Mapping[str, Any],
-    masks: Mapping[str, Mask] | None = None,
-) -> Held:
-    """Return the entry that a mark stands for, and its masks, not measured yet.
-
-    Parameters
-    ----------
-    tool : str
-        Key of `osteotrace.protocol.TABLES`.
-    volume : Volume
-        What it was marked on.
-    label : str
-        Of the finding.
-    said : mapping of str to str
-        ``kind``, ``site``, ``laterality`` and ``note``; what is empty is left to the
-        entry's default.
-    where : mapping
-        The entry's own keys: points, regions (`Where` or `Mask`), choices.
-    masks : mapping of str to Mask, optional
-        What labels in ``where`` mean.
-
-    Raises
-    ------
-    OsteotraceError
-        If there is no such tool, or what was marked does not make an entry of it.
-    """
-    entry_type = TABLES.get(tool)
-    if entry_type is None:
-        raise OsteotraceError(
-            f"the tool {tool!r}",
-            expected="one of " + ", ".join(TABLES),
-            advice="choose another tool",
-            usage=True,
-        )
-    asked = {name.name for name in msgspec.structs.fields(entry_type) if name.required}
-    keys, drawn = _keys(label, where)
-    keys |= {key: text for key, text in said.items() if text}
-    keys = {key: text for key, text in _DEFAULTS.items() if key in asked} | keys
-    keys |= {
-        "label": label,
-        "modality": volume.identity.modality,
-        "series": glob.escape(volume.identity.description),
-        "frame_of_reference_uid": volume.frame_of_reference_uid,
-    }
-    entry = _entry(entry_type, keys)
-    return Held(finding=_blank(entry), entry=entry, masks={**(masks or {}), **drawn})
-
-
-def moved(held: Held, where: Mapping[str, Any]) -> Held:
-    """Return a finding with its entry marked elsewhere, not measured yet.
-
-    Points that are named one by one, as the six of a vertebra, may be given in part.
-    """
-    entry = held.entry
-    assert entry is not None
-    keys, drawn = _keys(entry.label, where)
-    for key, value in keys.items():
-        old = getattr(entry, key, None)
-        if isinstance(value, dict) and isinstance(old, dict):
-            keys[key] = old | value
-    every = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    return msgspec.structs.replace(
-        held, entry=_entry(type(entry), every | keys), masks={**held.masks, **drawn}
-    )
-
-
-def _keys(label: str, where: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mask]]:
-    """Return the keys of an entry with their points as stored, and the masks drawn."""
-    keys: dict[str, Any] = {}
-    drawn: dict[str, Mask] = {}
-    for key, value in where.items():
-        if isinstance(value, Mask):
-            name = f"{label} {key}"
-            drawn[name] = value
-            keys[key] = Where(label=name)
-        elif isinstance(value, Where):
-            keys[key] = _stored_where(value)
-        elif isinstance(value, dict):
-            keys[key] = {name: geometry.as_stored(point) for name, point in value.items()}
-        elif value is None or isinstance(value, str | bool | int | float):
-            keys[key] = value
-        else:
-            keys[key] = geometry.as_stored(value)
-    return keys, drawn
-
-
-def _stored_where(where: Where) -> Where:
-    return Where(
-        centre=None if where.centre is None else geometry.as_stored(where.centre),
-        radius=None if where.radius is None else float(where.radius),
-        corners=None
-        if where.corners is None
-        else (
-            geometry.as_stored(where.corners[0]),
-            geometry.as_stored(where.corners[1]),
-        ),
-        label=where.label,
-    )
-
-
-def _entry(entry_type: type[Entry], keys: Mapping[str, Any]) -> Entry:
-    try:
-        entry = entry_type(**keys)
-    except TypeError as problem:
-        raise OsteotraceError(
-            f"a mark that is none of this tool ({problem})",
-            expected=", ".join(entry_type.__struct_fields__),
-            advice="mark it again",
-            usage=True,
-        ) from problem
-    look_up(KINDS, entry.kind, "kind")
-    look_up(SITES, entry.site, "site")
-    for key, found, expected in entry.wrong():
-        raise OsteotraceError(
-            f"{key}: {found}", expected=expected, advice="mark it again", usage=True
-        )
-    return entry
-
-
-def _blank(entry: Entry) -> Finding:
-    return Finding(tracking_uid="", label=entry.label, kind=entry.kind, site=entry.site)
 
 
 def measured(marks: Iterable[Held], volume: Volume) -> dict[str, tuple[Finding, ...]]:
@@ -271,52 +102,11 @@ def check_measurable(finding: Finding) -> None:
     OsteotraceError
         With the reason, where the measurement refused the mark itself.
     """
-    refused = [one for one in finding.measurements if one.method == PROTOCOL]
-    if refused:
-        raise OsteotraceError(
-            str(getattr(refused[0], "reason", "")),
-            expected="a mark that can be measured",
-            advice="mark it again",
-        )
-
-
-def rebuilt(held: Held, volume: Volume) -> Held:
-    """Return a caliper of another record with the entry that it would have.
-
-    Raises
-    ------
-    OsteotraceError
-        If it is no caliper: what was marked is not known then.
-    """
-    finding = held.finding
-    drawn = [
-        region
-        for region in finding.regions
-        if isinstance(region, Polyline) and region.role == AS_DRAWN
-    ]
-    if len(drawn) != 1 or not finding.measurements:
-        raise OsteotraceError(
-            f"{finding.label}, of which only the result is known",
-            expected="a finding that was marked here, or a caliper",
-            advice="delete it and mark it again",
-        )
-    quantity = finding.measurements[0].name
-    entry = CaliperEntry(
-        label=finding.label,
-        modality=volume.identity.modality,
-        kind=finding.kind,
-        site=finding.site,
-        laterality=finding.laterality,
-        note=finding.note,
-        series=glob.escape(volume.identity.description),
-        frame_of_reference_uid=volume.frame_of_reference_uid,
-        quantity=quantity if quantity in LENGTHS else "distance",
-        start=drawn[0].points[0],
-        end=drawn[0].points[-1],
-        # Without snapping the line as drawn is the value, and there is no other line.
-        snap=len(finding.regions) > 1 or isinstance(finding.measurements[0], NotMeasured),
-    )
-    return msgspec.structs.replace(held, entry=entry)
+    for one in finding.measurements:
+        if isinstance(one, NotMeasured) and one.method == PROTOCOL:
+            found, _, rest = one.reason.rpartition("; expected ")
+            expected, _, advice = rest.rpartition("; ")
+            raise OsteotraceError(found, expected=expected, advice=advice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

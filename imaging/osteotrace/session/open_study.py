@@ -174,6 +174,23 @@ class OpenStudy:
             )
         return self.load(header)
 
+    def key_of(self, volume: Volume) -> tuple[str, int]:
+        """Return the series and the number in it of a volume that was loaded here.
+
+        Raises
+        ------
+        OsteotraceError
+            If it is no volume of this session, as one that was resampled.
+        """
+        for key, one in self._volumes.items():
+            if one is volume:
+                return key
+        raise OsteotraceError(
+            "a volume that was not loaded as it is",
+            expected="a series as it was scanned, on its own slices",
+            advice="show the series itself, not a plane that was resampled from it",
+        )
+
     def close(self) -> None:
         """Let go of what is open, so that another session may take the draft up."""
         self._close_source()

@@ -16,10 +16,11 @@ import msgspec
 from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
-from osteotrace.session import commands, marking, saving
+from osteotrace.session import commands, mark_entries, marking, protocol_files, saving
 from osteotrace.session.changes import Held
+from osteotrace.session.drawn_masks import DrawnMasks
 from osteotrace.session.level_labels import LevelLabels
-from osteotrace.session.open_study import OpenStudy
+from osteotrace.session.open_study import OpenStudy, nothing_open
 from osteotrace.session.priors import Priors
 from osteotrace.session.statements import Statements
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from osteotrace.measurements.doubts import Walls
     from osteotrace.measurements.edge_pairs import Between
     from osteotrace.regions import Mask
+    from osteotrace.session.changes import Change
     from osteotrace.session.marking import Prepared
     from osteotrace.volume import Volume
 
@@ -58,6 +60,11 @@ class Session(OpenStudy):
     def priors(self) -> Priors:
         """Earlier readings of the patient."""
         return Priors(self)
+
+    @cached_property
+    def masks(self) -> DrawnMasks:
+        """The masks in hand."""
+        return DrawnMasks(self)
 
     # Findings --------------------------------------------------------------------
 
@@ -116,7 +123,9 @@ class Session(OpenStudy):
         **where: Any,
     ) -> tuple[Finding, ...]:
         """Return what `add` would give, as far as the mark alone tells; not recorded."""
-        mark = marking.marked(tool, volume, label=tool, said={}, where=where, masks=masks)
+        mark = mark_entries.marked(
+            tool, volume, label=tool, said={}, where=where, masks=masks
+        )
         return marking.measured([mark], volume)[tool]
 
     def add(
@@ -195,10 +204,10 @@ class Session(OpenStudy):
         Parameters and errors as `add`.
         """
         self._check_reading()
-        label = label or marking.next_label(tool, self.draft.labels_used, where)
+        label = label or self._next_label(tool, where)
         self._check_label(label)
         said = {"kind": kind, "site": site, "laterality": laterality, "note": note}
-        mark = marking.marked(
+        mark = mark_entries.marked(
             tool, volume, label=label, said=said, where=where, masks=masks
         )
         finding = msgspec.structs.replace(mark.finding, certainty=certainty)
@@ -258,8 +267,8 @@ class Session(OpenStudy):
         leader = commands.marking(self.draft.held, tracking_uid)[0]
         volume = self.volume_of(leader.finding)
         if leader.entry is None:
-            leader = marking.rebuilt(leader, volume)
-        return marking.prepared(marking.moved(leader, where), volume)
+            leader = mark_entries.rebuilt(leader, volume)
+        return marking.prepared(mark_entries.moved(leader, where), volume)
 
     def edit_finding(
         self,
@@ -314,7 +323,9 @@ class Session(OpenStudy):
         look_up(SITES, site, "site")
         finding = Finding(
             tracking_uid=self.new_uid(),
-            label=marking.next_label(marking.ABSENT, self.draft.labels_used, {}),
+            label=mark_entries.next_label(
+                mark_entries.ABSENT, self.draft.labels_used, {}
+            ),
             kind=kind,
             site=site,
             laterality=laterality,
@@ -381,6 +392,33 @@ class Session(OpenStudy):
         self.priors.refresh()
         return files
 
+    def protocol_text(self) -> str:
+        """Return what was marked as a protocol: followed, it gives the same numbers."""
+        start = self.draft.start
+        return protocol_files.protocol_text(
+            self.draft.held, study_date="" if start is None else start.study_date
+        )
+
+    def write_protocol(self, folder: Path) -> tuple[Path, ...]:
+        """Write what was marked as a protocol into a new folder, its masks beside it.
+
+        Returns
+        -------
+        tuple of Path
+            The protocol, then the segmentations that it names labels of.
+
+        Raises
+        ------
+        OsteotraceError
+            If no study is read, or the folder cannot be made.
+        """
+        reading = self.assessment
+        if reading is None:
+            raise nothing_open()
+        return protocol_files.write_protocol(
+            reading, self.draft.held, self._opened(), folder, new_uid=self.new_uid
+        )
+
     def save_sr(self, folder: Path | None = None) -> Path:
         """Save, and return the report."""
         return self.save(folder)[0]
@@ -393,6 +431,9 @@ class Session(OpenStudy):
         held = caliper(self, reading, **said)
         self._become(f"{commands.named(held)} added", (*self.draft.held, held))
         return held.finding
+
+    def _next_label(self, tool: str, where: Mapping[str, Any]) -> str:
+        return mark_entries.next_label(tool, self.draft.labels_used, where)
 
     def _check_label(self, label: str) -> None:
         if any(label == one.finding.label for one in self.draft.held):
