@@ -67,6 +67,8 @@ class Entry(
         be left out where an entry names labels alone.
     series : str
         Shell pattern for SeriesDescription (0008,103E), letter case ignored.
+    series_uid : str
+        SeriesInstanceUID (0020,000E), where the description tells too little.
     laterality : str
         Key of `osteotrace.codes.LATERALITIES` or empty.
     note : str
@@ -85,14 +87,17 @@ class Entry(
     site: str
     frame_of_reference_uid: str = ""
     series: str = "*"
+    series_uid: str = ""
     laterality: Laterality = ""
     note: str = ""
 
     def fits(self, identity: SeriesIdentity) -> bool:
         """Tell whether a series is one that this entry means."""
         description = identity.description.casefold()
-        return identity.modality == self.modality and fnmatchcase(
-            description, self.series.casefold()
+        return (
+            identity.modality == self.modality
+            and fnmatchcase(description, self.series.casefold())
+            and self.series_uid in ("", identity.series_uid)
         )
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
