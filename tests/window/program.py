@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.window.screen import HAND_MS, HEIGHT, WIDTH, Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -90,10 +90,12 @@ class Program:
         """What it wrote to its terminal."""
         return (self.home / "said.txt").read_text(errors="replace")
 
-    def wait(self, what, seen, patience=STARTING_S):  # type: ignore[no-untyped-def]
+    def wait(
+        self, what: str, seen: Callable[[], Any], patience: float = STARTING_S
+    ) -> Any:
         """Look until something is seen; a program that ended is never waited for."""
 
-        def seen_alive():  # type: ignore[no-untyped-def]
+        def seen_alive() -> Any:
             code = self.process.poll()
             if code is not None:
                 raise RuntimeError(
@@ -132,7 +134,9 @@ class Program:
         words: list[object] = ["mousemove", *start, "sleep", HAND_MS / 1000]
         words += ["mousedown", button]
         for step in range(1, steps + 1):
-            x, y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
+            x, y = (
+                round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True)
+            )
             words += ["mousemove", x, y, "sleep", HAND_MS / 1000]
         self.screen.do(*words, "mousemove", *end, "mouseup", button)
 
@@ -141,7 +145,14 @@ class Program:
         self.actions += 1
         button = _WHEEL_UP if notches > 0 else _WHEEL_DOWN
         self.screen.do(
-            "mousemove", *at, "click", "--repeat", abs(notches), "--delay", HAND_MS, button
+            "mousemove",
+            *at,
+            "click",
+            "--repeat",
+            abs(notches),
+            "--delay",
+            HAND_MS,
+            button,
         )
 
     # Its end ---------------------------------------------------------------------

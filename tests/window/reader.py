@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from tests.window import sight
+from tests.window.words import find_word
 
 from osteotrace_napari import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from numpy.typing import ArrayLike
     from tests.window.program import Program
     from tests.window.sight import Sight
 
@@ -24,7 +24,7 @@ BONE: Final = (-500.0, 1500.0)
 
 def key_of(command: str) -> str:
     """Return the default key of a command of the window."""
-    return next(key for name, key, *_ in keys.KEYS if name == command)
+    return keys.command_of(command).key
 
 
 class Reader:
@@ -73,12 +73,12 @@ class Reader:
                 continue
         return None
 
-    def at(self, point: Sequence[float]) -> tuple[int, int]:
+    def at(self, point: ArrayLike) -> tuple[int, int]:
         """Return where a patient point is on the screen."""
         assert self.sight is not None, "look for a slice first"
         return self.sight.pixel(point)
 
-    def slice_of(self, plane: str, point: Sequence[float]) -> int:
+    def slice_of(self, plane: str, point: ArrayLike) -> int:
         """Return the slice of a plane nearest to a point."""
         axes, _ = sight.plane_axes(self.volume.grid, plane)
         place = np.asarray(self.volume.grid.to_index(point))[axes[0]]
@@ -95,21 +95,34 @@ class Reader:
         self.press(plane)
         self.look_for(plane)
 
-    def go_to(self, point: Sequence[float]) -> None:
+    def go_to(self, point: ArrayLike) -> None:
         """Turn the wheel to the slice of a point, and see that it is that slice."""
         assert self.sight is not None, "look for a slice first"
         target = self.slice_of(self.plane, point)
         if target != self.index:
-            middle = self.volume.grid.to_patient((np.array(self.volume.grid.shape) - 1) / 2)
+            middle = self.volume.grid.to_patient(
+                (np.array(self.volume.grid.shape) - 1) / 2
+            )
             self.program.wheel(self.index - target, self.at(middle))
         self.look_for(self.plane, target)
 
-    def drag(
-        self, start: Sequence[float], end: Sequence[float], *, steps: int = 12
-    ) -> None:
+    def drag(self, start: ArrayLike, end: ArrayLike, *, steps: int = 12) -> None:
         """Drag from one patient point to another."""
         self.program.drag(self.at(start), self.at(end), steps=steps)
 
-    def click(self, point: Sequence[float]) -> None:
+    def click(self, point: ArrayLike) -> None:
         """Click on a patient point."""
         self.program.click(self.at(point))
+
+    def read(self, words: str) -> tuple[int, int] | None:
+        """Return where words stand on the screen, None where they do not."""
+        return find_word(self.program.screen.rest(), words)
+
+    def wait_for_words(self, words: str) -> tuple[int, int]:
+        """Read the screen until words stand on it."""
+        found = self.program.wait(f"the words {words!r}", partial(self.read, words))
+        return int(found[0]), int(found[1])
+
+    def click_words(self, words: str) -> None:
+        """Click where words stand."""
+        self.program.click(self.wait_for_words(words))

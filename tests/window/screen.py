@@ -85,7 +85,9 @@ class Screen:
         pixels = raw.reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
         return np.ascontiguousarray(pixels[..., 2::-1])
 
-    def wait(self, what: str, seen: Callable[[], Any], patience: float = PATIENCE_S) -> Any:
+    def wait(
+        self, what: str, seen: Callable[[], Any], patience: float = PATIENCE_S
+    ) -> Any:
         """Look until something is seen, and return it.
 
         Raises

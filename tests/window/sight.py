@@ -159,18 +159,17 @@ def find_slice(
         if near is None
         else np.array([near.zoom, *near.corner])
     )
-    best = optimize.minimize(
+    steps = np.array([[0, 0, 0], [0.03 * start[0], 0, 0], [0, 3, 0], [0, 0, 3]])
+    fitted, unlikeness, *_ = optimize.fmin(  # type: ignore[call-overload]
         lambda at: -_likeness(grey, shown, spacing, at),
-        start,
-        method="Nelder-Mead",
-        options={
-            "initial_simplex": start
-            + np.array([[0, 0, 0], [0.03 * start[0], 0, 0], [0, 3, 0], [0, 0, 3]]),
-            "xatol": 1e-3,
-            "fatol": 1e-7,
-        },
+        list(start),
+        xtol=1e-3,
+        ftol=1e-7,
+        full_output=True,
+        disp=False,
+        initial_simplex=start + steps,
     )
-    likeness = -float(best.fun)
+    likeness = -float(unlikeness)
     if likeness < FOUND:
         raise NotSeen(f"{plane} slice {index}: likeness {likeness:.2f} at best")
     return Sight(
@@ -178,8 +177,8 @@ def find_slice(
         axes=axes,
         signs=signs,
         spacing=spacing,
-        zoom=float(best.x[0]),
-        corner=(float(best.x[1]), float(best.x[2])),
+        zoom=float(fitted[0]),
+        corner=(float(fitted[1]), float(fitted[2])),
         likeness=likeness,
     )
 

@@ -1,0 +1,63 @@
+"""A screen for the session, and a copy of a sample case for each test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.window.screen import Screen
+
+import osteotrace as ot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from osteotrace.volume import Volume
+
+# Said at the end of a run: what was counted.
+_TOLD = pytest.StashKey[list[str]]()
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
+
+
+@pytest.fixture(scope="session")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
+    """Give a screen of its own to all readings."""
+    with Screen(tmp_path_factory.mktemp("screen")) as made:
+        yield made
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Callable[[str], Path]:
+    """Copy a committed sample case: records go beside the folder that is opened."""
+
+    def copy(name: str) -> Path:
+        folder = tmp_path / "studies" / name
+        shutil.copytree(SAMPLES / name, folder)
+        return folder
+
+    return copy
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Say a line at the end of the run, also where all went well."""
+    return request.config.stash.setdefault(_TOLD, []).append
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what was counted."""
+    for line in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(f"window: {line}")
+
+
+def volume_of(folder: Path, modality: str = "CT") -> Volume:
+    """Load what the reader knows of a case."""
+    headers = [
+        header
+        for series in ot.scan(folder)
+        for header in series.volumes
+        if header.identity.modality == modality
+    ]
+    return ot.load(headers[0])
