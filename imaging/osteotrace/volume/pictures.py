@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from osteotrace.series import Instance, SeriesIdentity, VolumeHeader
 
-# Frames of this many bytes together; a damaged header may promise any number of them.
+# Frames of this many bytes together, and so many of them, are more than a film has.
 MOST_BYTES: Final = 2 << 30
+MOST_FRAMES: Final = 20_000
 _DARK_IS_HIGH: Final = "MONOCHROME1"
 _DEPTHS: Final = (8, 16, 32)
 _COLOURS: Final = ("RGB", "YBR", PALETTE)
@@ -73,6 +74,11 @@ class Pictures:
     def identity(self) -> SeriesIdentity:
         """The series."""
         return self.header.identity
+
+    @property
+    def is_colour(self) -> bool:
+        """True where the values are the brightness of colours."""
+        return any(is_colour(i.attributes.format) for i in self.instances)
 
     @property
     def badge(self) -> str:
@@ -135,6 +141,20 @@ def open_pictures(
         If it is no picture, a file changed since the scan, a frame cannot be decoded,
         or the frames need more than `MOST_BYTES`.
     """
+    _check_viewable(header)
+    frames = _all_frames(header)
+    _check_room(frames)
+    return _read(header, frames, reason, progress)
+
+
+def one_picture(header: VolumeHeader) -> Pictures:
+    """Read the middle frame of a volume alone; errors as `open_pictures`."""
+    _check_viewable(header)
+    frames = _all_frames(header)
+    return _read(header, frames[len(frames) // 2 :][:1])
+
+
+def _check_viewable(header: VolumeHeader) -> None:
     if words := why_not_viewable(header):
         raise OsteotraceError(
             f"nothing to look at: {words}",
@@ -142,8 +162,20 @@ def open_pictures(
             advice="choose another series",
             where=header.instances[0].file,
         )
-    frames = [frame for instance in header.instances for frame in _frames_of(instance)]
-    _check_room(header, frames)
+
+
+def _all_frames(header: VolumeHeader) -> list[Instance]:
+    for instance in header.instances:
+        _check_size(instance)
+    return [frame for instance in header.instances for frame in _frames_of(instance)]
+
+
+def _read(
+    header: VolumeHeader,
+    frames: list[Instance],
+    reason: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> Pictures:
     told = None if progress is None else lambda done: progress(done, len(frames))
     stored = read_stored(frames, told, colour=True)
     return Pictures(
@@ -161,16 +193,14 @@ def _frames_of(instance: Instance) -> list[Instance]:
     form = instance.attributes.format
     if instance.frame or form.frames == 1:
         return [instance]
-    _check_size(instance)
     # Only native pixels lie in the file as they are.
     step = frame_bytes(instance) if form.native else 0
-    # A damaged header may promise more than any machine holds: one too many will do.
-    most = MOST_BYTES // (instance.rows * instance.columns) + 1
     return [
         msgspec.structs.replace(
             instance, frame=k + 1, pixel_offset=instance.pixel_offset + k * step
         )
-        for k in range(min(form.frames, most))
+        # A damaged header may promise any number: one too many will do.
+        for k in range(min(form.frames, MOST_FRAMES + 1))
     ]
 
 
@@ -184,15 +214,13 @@ def _check_size(instance: Instance) -> None:
         )
 
 
-def _check_room(header: VolumeHeader, frames: Sequence[Instance]) -> None:
-    for instance in header.instances:
-        _check_size(instance)
+def _check_room(frames: Sequence[Instance]) -> None:
     first = frames[0]
     size = 1 if is_colour(first.attributes.format) else _bytes_a_pixel(frames)
     total = len(frames) * first.rows * first.columns * size
-    if total > MOST_BYTES:
+    if total > MOST_BYTES or len(frames) > MOST_FRAMES:
         raise OsteotraceError(
-            f"frames of more than {MOST_BYTES >> 30} GiB together",
+            f"more than {MOST_FRAMES:,} frames, or than {MOST_BYTES >> 30} GiB of them",
             expected="fewer, or smaller ones",
             advice="give a part of the series, if its headers are right",
             where=first.file,
