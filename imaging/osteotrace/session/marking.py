@@ -21,7 +21,7 @@ from osteotrace.reading.naming import METHOD as PROTOCOL
 from osteotrace.session import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from osteotrace.protocol import Entry, Where
     from osteotrace.regions import Mask
@@ -182,6 +182,30 @@ def _with_measured(
     found = measured(marks, volume)
     check_measurable(found[mark.entry.label][0])
     return _with_each(held, marks, found, new_uid)
+
+
+def held_with_each(
+    held: Everything, marks: Sequence[Held], volume: Volume, new_uid: Callable[[], str]
+) -> tuple[Everything, dict[str, OsteotraceError]]:
+    """Return what is held with several new marks of one volume, measured together.
+
+    Returns
+    -------
+    held : tuple of Held
+        With those that could be measured.
+    refused : dict of str to OsteotraceError
+        Why the others could not, by label.
+    """
+    beside = _beside(held, marks[0], volume) if marks else []
+    found = measured([*marks, *beside], volume)
+    refused: dict[str, OsteotraceError] = {}
+    for mark in marks:
+        try:
+            check_measurable(found[mark.finding.label][0])
+        except OsteotraceError as problem:
+            refused[mark.finding.label] = problem
+    kept = [mark for mark in marks if mark.finding.label not in refused]
+    return _with_each(held, [*kept, *beside], found, new_uid), refused
 
 
 def held_without(

@@ -19,6 +19,7 @@ from osteotrace.findings import Finding
 from osteotrace.session import commands, mark_entries, marking, protocol_files, saving
 from osteotrace.session.changes import Held
 from osteotrace.session.drawn_masks import DrawnMasks
+from osteotrace.session.imported_labels import ImportedLabels
 from osteotrace.session.level_labels import LevelLabels
 from osteotrace.session.open_study import OpenStudy, nothing_open
 from osteotrace.session.priors import Priors
@@ -65,6 +66,11 @@ class Session(OpenStudy):
     def masks(self) -> DrawnMasks:
         """The masks in hand."""
         return DrawnMasks(self)
+
+    @cached_property
+    def imported(self) -> ImportedLabels:
+        """The label files that are open."""
+        return ImportedLabels(self)
 
     # Findings --------------------------------------------------------------------
 
