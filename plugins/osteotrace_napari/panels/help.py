@@ -23,16 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOUSE: Final = "Mouse"
-# Which groups stand in which column, so that the columns are of one height.
-_COLUMNS: Final = (
-    (keys.STUDY, keys.WINDOW),
-    (keys.SLICES, keys.FINDINGS),
-    (keys.TOOLS,),
-    (keys.MASK, MOUSE, keys.HELP),
-)
-_FEW_COLUMNS: Final = (
-    (keys.STUDY, keys.WINDOW, keys.MASK, MOUSE, keys.HELP),
-    (keys.SLICES, keys.FINDINGS, keys.TOOLS),
+# Which groups stand in which column, so that the columns are of one height: the widest
+# arrangement that a window has room for is taken.
+_ARRANGEMENTS: Final = (
+    (
+        (keys.STUDY, keys.WINDOW),
+        (keys.SLICES, keys.FINDINGS),
+        (keys.TOOLS,),
+        (keys.MASK, MOUSE, keys.HELP),
+    ),
+    (
+        (keys.STUDY, keys.WINDOW, keys.HELP),
+        (keys.SLICES, keys.FINDINGS),
+        (keys.TOOLS, keys.MASK, MOUSE),
+    ),
+    (
+        (keys.STUDY, keys.WINDOW, keys.MASK, MOUSE, keys.HELP),
+        (keys.SLICES, keys.FINDINGS, keys.TOOLS),
+    ),
 )
 _MARGIN_PX: Final = 28
 # Margins and a scroll bar.
@@ -153,10 +161,14 @@ class HelpOverlay(QFrame):
         if self._list is not None:
             self._layout.removeWidget(self._list)
             self._list.deleteLater()
-        inside = self._columns(_COLUMNS)
-        if inside.minimumSizeHint().width() > self.parentWidget().width() - _AROUND_PX:
+        room = self.parentWidget().width() - _AROUND_PX
+        inside = self._columns(_ARRANGEMENTS[0])
+        for columns in _ARRANGEMENTS[1:]:
+            if inside.minimumSizeHint().width() <= room:
+                break
+            inside.hide()
             inside.deleteLater()
-            inside = self._columns(_FEW_COLUMNS)
+            inside = self._columns(columns)
         self._list = QScrollArea()
         self._list.setWidgetResizable(True)
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
