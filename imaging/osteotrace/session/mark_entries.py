@@ -24,6 +24,7 @@ from osteotrace.session.changes import Held
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from osteotrace.regions import Point
     from osteotrace.volume import Volume
 
 # What the labels of a tool's findings begin with.
@@ -143,29 +144,33 @@ def _keys(label: str, where: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
             name = f"{label} {key}"
             drawn[name] = value
             keys[key] = Where(label=name)
-        elif isinstance(value, Where):
-            keys[key] = _stored_where(value)
         elif isinstance(value, dict):
             keys[key] = {name: geometry.as_stored(point) for name, point in value.items()}
-        elif value is None or isinstance(value, str | bool | int | float):
+        elif isinstance(value, Where):
+            keys[key] = _plain(value)
+        elif isinstance(value, float):
+            keys[key] = float(value)
+        elif value is None or isinstance(value, str | bool | int):
             keys[key] = value
         else:
             keys[key] = geometry.as_stored(value)
     return keys, drawn
 
 
-def _stored_where(where: Where) -> Where:
+def _plain(where: Where) -> Where:
+    """Return a region of plain numbers, none of numpy's: those are what JSON holds."""
+    centre, radius, corners = where.centre, where.radius, where.corners
     return Where(
-        centre=None if where.centre is None else geometry.as_stored(where.centre),
-        radius=None if where.radius is None else float(where.radius),
-        corners=None
-        if where.corners is None
-        else (
-            geometry.as_stored(where.corners[0]),
-            geometry.as_stored(where.corners[1]),
-        ),
+        centre=None if centre is None else _point(centre),
+        radius=None if radius is None else float(radius),
+        corners=None if corners is None else (_point(corners[0]), _point(corners[1])),
         label=where.label,
     )
+
+
+def _point(point: Point) -> Point:
+    x, y, z = map(float, point)
+    return x, y, z
 
 
 def _entry(entry_type: type[Entry], keys: Mapping[str, Any]) -> Entry:

@@ -121,7 +121,8 @@ def _segmentations(
                 label=name,
                 kind="region",
                 site="jaw",
-                regions=(mask,),
+                # Its segment is named as the entry names it: by the label alone.
+                regions=(msgspec.structs.replace(mask, role=""),),
             )
             for name, mask in masks.items()
         ),
