@@ -17,7 +17,7 @@ from osteotrace_napari.canvas.marks import DRAWN_WIDTH_PX, Line, Mark, Spot
 from osteotrace_napari.tools.clicks import Clicks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from osteotrace.regions import Point
     from osteotrace.session.levels import Levels
@@ -33,7 +33,12 @@ _WORDS: Final = {
     "inferior_middle": ("middle of the inferior endplate", "mi"),
     "inferior_anterior": ("anterior inferior corner", "ai"),
 }
+_MEASURED: Final = "measured already; delete its finding, or choose another level"
 BACK: Final = "Backspace takes the last point back"
+
+
+def _none(view: ReadingView) -> Collection[str]:
+    return ()
 
 
 class Vertebra(Clicks):
@@ -45,6 +50,8 @@ class Vertebra(Clicks):
         As every tool is given them.
     levels : callable
         Of a view: the labels of what it shows, None without any.
+    measured : callable
+        Of a view: the levels that are measured on what it shows; each is measured once.
 
     Attributes
     ----------
@@ -62,12 +69,14 @@ class Vertebra(Clicks):
         preview: Preview,
         record: Record,
         levels: Callable[[ReadingView], Levels | None],
+        measured: Callable[[ReadingView], Collection[str]] = _none,
     ) -> None:
         super().__init__(preview=preview)
         self.level = ""
         self.downwards = True
         self._record = record
         self._levels = levels
+        self._measured = measured
         self._warning = ""
         self._last = ""
         self._made_on: ReadingView | None = None
@@ -78,7 +87,8 @@ class Vertebra(Clicks):
         if not self.level:
             return "Vertebra: choose the level in the Measure tab, or label the levels."
         if self._warning:
-            return f"{self.level}: {self._warning}; {BACK}."
+            back = f"; {BACK}" if self.points else ""
+            return f"{self.level}: {self._warning}{back}."
         place, _ = _WORDS[marking.ORDER[len(self.points)]]
         return f"{self.level}: {place}, {len(self.points) + 1} of {len(marking.ORDER)}"
 
@@ -91,10 +101,12 @@ class Vertebra(Clicks):
             self.downwards = order.index(self.level) > order.index(self._last)
 
     def begin(self, view: ReadingView) -> None:
-        """Choose the uppermost labelled level, where none is chosen."""
+        """Choose the uppermost labelled level to be measured, where none is chosen."""
         levels = self._levels(view)
         if not self.level and levels is not None:
-            self.level = next(filter(_has_body, levels.names), "")
+            done = self._measured(view)
+            left = (name for name in levels.names if name not in done)
+            self.level = next(filter(_has_body, left), "")
 
     def moved(self, view: ReadingView, point: Point) -> None:
         """Show the point that would be placed; none beyond the sixth."""
@@ -103,7 +115,9 @@ class Vertebra(Clicks):
 
     def released(self, view: ReadingView, point: Point, was_click: bool) -> None:
         """Place a point of the chosen level."""
-        if self.level and len(self.points) < len(marking.ORDER):
+        if self.level and self.level in self._measured(view):
+            self._warning = _MEASURED
+        elif self.level and len(self.points) < len(marking.ORDER):
             super().released(view, point, was_click)
 
     def cancel(self) -> bool:
@@ -135,13 +149,20 @@ class Vertebra(Clicks):
         self._record(self.name, view, level=level, points=points, note="; ".join(said))
 
     def _advance(self, view: ReadingView) -> None:
-        """Choose the level beside this one, in the direction the reader goes."""
-        self._last, levels = self.level, self._levels(view)
-        if levels is not None and self._last in levels.names:
-            beside = levels.beside(self._last, downwards=self.downwards)
-        else:
-            beside = _usually_beside(self._last, downwards=self.downwards)
+        """Choose the next level to be measured in the direction the reader goes."""
+        done = {*self._measured(view), self.level}
+        self._last, beside = self.level, self.level
+        while beside in done:
+            beside = self._beside(beside, self._levels(view))
         self.level = beside if _has_body(beside) else ""
+
+    def _beside(self, level: str, levels: Levels | None) -> str:
+        """Return the level next to another one; empty at the end."""
+        if levels is not None and level in levels.names:
+            return levels.beside(level, downwards=self.downwards)
+        names = column()
+        at = names.index(level) + (1 if self.downwards else -1) if level in names else -1
+        return names[at] if 0 <= at < len(names) else ""
 
     def _clear(self) -> None:
         super()._clear()
@@ -173,13 +194,6 @@ class Vertebra(Clicks):
     def _said(self, heights: dict[str, float]) -> str:
         values = "  ".join(f"{where} {mm:.1f}" for where, mm in heights.items())
         return f"{self.level}  {values} mm" if values else self.level
-
-
-def _usually_beside(level: str, *, downwards: bool) -> str:
-    """Return the next level of a spine of the usual count; empty at its end."""
-    names = column()
-    at = names.index(level) + (1 if downwards else -1) if level in names else -1
-    return names[at] if 0 <= at < len(names) else ""
 
 
 def _has_body(level: str) -> bool:
