@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from osteotrace import protocol
-from osteotrace.findings import Finding, to_json
 from osteotrace.phantoms.cases import image, phantom_case
 from osteotrace.phantoms.dicom_series import write_ct_series
 from osteotrace.phantoms.ground_truth import truth
@@ -22,6 +21,7 @@ from osteotrace.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from osteotrace.findings import Finding
     from osteotrace.regions import Mask
     from osteotrace.volume import Volume
 
@@ -53,15 +53,15 @@ def opened(session: Session, folder: Path, modality: str = "CT") -> Volume:
 def told(findings: tuple[Finding, ...]) -> dict[str, bytes]:
     """Return what findings say, to the last bit, by label; their UIDs aside."""
     return {
-        one.label: to_json(msgspec.structs.replace(one, tracking_uid=""))
+        one.label: msgspec.json.encode(msgspec.structs.replace(one, tracking_uid=""))
         for one in findings
     }
 
 
-def followed(text: str, folder: Path, **masks: Path) -> dict[str, bytes]:
+def followed(text: str, folder: Path) -> dict[str, bytes]:
     """Measure a folder by the text of a protocol, as ``osteotrace measure`` does."""
     checked = protocol.parse(text.encode(), Path("reading.toml"))
-    return told(measure(folder, checked, **masks).findings)
+    return told(measure(folder, checked).findings)
 
 
 def add(session: Session, volume: Volume, entry: Entry, masks: dict[str, Mask]) -> None:

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.protocol import TABLES
-from osteotrace.session.changes import FindingChange
+from osteotrace.session.changes import FindingChange, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from osteotrace.findings import Finding
-    from osteotrace.session.changes import Held
 
 Everything = tuple["Held", ...]
 # What a reader says of a marking as a whole: parts that said the same follow it.
-_OF_ALL: Final = ("kind", "site", "laterality", "certainty", "presence")
+_OF_ALL: Final = ("kind", "site", "laterality", "certainty", "presence", "note")
+# What an entry says too: measured anew, new parts say it as well.
+_OF_ENTRY: Final = ("kind", "site", "laterality", "note")
 
 
 def changes(before: Everything, after: Everything) -> tuple[FindingChange, ...]:
@@ -67,38 +68,34 @@ def with_findings(
         Gives a finding its tracking UID where it has none yet.
     """
     assert mark.entry is not None
-    old = {
-        one.part: one
-        for one in held
-        if mark.finding.tracking_uid in (one.uid, one.leader)
-        and mark.finding.tracking_uid
-    } or {"": mark}
-    leader = mark.uid or new_uid()
+    every = marking(held, mark.uid) if mark.uid else ()
+    old = {one.part: one for one in every}
+    leader = old.get("", mark)
+    uid = leader.uid or new_uid()
     new: list[Held] = []
     for finding in found:
         part = finding.label.removeprefix(mark.entry.label)
-        before = old.get(part, old[""])
-        own = leader if not part else old[part].uid if part in old else new_uid()
+        before = old.get(part)
+        own = uid if not part else new_uid() if before is None else before.uid
         new.append(
-            msgspec.structs.replace(
-                before,
-                finding=_kept(before if part in old else None, old[""], finding, own),
+            Held(
+                finding=_kept(finding, own, before, leader),
+                accepted=(before or leader).accepted,
                 entry=None if part else mark.entry,
                 masks={} if part else mark.masks,
-                leader=leader if part else "",
+                leader=uid if part else "",
                 part=part,
-                edited=before.edited if part in old else (),
+                edited=() if before is None else before.edited,
             )
         )
-    if not mark.uid:
+    if not every:
         return (*held, *new)
-    place = next(n for n, one in enumerate(held) if one.uid == mark.uid)
-    first, rest = held[:place], held[place:]
-    keep = tuple(one for one in rest if mark.uid not in (one.uid, one.leader))
-    return (*first, *new, *keep)
+    place = held.index(every[0])
+    gone = {one.uid for one in every}
+    return (*held[:place], *new, *(one for one in held[place:] if one.uid not in gone))
 
 
-def _kept(before: Held | None, leader: Held, finding: Finding, uid: str) -> Finding:
+def _kept(finding: Finding, uid: str, before: Held | None, leader: Held) -> Finding:
     """Return a measured finding with its identity and what the reader said of it."""
     said = leader if before is None else before
     fields = {
@@ -135,9 +132,14 @@ def edited(held: Everything, uid: str, said: Mapping[str, str]) -> Everything:
 
 def _edited(held: Held, said: Mapping[str, str]) -> Held:
     new = {k: v for k, v in said.items() if v != getattr(held.finding, k)}
+    entry = held.entry
+    if entry is not None:
+        of_entry = {name: text for name, text in new.items() if name in _OF_ENTRY}
+        entry = msgspec.structs.replace(entry, **of_entry)
     return msgspec.structs.replace(
         held,
         finding=msgspec.structs.replace(held.finding, **new),
+        entry=entry,
         edited=tuple(dict.fromkeys((*held.edited, *new))),
     )
 

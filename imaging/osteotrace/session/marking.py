@@ -41,7 +41,7 @@ class LoadedVolume(StudyImages):
     """
 
     def __init__(self, volume: Volume, masks: Mapping[str, Mask]) -> None:
-        self._volume, self._masks = volume, masks
+        self._volume, self._drawn = volume, masks
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
@@ -53,13 +53,13 @@ class LoadedVolume(StudyImages):
     def region(self, volume: Volume, where: Where, role: str) -> Mask:
         if where.label is None:
             return super().region(volume, where, role)
-        if where.label not in self._masks:
+        if where.label not in self._drawn:
             raise OsteotraceError(
                 f"no mask {where.label!r}",
-                expected="one that was drawn: " + (", ".join(self._masks) or "(none)"),
+                expected="one that was drawn: " + (", ".join(self._drawn) or "(none)"),
                 advice="draw the region first",
             )
-        return msgspec.structs.replace(self._masks[where.label], role=role)
+        return msgspec.structs.replace(self._drawn[where.label], role=role)
 
     def notes_of(self, entry: Entry, volume: Volume) -> tuple[str, ...]:
         return ()

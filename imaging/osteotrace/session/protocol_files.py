@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 MASKS_FOLDER: Final = "masks"
 PROTOCOL_FILE: Final = "protocol.toml"
-# What a reader says of a finding that an entry says too.
-_SAID: Final = frozenset({"label", "kind", "site", "laterality", "note"})
 
 
 def protocol_text(held: tuple[Held, ...], *, study_date: str = "") -> str:
@@ -137,10 +135,9 @@ def _segmentations(
 
 
 def _entry_now(held: Held) -> Entry:
-    """Return the entry of a finding with what the reader has said of it since."""
+    """Return the entry of a finding under the label that it has now."""
     assert held.entry is not None
-    said = {name: getattr(held.finding, name) for name in held.edited if name in _SAID}
-    return msgspec.structs.replace(held.entry, **said)
+    return msgspec.structs.replace(held.entry, label=held.finding.label)
 
 
 def _line(finding: Finding) -> str:
