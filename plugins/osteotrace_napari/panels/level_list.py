@@ -154,10 +154,11 @@ class LevelList(QWidget):
     ) -> None:
         row = self._selected()
         self.levels.clear()
+        transitional = () if levels is None else levels.transitional
         for label in () if levels is None else levels.labels:
             name = label.level or UNNAMED
             done = "   measured" if label.level in measured else ""
-            odd = "   transitional" if label.level in levels.transitional else ""
+            odd = "   transitional" if label.level in transitional else ""
             item = QListWidgetItem(f"{name}{odd}{done}")
             item.setData(_LEVEL_ROLE, label.level)
             if label.level and label.level == chosen:

@@ -88,7 +88,8 @@ def mark_of(entry: Entry, where: Mapping[str, Any] | None = None) -> Mark:
     where : mapping, optional
         Keys of it that are otherwise, as `moved` returns them.
     """
-    keys = {key: getattr(entry, key) for key in entry.__struct_fields__} | (where or {})
+    keys = {key: getattr(entry, key) for key in entry.__struct_fields__}
+    keys.update(where or {})
     balls = tuple(
         Ball(centre=value.centre, radius=value.radius)
         for value in keys.values()
