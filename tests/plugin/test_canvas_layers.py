@@ -158,10 +158,3 @@ def test_a_slice_is_named_by_its_place_in_the_patient() -> None:
     assert layers.slice_place(axial, layers.plane_view(axial, "sagittal"), 0) == (
         "R 11.3 mm"
     )
-
-
-def test_a_line_that_looks_shorter_than_it_is_is_said_to() -> None:
-    axial = grid(*AXIAL, turn=OBLIQUE)
-    line = axial.to_patient([[2, 5, 5], [2, 25, 9]])
-    assert not layers.is_foreshortened(axial, layers.plane_view(axial, "axial"), line)
-    assert layers.is_foreshortened(axial, layers.plane_view(axial, "coronal"), line)

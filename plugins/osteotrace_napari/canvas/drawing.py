@@ -25,7 +25,8 @@ STRONG: Final = 1.5
 # Said of a line that looks shorter than it is.
 CROSSES_PLANE: Final = "  (crosses this plane)"
 # As many corners as make a circle look round.
-_CIRCLE: Final = np.linspace(0.0, 2 * np.pi, 64, endpoint=False)
+_ANGLES: Final = np.linspace(0.0, 2 * np.pi, 64, endpoint=False)
+_CIRCLE: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class Place:
         Display coordinates at the centre of the canvas, and pixels a mm.
     size : (width, height)
         Of the canvas, in pixels.
+    scale : (float, float, float)
+        Display coordinates a slice, row and column.
     half_slab : float
         How far beyond its slice the view shows what lies there, in slices.
     """
@@ -52,13 +55,18 @@ class Place:
     centre: tuple[float, ...]
     zoom: float
     size: tuple[float, float]
+    scale: tuple[float, float, float]
     half_slab: float = HALF_SLICE
 
     def to_canvas(self, points: ArrayLike) -> Array:
         """Return (..., 2) pixels, x and y, of (..., 3) patient LPS mm."""
+        return self.from_index(self.grid.to_index(points))
+
+    def from_index(self, index: ArrayLike) -> Array:
+        """Return (..., 2) pixels, x and y, of (..., 3) slice, row and column."""
         return layers.canvas_positions(
-            self.grid.to_index(points),
-            scale=layers.display_scale(self.grid),
+            index,
+            scale=self.scale,
             view=self.view,
             centre=self.centre,
             zoom=self.zoom,
@@ -77,7 +85,7 @@ class Place:
     def cut_radius(self, ball: Ball) -> float:
         """Return the radius in mm of the circle cut out of a ball; 0 where it is none."""
         axis = self.view.order[0]
-        step = layers.display_scale(self.grid)[axis]
+        step = self.scale[axis]
         off = abs(float(self.grid.to_index(ball.centre)[axis]) - self.index)
         off = max(off - (self.half_slab - HALF_SLICE), 0.0) * step
         return float(np.sqrt(max(ball.radius**2 - off**2, 0.0)))
@@ -107,12 +115,11 @@ class Dot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A value that goes beside the line from one pixel to another."""
+    """A value, and what it goes beside: the two ends of a line or four corners."""
 
     text: str
     colour: str
-    start: tuple[float, float]
-    end: tuple[float, float]
+    corners: tuple[tuple[float, float], ...]
     strong: bool
 
 
@@ -147,18 +154,16 @@ def mark_span(grid: Grid, view: PlaneView, mark: Mark) -> tuple[float, float]:
 def picture(marks: Sequence[Mark], place: Place) -> Picture:
     """Project marks that the slice shows; the selected one comes last, on top."""
     drawn = Picture()
-    for mark in sorted(marks, key=lambda each: each.strong):
-        for line in mark.lines:
-            drawn.strokes += _strokes(mark, line, place)
-        for ball in mark.balls:
-            drawn.strokes += _circle(mark, ball, place)
-        for spot in mark.spots:
-            x, y = place.to_canvas(spot.point).tolist()
-            drawn.dots.append(
-                Dot(x=x, y=y, label=spot.label, colour=mark.colour, strong=mark.strong)
-            )
-        if mark.text:
-            drawn.labels.append(_label(mark, place))
+    shown = [m for m in sorted(marks, key=lambda each: each.strong) if m.points]
+    if not shown:
+        return drawn
+    # All at once: projecting a thousand points takes as long as projecting one.
+    index = place.grid.to_index(np.array([p for mark in shown for p in mark.points]))
+    pixels, first = place.from_index(index), 0
+    for mark in shown:
+        end = first + len(mark.points)
+        _add(drawn, mark, place, pixels[first:end], index[first:end])
+        first = end
     return drawn
 
 
@@ -171,8 +176,24 @@ def end_bars(line: Array, length: float) -> list[Array]:
     return [np.stack([end - across, end + across]) for end in (line[0], line[-1])]
 
 
-def _strokes(mark: Mark, line: Line, place: Place) -> Iterator[Stroke]:
-    points = place.to_canvas(line.points)
+def _add(drawn: Picture, mark: Mark, place: Place, pixels: Array, index: Array) -> None:
+    """Add a mark, given its points on the canvas and in the grid, in their order."""
+    first = 0
+    for line in mark.lines:
+        end = first + len(line.points)
+        drawn.strokes += _strokes(mark, line, pixels[first:end])
+        first = end
+    for spot, (x, y) in zip(mark.spots, pixels[first:].tolist(), strict=False):
+        dot = Dot(x=x, y=y, label=spot.label, colour=mark.colour, strong=mark.strong)
+        drawn.dots.append(dot)
+    first += len(mark.spots)
+    for ball, centre in zip(mark.balls, pixels[first:], strict=False):
+        drawn.strokes += _circle(mark, ball, place, centre)
+    if mark.text:
+        drawn.labels.append(_label(mark, place, pixels, index))
+
+
+def _strokes(mark: Mark, line: Line, points: Array) -> Iterator[Stroke]:
     width = line.width * (STRONG if mark.strong and not line.dashed else 1.0)
     colour = line.colour or mark.colour
     yield Stroke(
@@ -187,37 +208,33 @@ def _strokes(mark: Mark, line: Line, place: Place) -> Iterator[Stroke]:
             yield Stroke(points=bar, width=width, colour=colour)
 
 
-def _circle(mark: Mark, ball: Ball, place: Place) -> Iterator[Stroke]:
+def _circle(mark: Mark, ball: Ball, place: Place, centre: Array) -> Iterator[Stroke]:
     radius = place.cut_radius(ball) * place.zoom
-    if radius <= 0:
-        return
-    corners = radius * np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=1)
-    yield Stroke(
-        points=place.to_canvas(ball.centre) + corners,
-        width=2.0 * (STRONG if mark.strong else 1.0),
-        colour=mark.colour,
-        closed=True,
-    )
+    if radius > 0:
+        yield Stroke(
+            points=centre + radius * _CIRCLE,
+            width=2.0 * (STRONG if mark.strong else 1.0),
+            colour=mark.colour,
+            closed=True,
+        )
 
 
-def _label(mark: Mark, place: Place) -> Label:
-    start, end, text = *_leading(mark, place), mark.text
+def _label(mark: Mark, place: Place, pixels: Array, index: Array) -> Label:
+    text = mark.text
     if mark.lines and len(mark.lines[0].points) == 2:
-        points = mark.lines[0].points
-        if layers.is_foreshortened(place.grid, place.view, points):
+        corners = pixels[:2]
+        step = np.abs(index[1] - index[0]) * place.scale
+        shown = np.hypot(*step[list(place.view.order[1:])])
+        if shown < layers.FORESHORTENED_SHARE * np.linalg.norm(step):
             text += CROSSES_PLANE
-    return Label(text=text, colour=mark.colour, start=start, end=end, strong=mark.strong)
-
-
-def _leading(mark: Mark, place: Place) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the line on the canvas that the text stands beside."""
-    if mark.lines and len(mark.lines[0].points) == 2:
-        (x, y), (u, v) = place.to_canvas(mark.lines[0].points).tolist()
-        return (x, y), (u, v)
-    around = place.to_canvas(mark.points)
-    if mark.balls:
-        reach = max(ball.radius for ball in mark.balls) * place.zoom
-        around = np.concatenate([around - reach, around + reach])
-    # The right side of what is marked.
-    right, (top, bottom) = around[:, 0].max(), (around[:, 1].min(), around[:, 1].max())
-    return (float(right), float(top)), (float(right), float(bottom))
+    else:
+        reach = max((ball.radius for ball in mark.balls), default=0.0) * place.zoom
+        (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
+        xs, ys = (left - reach, right + reach), (top - reach, bottom + reach)
+        corners = np.array([(x, y) for x in xs for y in ys])
+    return Label(
+        text=text,
+        colour=mark.colour,
+        corners=tuple((x, y) for x, y in corners.tolist()),
+        strong=mark.strong,
+    )

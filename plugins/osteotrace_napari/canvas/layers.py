@@ -79,7 +79,10 @@ class PlaneView:
 
 def display_scale(grid: Grid) -> tuple[float, float, float]:
     """Return mm between slices, rows and columns as napari is given them."""
-    steps = np.round(grid.spacing / DISPLAY_QUANTUM_MM) * DISPLAY_QUANTUM_MM
+    spacing = grid.spacing
+    # A single slice has no gap: any will do.
+    spacing = np.where(np.isnan(spacing), spacing[1], spacing)
+    steps = np.round(spacing / DISPLAY_QUANTUM_MM) * DISPLAY_QUANTUM_MM
     return float(steps[0]), float(steps[1]), float(steps[2])
 
 
@@ -111,8 +114,8 @@ def image_values(volume: Volume) -> NDArray[Any]:
     slope, intercept = volume.slope, volume.intercept
     if (slope == 1).all() and not intercept.any():
         return volume.voxels
-    whole = (slope == 1).all() and (intercept == np.round(intercept)).all()
-    shifted = np.empty(volume.voxels.shape, np.int16 if whole else np.float32)
+    shifted = np.empty(volume.voxels.shape, image_values_type(volume))
+    whole = shifted.dtype == np.int16
     limits = np.iinfo(np.int16)
     for k, pixels in enumerate(volume.voxels):
         values = pixels * slope[k] + intercept[k]
@@ -120,16 +123,42 @@ def image_values(volume: Volume) -> NDArray[Any]:
     return shifted
 
 
-def image_layer(volume: Volume) -> tuple[NDArray[Any], dict[str, Any], str]:
-    """Return a volume as napari layer data: values, attributes, ``"image"``."""
-    attributes = {
+def image_values_type(volume: Volume) -> np.dtype[Any]:
+    """Return the type that `image_values` gives."""
+    slope, intercept = volume.slope, volume.intercept
+    if (slope == 1).all() and not intercept.any():
+        return volume.voxels.dtype
+    whole = (slope == 1).all() and (intercept == np.round(intercept)).all()
+    stored_whole = np.issubdtype(volume.voxels.dtype, np.integer)
+    return np.dtype(np.int16 if whole and stored_whole else np.float32)
+
+
+def image_attributes(volume: Volume) -> dict[str, Any]:
+    """Return what the image layer of a volume is made with."""
+    return {
         "name": volume.identity.description or volume.identity.modality,
         "colormap": "gray",
         "interpolation2d": "linear",
-        "metadata": {"osteotrace": volume},
         **placement(volume.grid),
     }
+
+
+def image_layer(volume: Volume) -> tuple[NDArray[Any], dict[str, Any], str]:
+    """Return a volume as napari layer data: values, attributes, ``"image"``.
+
+    The layer names its volume, so that a reading window can take it over.
+    """
+    attributes = {**image_attributes(volume), "metadata": {"osteotrace": volume}}
     return image_values(volume), attributes, "image"
+
+
+def share_space(one: Volume | None, other: Volume | None) -> bool:
+    """Tell whether a point of one volume has its place in the other."""
+    if one is None or other is None:
+        return False
+    uids = {one.frame_of_reference_uid, other.frame_of_reference_uid}
+    # Volumes without a frame of reference may lie anywhere.
+    return one is other or (len(uids) == 1 and "" not in uids)
 
 
 def acquired_plane(grid: Grid) -> Plane:
@@ -174,13 +203,6 @@ def slice_of(grid: Grid, view: PlaneView, points: ArrayLike) -> int:
     axis = view.order[0]
     middle = grid.to_index(points)[..., axis].mean()
     return int(np.clip(np.round(middle), 0, grid.shape[axis] - 1))
-
-
-def is_foreshortened(grid: Grid, view: PlaneView, points: ArrayLike) -> bool:
-    """Tell whether a line looks shorter in a plane than it is, by over 2 %."""
-    step = np.abs(np.diff(to_display(grid, points), axis=0)[0])
-    shown = np.hypot(*step[list(view.order[1:])])
-    return bool(shown < FORESHORTENED_SHARE * np.linalg.norm(step))
 
 
 def canvas_positions(

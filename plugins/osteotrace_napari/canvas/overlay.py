@@ -226,8 +226,7 @@ class Overlay(QWidget):
         for label in sorted(labels, key=lambda each: not each.strong):
             size = metrics.horizontalAdvance(label.text) + 16, metrics.height() + 6
             box = placing.beside(
-                label.start,
-                label.end,
+                label.corners,
                 size=size,
                 canvas=(self.width(), self.height()),
                 taken=taken,

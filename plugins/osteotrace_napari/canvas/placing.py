@@ -1,66 +1,80 @@
-"""Where a text goes beside its line: clear of the edges and of the other texts."""
+"""Where a text goes beside what it names: clear of the edges and of the other texts."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 Pixel = tuple[float, float]
 # Left, top, width, height, in pixels.
 Box = tuple[float, float, float, float]
 
-# Between a line and its text, and between two places that are tried.
-GAP_PX: Final = 12
-STEP_PX: Final = 6
-TRIES: Final = 12
+# Between a mark and its text, and between two places that are tried.
+GAP_PX: Final = 12.0
+STEP_PX: Final = 7.0
+TRIES: Final = 10
 # Texts keep this far from the edges of the canvas.
-EDGE_PX: Final = 4
+EDGE_PX: Final = 4.0
 
 
 def beside(
-    start: Pixel,
-    end: Pixel,
+    corners: Sequence[Pixel],
     *,
     size: tuple[float, float],
     canvas: tuple[float, float],
-    taken: list[Box],
+    taken: Sequence[Box],
 ) -> Box:
-    """Return a place for a text across the middle of a line.
+    """Return a place for a text: across a line, or outside a box.
 
     Parameters
     ----------
-    start, end : (x, y)
-        The line.
+    corners : two (x, y)
+        The ends of a line; or four, the corners of a box.
     size, canvas : (width, height)
         Of the text and of the canvas.
-    taken : list of Box
+    taken : sequence of Box
         Where other texts stand.
     """
-    a, b = np.array(start), np.array(end)
-    step = b - a
-    length = float(np.hypot(*step)) or 1.0
-    across = np.array([-step[1], step[0]]) / length
+    places = _across(corners, size) if len(corners) == 2 else _outside(corners, size)
+    first = None
+    for centre in places:
+        box = centre[0] - size[0] / 2, centre[1] - size[1] / 2, size[0], size[1]
+        first = first or box
+        if _inside(box, canvas) and not any(_meet(box, other) for other in taken):
+            return box
+    assert first is not None
+    return _kept_inside(first, canvas)
+
+
+def _across(ends: Sequence[Pixel], size: tuple[float, float]) -> Iterator[Pixel]:
+    """Yield places across the middle of a line, ever farther from it."""
+    (ax, ay), (bx, by) = ends
+    x, y = ay - by, bx - ax
+    length = (x * x + y * y) ** 0.5
+    x, y = (x / length, y / length) if length else (1.0, 0.0)
     # To the right of an upright line, above a level one.
-    if abs(across[0]) > abs(across[1]):
-        across *= np.sign(across[0]) or 1.0
-    else:
-        across *= -(np.sign(across[1]) or 1.0)
-    if not step.any():
-        across = np.array([1.0, 0.0])
-    reach = GAP_PX + float(np.abs(across) @ size) / 2
+    if (abs(x) > abs(y) and x < 0) or (abs(x) <= abs(y) and y > 0):
+        x, y = -x, -y
+    reach = GAP_PX + abs(x) * size[0] / 2 + abs(y) * size[1] / 2
+    middle = (ax + bx) / 2, (ay + by) / 2
     for side in (1.0, -1.0):
-        for further in range(TRIES):
-            centre = (a + b) / 2 + side * across * (reach + further * STEP_PX)
-            box = _around(centre, size)
-            if _inside(box, canvas) and not any(_meet(box, other) for other in taken):
-                return box
-    return _kept_inside(_around((a + b) / 2 + across * reach, size), canvas)
+        for n in range(TRIES):
+            far = side * (reach + n * STEP_PX)
+            yield middle[0] + far * x, middle[1] + far * y
 
 
-def _around(centre: np.ndarray, size: tuple[float, float]) -> Box:
-    x, y = centre - np.array(size) / 2
-    return float(x), float(y), size[0], size[1]
+def _outside(corners: Sequence[Pixel], size: tuple[float, float]) -> Iterator[Pixel]:
+    """Yield places right of a box, left of it, above and below."""
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    middle = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+    for n in range(TRIES):
+        far = GAP_PX + n * STEP_PX
+        yield max(xs) + far + size[0] / 2, middle[1]
+        yield min(xs) - far - size[0] / 2, middle[1]
+        yield middle[0], min(ys) - far - size[1] / 2
+        yield middle[0], max(ys) + far + size[1] / 2
 
 
 def _inside(box: Box, canvas: tuple[float, float]) -> bool:

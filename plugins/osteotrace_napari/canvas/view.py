@@ -1,212 +1,75 @@
-"""The canvas as a reading view: one volume, one plane, and what is painted over it.
+"""The canvas as a reading view: a volume, and what is painted over it.
 
-`ReadingView` arranges a napari viewer; what it shows comes from `layers`, `windows` and
-`drawing`, and is painted by `Overlay`.
+What it shows comes from `layers`, `display` and `drawing`, and is painted by `Overlay`.
 """
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
-from weakref import ref
 
-import numpy as np
 from qtpy.compat import isalive
 
 from osteotrace import about
 from osteotrace_napari import wording
-from osteotrace_napari.canvas import drawing, layers, windows
+from osteotrace_napari.canvas import drawing, layers
+from osteotrace_napari.canvas.display import NOT_TO_SCALE, Displays
 from osteotrace_napari.canvas.overlay import Overlay, Scene
+from osteotrace_napari.canvas.volume_view import VolumeView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
-
-    from osteotrace.geometry import Array, Grid
     from osteotrace.regions import Point
-    from osteotrace.volume import Volume
-    from osteotrace_napari.canvas.layers import Plane, PlaneView
     from osteotrace_napari.canvas.marks import Mark
-    from osteotrace_napari.canvas.windows import Window
 
-# A drag over this many pixels changes width or level by the present width.
-_WINDOW_DRAG_PX: Final = 400
-_RIGHT_BUTTON: Final = 2
+SLAB_MODES: Final = {"mean": "mean", "max": "maximum"}
 
 
-class ReadingView:
-    """One volume on the canvas of a napari viewer.
+class ReadingView(VolumeView):
+    """A view with letters, place, marks and their values over its image.
 
     Parameters
     ----------
-    viewer : napari.Viewer or ViewerModel
-        Its layers are replaced when a volume is shown.
-    qt_viewer : QtViewer, optional
-        Its canvas; that of the window where the viewer has one, else nothing is painted.
+    viewer, qt_viewer, displays
+        As in `VolumeView`; without a canvas nothing is painted.
 
     Attributes
     ----------
-    volume : Volume or None
-        What is measured.
-    shown : Volume or None
-        What is displayed: the volume itself, or what was resampled from it.
-    image : napari Image layer or None
-        Its layer.
     overlay : Overlay or None
-    on_slice : list of callable
-        Called without arguments after the slice, plane or volume changed.
-    on_window : list of callable
-        Called without arguments after the window changed.
+    says_who : bool
+        Whether the place text names patient and series: the first of linked views does.
     """
 
-    def __init__(self, viewer: Any, qt_viewer: Any = None) -> None:
-        self.viewer = viewer
-        if qt_viewer is None and hasattr(viewer, "window"):
-            qt_viewer = viewer.window._qt_viewer
-        self._qt_viewer = None if qt_viewer is None else ref(qt_viewer)
-        self.volume: Volume | None = None
-        self.shown: Volume | None = None
-        self.image: Any = None
-        self.presets: tuple[Window, ...] = ()
-        self.on_slice: list[Callable[[], None]] = []
-        self.on_window: list[Callable[[], None]] = []
-        self._view: PlaneView | None = None
+    def __init__(
+        self, viewer: Any, qt_viewer: Any = None, *, displays: Displays | None = None
+    ) -> None:
+        self.overlay: Overlay | None = None
+        self.says_who = True
         self._marks: tuple[Mark, ...] = ()
-        self._spans: list[tuple[float, float]] | None = None
+        # Per mark the slices it reaches, and the marks, grid and plane they hold for.
+        self._spans: list[tuple[float, float]] = []
+        self._spans_of: tuple[Any, ...] = ()
         self._preview: Mark | None = None
         self._prompt = ""
         self._crosshair: Point | None = None
-        self.overlay: Overlay | None = None
-        if qt_viewer is not None:
-            self.overlay = Overlay(qt_viewer.canvas.native, self.scene)
-        viewer.canvas.background_color_override = "black"
-        viewer.dims.events.current_step.connect(self._slice_changed)
-        viewer.scene.camera.events.connect(self.refresh)
-        viewer.mouse_drag_callbacks.append(self._drag_window)
-        # The wheel scrolls through slices; with Ctrl it zooms: a reader's habit.
-        viewer.mouse_wheel_callbacks[:] = [self._wheel]
-
-    # What is shown ---------------------------------------------------------------
-
-    def show(self, volume: Volume, *, layer: Any = None) -> None:
-        """Put a volume on the canvas in the plane it was acquired in.
-
-        Parameters
-        ----------
-        volume : Volume
-        layer : napari Image layer, optional
-            A layer that already shows it; else one is made.
-        """
-        self.volume = self.shown = None
-        if layer is None:
-            values, attributes, _ = layers.image_layer(volume)
-            layer = self.viewer.add_image(values, **attributes)
-        # After the new one is there: napari forgets its sliders when it is empty.
-        for old in [each for each in self.viewer.layers if each is not layer]:
-            self.viewer.layers.remove(old)
-        self.image, self.volume, self.shown = layer, volume, volume
-        self.presets = windows.presets(volume.identity.modality, layer.data)
-        layer.events.contrast_limits.connect(self._window_changed)
-        self.set_window(self.presets[0])
-        self.viewer.dims.ndisplay = 2
-        self.set_plane(layers.acquired_plane(volume.grid))
-        self.viewer.layers.selection.active = layer
+        super().__init__(viewer, qt_viewer, displays=displays)
+        if self.qt_viewer is not None:
+            self.overlay = Overlay(self.qt_viewer.canvas.native, self.scene)
 
     def clear(self) -> None:
         """Forget the volume; its layer is gone."""
-        self.volume, self.shown, self.image, self._view = None, None, None, None
         self._crosshair, self._prompt = None, ""
-        self.refresh()
+        super().clear()
 
-    @property
-    def qt_viewer(self) -> Any:
-        """The QtViewer whose canvas this is; None without a window."""
-        return None if self._qt_viewer is None else self._qt_viewer()
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of what is displayed."""
-        assert self.shown is not None
-        return self.shown.grid
-
-    @property
-    def plane_view(self) -> PlaneView:
-        """The plane shown; only while a volume is shown."""
-        if self._view is None:
-            raise RuntimeError("no volume is shown")
-        return self._view
-
-    def set_plane(self, plane: Plane) -> None:
-        """Show a plane, at the middle of the volume when it is another one."""
-        if self.volume is None:
-            return
-        self._view = view = layers.plane_view(self.grid, plane)
-        self._spans = None
-        self.viewer.dims.order = view.order
-        self.viewer.scene.camera.orientation2d = view.orientation
-        for axis, count in enumerate(self.grid.shape):
-            self.viewer.dims.set_current_step(axis, (count - 1) // 2)
-        self.viewer.reset_view()
-        self._slice_changed()
-
-    @property
-    def slice_index(self) -> int:
-        """Index of the slice shown, along the plane's slider."""
-        return int(self.viewer.dims.current_step[self.plane_view.order[0]])
-
-    @property
-    def slice_count(self) -> int:
-        """How many slices the plane has."""
-        return self.grid.shape[self.plane_view.order[0]]
-
-    def go_to_slice(self, index: int) -> None:
-        """Show a slice, the nearest there is."""
-        if self.volume is not None:
-            index = min(max(index, 0), self.slice_count - 1)
-            self.viewer.dims.set_current_step(self.plane_view.order[0], index)
-
-    def go_to(self, points: ArrayLike) -> None:
-        """Show the slice nearest to (n, 3) patient LPS mm, in the present plane."""
-        if self.volume is not None:
-            self.go_to_slice(layers.slice_of(self.grid, self.plane_view, points))
-
-    # Patient and canvas ----------------------------------------------------------
-
-    def point(self, event: Any) -> Array:
-        """Return the (3,) LPS mm that a mouse event points at, on the slice shown."""
-        display = np.array(event.position, dtype=np.float64)
-        axis = self.plane_view.order[0]
-        display[axis] = self.slice_index * layers.display_scale(self.grid)[axis]
-        return layers.to_patient(self.grid, display)
-
-    def to_canvas(self, points: ArrayLike) -> Array:
-        """Return (..., 2) pixels of the canvas, x and y, of (..., 3) LPS mm."""
-        return self.place.to_canvas(points)
-
-    @property
-    def place(self) -> drawing.Place:
-        """The slice shown and where it lies on the canvas."""
-        camera = self.viewer.scene.camera
-        return drawing.Place(
-            grid=self.grid,
-            view=self.plane_view,
-            index=self.slice_index,
-            centre=camera.center,
-            zoom=camera.zoom,
-            size=self._size(),
-        )
-
-    def _size(self) -> tuple[float, float]:
-        if self.overlay is not None and isalive(self.overlay):
-            return self.overlay.width(), self.overlay.height()
-        height, width = self.viewer.canvas.size
-        return width, height
-
-    # Over the image --------------------------------------------------------------
+    def close(self) -> None:
+        """Let go of everything, before the canvas is closed."""
+        self._marks, self._preview = (), None
+        super().close()
 
     def show_marks(self, marks: Sequence[Mark]) -> None:
         """Show these marks and no others."""
-        self._marks, self._spans = tuple(marks), None
+        self._marks = tuple(marks)
         self.refresh()
 
     def show_preview(self, mark: Mark | None) -> None:
@@ -233,8 +96,10 @@ class ReadingView:
         if self.volume is None or self._view is None:
             return ()
         grid, view, place = self.grid, self._view, self.place
-        if self._spans is None:
+        of = self._marks, grid, view
+        if any(a is not b for a, b in zip_longest(of, self._spans_of)):
             self._spans = [drawing.mark_span(grid, view, mark) for mark in self._marks]
+            self._spans_of = of
         pairs = zip(self._marks, self._spans, strict=True)
         seen = [mark for mark, reach in pairs if place.shows(*reach)]
         preview = self._preview
@@ -249,8 +114,8 @@ class ReadingView:
 
     @property
     def letters(self) -> dict[str, str]:
-        """Patient letters of the sides of the canvas; empty without a volume."""
-        if self._view is None:
+        """Patient letters of the sides; empty for what has no place in a patient."""
+        if self._view is None or self.why_no_mm:
             return {}
         sides = ("left", "right", "top", "bottom")
         return {side: getattr(self._view, side) for side in sides}
@@ -261,13 +126,30 @@ class ReadingView:
         if self.volume is None or self._view is None:
             return ""
         who, window = self.volume.identity, self.window
-        place = layers.slice_place(self.grid, self._view, self.slice_index)
         named = f"  {window.name}" if window.name else ""
-        return (
-            f"{who.patient}   {wording.series_name(who)}   {who.date}\n"
-            f"{self._view.plane} {self.slice_index + 1} / {self.slice_count}   {place}\n"
-            f"W {window.width:.0f}  L {window.level:.0f}{named}\n"
-            f"{about.RESEARCH_USE_SHORT}"
+        lines = [self._where(), f"W {window.width:.0f}  L {window.level:.0f}{named}"]
+        if self.says_who:
+            series = wording.series_name(who)
+            lines.insert(0, f"{who.patient}   {series}   {who.date}")
+            lines.append(about.RESEARCH_USE_SHORT)
+        return "\n".join(lines)
+
+    def _where(self) -> str:
+        count = f"{self.slice_index + 1} / {self.slice_count}"
+        if self.why_no_mm:
+            return f"image {count}   {self.why_no_mm}"
+        place = layers.slice_place(self.grid, self.plane_view, self.slice_index)
+        where = f"{self.plane_view.plane} {count}   {place}"
+        if self.slab_slices == 1:
+            return where
+        return f"{where}   {SLAB_MODES[self.slab[1]]} of {self.slab_mm:.1f} mm"
+
+    @property
+    def badges(self) -> tuple[str, ...]:
+        """Warnings about what is shown."""
+        badge = "" if self.display is None else self.display.badge
+        return tuple(
+            each for each in (badge, NOT_TO_SCALE * bool(self.why_no_mm)) if each
         )
 
     def scene_picture(self) -> drawing.Picture:
@@ -286,10 +168,11 @@ class ReadingView:
         return Scene(
             letters=self.letters,
             place=self.place_text,
+            badges=self.badges,
             picture=self.scene_picture(),
             crosshair=crosshair,
             prompt=self._prompt,
-            zoom=self.viewer.scene.camera.zoom,
+            zoom=0.0 if self.why_no_mm else self.viewer.scene.camera.zoom,
         )
 
     def refresh(self, event: Any = None) -> None:
@@ -297,61 +180,7 @@ class ReadingView:
         if self.overlay is not None and isalive(self.overlay):
             self.overlay.update()
 
-    # Window ----------------------------------------------------------------------
-
-    def set_window(self, window: Window) -> None:
-        """Show grey values by width and level."""
-        if self.image is None:
-            return
-        low, high = window.limits
-        # napari clips limits to their range: the range goes first.
-        old_low, old_high = self.image.contrast_limits_range
-        self.image.contrast_limits_range = min(low, old_low), max(high, old_high)
-        self.image.contrast_limits = low, high
-
-    @property
-    def window(self) -> Window:
-        """The window shown; its name is that of the preset it equals."""
-        low, high = self.image.contrast_limits
-        width, level = float(high - low), float(high + low) / 2
-        for preset in self.presets:
-            if abs(preset.width - width) < 0.5 and abs(preset.level - level) < 0.5:
-                return preset
-        return windows.Window("", width, level)
-
-    def _drag_window(self, viewer: Any, event: Any) -> Any:
-        if event.button != _RIGHT_BUTTON or self.image is None:
-            return
-        # Consumed on press, else the camera zooms.
-        event.handled = True
-        start, (x, y) = self.window, event.pos
-        gain = max(start.width, 1.0) / _WINDOW_DRAG_PX
-        yield
-        while event.type == "mouse_move":
-            event.handled = True
-            width = max(start.width + (event.pos[0] - x) * gain, 1.0)
-            level = start.level + (event.pos[1] - y) * gain
-            self.set_window(windows.Window("", width, level))
-            yield
-
-    # Changes ---------------------------------------------------------------------
-
-    def _wheel(self, viewer: Any, event: Any) -> None:
-        if "Control" in event.modifiers or self.volume is None:
-            return
-        event.handled = True
-        self.go_to_slice(self.slice_index - round(float(event.delta[1])))
-
-    def _slice_changed(self, event: Any = None) -> None:
-        if self.volume is None or self._view is None:
-            return
-        self.refresh()
-        for call in self.on_slice:
-            call()
-
-    def _window_changed(self, event: Any = None) -> None:
-        if self.volume is None or self._view is None:
-            return
-        self.refresh()
-        for call in self.on_window:
-            call()
+    def _size(self) -> tuple[float, float]:
+        if self.overlay is not None and isalive(self.overlay):
+            return self.overlay.width(), self.overlay.height()
+        return super()._size()

@@ -1,0 +1,337 @@
+# mypy: allow-subclassing-any
+"""Which canvases there are and how they stand: one, linked planes, side by side.
+
+The window's own canvas is always the first. Others are made when they are first needed,
+kept, and hidden while they are not: making one costs half a second, and nothing is left
+behind however often views come and go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QSplitter
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.volume import planes
+from osteotrace_napari import wording
+from osteotrace_napari.canvas import layers
+from osteotrace_napari.canvas.crosshair import Crosshair
+from osteotrace_napari.canvas.display import Displays
+from osteotrace_napari.canvas.view import ReadingView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace.volume import Volume
+    from osteotrace_napari.canvas.display import Display
+    from osteotrace_napari.canvas.layers import Plane
+
+    # A volume, its plane, and what is displayed where that is not one of its own.
+    _Wanted = tuple[Volume, Plane, Display | None]
+
+# How much of the width the first canvas takes, by the number of canvases.
+_FIRST_SHARE: Final = {2: 0.5, 3: 0.64, 4: 0.5}
+_PARTS: Final = 10_000
+MOST_OTHERS: Final = 3
+
+
+class Arrangement(QObject):
+    """The canvases of a reading window.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Its central canvas becomes the first view.
+
+    Attributes
+    ----------
+    main : ReadingView
+        The first view.
+    crosshair : Crosshair
+    on_views : list of callable
+        Called without arguments after views were added or taken away.
+    on_made : list of callable
+        Called with each view when its canvas is made; `views` need not hold it yet.
+    current : ReadingView
+        The view that the mouse was in last.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer.window._qt_window)
+        self.displays = Displays()
+        self.main = ReadingView(viewer, displays=self.displays)
+        self.crosshair = Crosshair()
+        self.on_views: list[Callable[[], None]] = []
+        self.on_made: list[Callable[[ReadingView], None]] = []
+        self.current = self.main
+        self.is_linked = False
+        self._others: tuple[ReadingView, ...] = ()
+        self._made: list[tuple[ReadingView, Any]] = []
+        self._beside: Volume | None = None
+        self._through: Display | None = None
+        self._busy = False
+        self._build(viewer.window._qt_viewer)
+        self._know(self.main)
+
+    # What is shown ---------------------------------------------------------------
+
+    @property
+    def views(self) -> tuple[ReadingView, ...]:
+        """The views now on the window, the first one first."""
+        return (self.main, *self._others)
+
+    @property
+    def beside(self) -> Volume | None:
+        """The other volume shown side by side, or none."""
+        return self._beside
+
+    @property
+    def through(self) -> Display | None:
+        """The plane through landmarks shown, or none."""
+        return self._through
+
+    def show(
+        self,
+        volume: Volume,
+        *,
+        layer: Any = None,
+        plane: Plane | None = None,
+        why_no_mm: str = "",
+    ) -> None:
+        """Show another volume in the first view, and in those linked to it."""
+        self._beside = self._through = None
+        self._busy = True
+        try:
+            self.main.show(volume, layer=layer, plane=plane, why_no_mm=why_no_mm)
+        finally:
+            self._busy = False
+        self.crosshair.point = None
+        self._arrange()
+
+    def clear(self) -> None:
+        """Show no volume."""
+        self._beside = self._through = None
+        self.main.clear()
+        self._arrange()
+
+    def show_planes(self, linked: bool) -> None:
+        """Show the other two planes beside the first view, or take them away.
+
+        Raises
+        ------
+        OsteotraceError
+            If the planes cannot be shown; the views are as before then.
+        """
+        self.is_linked = linked
+        try:
+            self._arrange()
+        except OsteotraceError:
+            self.is_linked = False
+            self._arrange()
+            raise
+
+    def show_beside(self, volume: Volume | None) -> None:
+        """Show another volume beside the first one, at the same place; None ends it.
+
+        Raises
+        ------
+        OsteotraceError
+            If it lies in another frame of reference: there is no same place.
+        """
+        if volume is not None and not layers.share_space(self.main.volume, volume):
+            raise OsteotraceError(
+                f"{wording.series_name(volume.identity)} in another frame of reference",
+                expected="two series of one frame of reference, so that a place in one "
+                "is the same place in the other",
+                advice="choose a series of the same examination, or register the two",
+            )
+        self._beside = volume
+        self._arrange()
+
+    def show_through(self, plane: Volume | None) -> None:
+        """Show a plane through landmarks in a canvas of its own, or take it away.
+
+        What is marked on it is measured on the volume of the first view.
+
+        Parameters
+        ----------
+        plane : Volume or None
+            What `osteotrace.volume.planes` made of the volume of the first view.
+        """
+        volume = self.main.volume
+        if plane is None or volume is None:
+            self._through = None
+            self._arrange()
+            return
+        self._through = self.displays.through(volume, plane, planes.BADGE)
+        self._arrange()
+        # The middle slice lies in the plane: all go to its centre.
+        middle = (np.array(plane.grid.shape) - 1) / 2
+        self.crosshair.move_to(plane.grid.to_patient(np.round(middle)).tolist())
+
+    def set_plane(self, plane: Plane) -> None:
+        """Show a plane in the first view; linked ones show the others."""
+        point = self.crosshair.point if len(self.views) > 1 else None
+        self.main.set_plane(plane)
+        self._arrange()
+        if point is not None:
+            self.crosshair.move_to(point)
+
+    def set_slab(self, mm: float, mode: str = "mean") -> None:
+        """Show the mean or maximum over a thickness in every view."""
+        for view in self.views:
+            view.set_slab(mm, mode)
+
+    def fit(self) -> None:
+        """Fit every image to its canvas."""
+        for view in self.views:
+            if view.volume is not None:
+                view.fit()
+
+    # How it stands ---------------------------------------------------------------
+
+    def _build(self, qt_viewer: Any) -> None:
+        """Put the window's canvas into a frame of splitters, where others fit in."""
+        # Held by Qt: what Python holds of a window outlives it.
+        layout = qt_viewer.parentWidget().layout()
+        self._frame = QSplitter(Qt.Orientation.Horizontal)
+        self._columns = [QSplitter(Qt.Orientation.Vertical) for _ in range(2)]
+        for column in self._columns:
+            column.setChildrenCollapsible(False)
+            self._frame.addWidget(column)
+        self._frame.setChildrenCollapsible(False)
+        layout.replaceWidget(qt_viewer, self._frame)
+        self._columns[0].addWidget(qt_viewer)
+        self._columns[1].hide()
+        qt_viewer.show()
+        for watched in (qt_viewer, qt_viewer.window()):
+            watched.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Close the other canvases before the window goes."""
+        if event.type() == QEvent.Type.Close and self._made:
+            self.close()
+        return False
+
+    def close(self) -> None:
+        """Let go of every canvas but the window's own."""
+        self.crosshair.release()
+        self._others = ()
+        made, self._made = self._made, []
+        for view, qt_viewer in made:
+            view.close()
+            qt_viewer.setParent(None)
+            qt_viewer.close()
+
+    def _arrange(self) -> None:
+        """Show what is wanted in as many canvases as it takes."""
+        wanted = self._wanted()
+        while len(self._made) < len(wanted):
+            self._make()
+        views = [view for view, _ in self._made[: len(wanted)]]
+        self._busy = True
+        try:
+            for view, (volume, plane, display) in zip(views, wanted, strict=True):
+                if view.volume is not volume or (
+                    display is not None and view.display is not display
+                ):
+                    why = self.main.why_no_mm
+                    view.show(volume, plane=plane, display=display, why_no_mm=why)
+                elif view.plane_view.plane != plane:
+                    view.set_plane(plane)
+                view.says_who = volume is not self.main.volume
+                if not view.says_who:
+                    view.set_window(self.main.window)
+                    view.set_slab(*self.main.slab)
+        finally:
+            self._busy = False
+        for view, _ in self._made[len(wanted) :]:
+            view.put_away()
+        changed = tuple(views) != self._others
+        self._others = tuple(views)
+        if self.current not in self.views:
+            self.current = self.main
+        self._stand()
+        self.displays.keep([v.volume for v in self.views if v.volume is not None])
+        self.crosshair.link(self.views if self.main.volume is not None else ())
+        if changed:
+            for call in self.on_views:
+                call()
+
+    def _wanted(self) -> list[_Wanted]:
+        volume = self.main.volume
+        if volume is None:
+            return []
+        plane = self.main.plane_view.plane
+        wanted: list[_Wanted] = []
+        if self._beside is not None:
+            wanted.append((self._beside, plane, None))
+        if self.is_linked:
+            wanted += [(volume, p, None) for p in layers.PLANES if p != plane]
+        if self._through is not None and len(wanted) < MOST_OTHERS:
+            own = layers.acquired_plane(self._through.shown.grid)
+            wanted.append((volume, own, self._through))
+        return wanted
+
+    def _make(self) -> None:
+        model = ViewerModel()
+        # Nobody reads the status of these; napari would look values up at every move.
+        model.cursor.events.position.disconnect(model.update_status_from_cursor)
+        qt_viewer = QtViewer(model)
+        qt_viewer.dims.hide()
+        view = ReadingView(model, qt_viewer, displays=self.displays)
+        self._made.append((view, qt_viewer))
+        self._know(view)
+        for call in self.on_made:
+            call(view)
+
+    def _stand(self) -> None:
+        """Place the canvases: a large one and a column, or two by two."""
+        count = len(self._others)
+        for n, (_, qt_viewer) in enumerate(self._made):
+            if n >= count:
+                qt_viewer.hide()
+                continue
+            # Of four, the last stands below the first.
+            column = self._columns[0] if n == 2 else self._columns[1]
+            if column.indexOf(qt_viewer) < 0:
+                column.addWidget(qt_viewer)
+            qt_viewer.show()
+        self._columns[1].setVisible(count > 0)
+        if count:
+            first = int(_PARTS * _FIRST_SHARE[count + 1])
+            self._frame.setSizes([first, _PARTS - first])
+            for column in self._columns:
+                column.setSizes([_PARTS] * column.count())
+
+    # Views among themselves --------------------------------------------------------
+
+    def _know(self, view: ReadingView) -> None:
+        def entered(viewer: Any, event: Any) -> None:
+            self.current = view
+
+        view.viewer.mouse_move_callbacks.append(entered)
+        view.on_window.append(lambda: self._link_windows(view))
+
+    def _link_windows(self, source: ReadingView) -> None:
+        """Show the same grey values wherever the same series is shown."""
+        if self._busy or source.volume is None:
+            return
+        self._busy = True
+        try:
+            for view in self.views:
+                if view is not source and _one_series(view, source):
+                    view.set_window(source.window)
+        finally:
+            self._busy = False
+
+
+def _one_series(one: ReadingView, other: ReadingView) -> bool:
+    if one.volume is None or other.volume is None:
+        return False
+    return one.volume.identity.series_uid == other.volume.identity.series_uid
