@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.synthetic",
     "tests.fixtures.peers",
     "tests.fixtures.square_study",
+    "tests.fixtures.kept_readings",
     "tests.fixtures.sessions",
     "tests.fixtures.fake_mouse",
 ]

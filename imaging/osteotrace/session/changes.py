@@ -1,4 +1,4 @@
-"""What a command changes: findings, statements, levels, voxels of drawn masks.
+"""What a command changes: findings, statements, what is amended, levels, drawn masks.
 
 A change knows how to be made on a draft and how to be taken back; it refuses a draft that
 does not hold what was there before it.
@@ -125,6 +125,45 @@ class StatementsChange(
         draft.statements = self.after
 
 
+class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The saved record that a reading began from.
+
+    Parameters
+    ----------
+    uid : str
+        Its SOPInstanceUID, which the next record names as its predecessor.
+    record : str
+        Its file.
+    not_understood : tuple of str
+        Parts of it that could not be read, which the next record keeps listed.
+    """
+
+    uid: str
+    record: str
+    not_understood: tuple[str, ...] = ()
+
+
+class BaseChange(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """The record that the reading amends, before and after."""
+
+    before: Base | None
+    after: Base | None
+
+    def reversed(self) -> Self:
+        """Return the change that takes this one back."""
+        return msgspec.structs.replace(self, before=self.after, after=self.before)
+
+    def make(self, draft: Draft) -> None:
+        """Make the change; a record saved since is what the next one amends."""
+        if draft.base != self.before:
+            raise impossible("a change of a base that is not there")
+        if draft.predecessor_uid == ("" if self.before is None else self.before.uid):
+            draft.predecessor_uid = "" if self.after is None else self.after.uid
+        draft.base = self.after
+
+
 class LevelsChange(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
@@ -228,7 +267,7 @@ class DrawnMask:
         return cls(series_uid, k, np.zeros(shape, dtype=bool))
 
 
-Change = FindingChange | StatementsChange | LevelsChange | MaskPatch
+Change = FindingChange | StatementsChange | BaseChange | LevelsChange | MaskPatch
 
 
 def impossible(found: str) -> OsteotraceError:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from osteotrace.findings import SeriesReference
-    from osteotrace.session.changes import Change, DrawnMask, Held
+    from osteotrace.session.changes import Base, Change, DrawnMask, Held
     from osteotrace.session.levels import Levels
     from osteotrace.session.lines import Line
 
@@ -50,6 +50,8 @@ class Draft:
         Masks in hand, by UID.
     levels : tuple of Levels
         The labelled vertebrae in sight, one a frame of reference.
+    base : Base or None
+        The saved record that the reading began from, None where it began anew.
     done : deque of Done
         Commands that `Undone` takes back, the last one first.
     undone : list of Done
@@ -76,6 +78,7 @@ class Draft:
     statements: CaseFacts = field(default_factory=CaseFacts)
     masks: dict[str, DrawnMask] = field(default_factory=dict)
     levels: tuple[Levels, ...] = ()
+    base: Base | None = None
     done: deque[Done] = field(default_factory=lambda: deque(maxlen=UNDO_DEPTH))
     undone: list[Done] = field(default_factory=list)
     labels_used: set[str] = field(default_factory=set)
@@ -178,6 +181,7 @@ class Draft:
             ),
             facts=self.statements.facts,
             drugs=self.statements.drugs,
+            not_understood=() if self.base is None else self.base.not_understood,
             software=start.software,
             predecessor_uid=self.predecessor_uid,
         )

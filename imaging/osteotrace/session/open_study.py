@@ -132,7 +132,7 @@ class OpenStudy:
         start = self.draft.start
         if start is None or start.study_uid != header.identity.study_uid:
             self._take_up(header)
-        self._note_series(header)
+        self.note_series(header)
         return volume
 
     def view(self, header: VolumeHeader, progress: Progress | None = None) -> Volume:
@@ -238,7 +238,7 @@ class OpenStudy:
                 if (one.identity.series_uid, one.k) in self._volumes and (
                     one.identity.study_uid == header.identity.study_uid
                 ):
-                    self._note_series(one)
+                    self.note_series(one)
         return aside
 
     @property
@@ -347,7 +347,8 @@ class OpenStudy:
                 )
             )
 
-    def _note_series(self, header: VolumeHeader) -> None:
+    def note_series(self, header: VolumeHeader) -> None:
+        """List the series of a volume among those that were read."""
         from osteotrace.reading import series_reference
 
         reference = series_reference(header)

@@ -167,9 +167,9 @@ class Priors:
                 if one.tracking_uid == finding.tracking_uid:
                     return self._prior(finding, one, reading, "tracked")
         for reading in readings:
-            one = _alike(finding, reading.findings)
-            if one is not None:
-                return self._prior(finding, one, reading, "proposed")
+            alike = _alike(finding, reading.findings)
+            if alike is not None:
+                return self._prior(finding, alike, reading, "proposed")
         return None
 
     def all(self) -> dict[str, Prior]:

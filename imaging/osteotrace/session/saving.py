@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from osteotrace.findings import Assessment
     from osteotrace.series import Catalogue
@@ -75,9 +75,23 @@ def save(
         sop_instance_uid=assessment.assessment_uid,
         # The same reading gives the same bytes: a second try finds its own files.
         now=datetime.fromisoformat(assessment.recorded),
+        predecessor=_predecessor(draft, folder),
     )
     note_saved()
     return (path,)
+
+
+def _predecessor(draft: Draft, folder: Path) -> Path | None:
+    """Return the file of the record that is amended, where it lies elsewhere."""
+    from osteotrace.records import record_folder
+
+    base = draft.base
+    if base is None or draft.predecessor_uid != base.uid:
+        return None
+    try:
+        return record_folder.file_of(folder, base.uid)
+    except OsteotraceError:
+        return Path(base.record)
 
 
 def _accepted(draft: Draft) -> Assessment:

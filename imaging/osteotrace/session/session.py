@@ -26,6 +26,7 @@ from osteotrace.session.priors import Priors
 from osteotrace.session.statements import Statements
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from osteotrace.measurements.doubts import Walls
     from osteotrace.measurements.edge_pairs import Between
     from osteotrace.regions import Mask
+    from osteotrace.session.amending import Opened
     from osteotrace.session.changes import Change
     from osteotrace.session.marking import Prepared
     from osteotrace.volume import Volume
@@ -372,6 +374,15 @@ class Session(OpenStudy):
     def records_folder(self) -> Path:
         """Return the folder for records: beside the opened folder, never inside it."""
         return saving.folder_beside(self._opened())
+
+    def open_record(self, path: str | os.PathLike[str]) -> Opened:
+        """Take a saved record of the study, to be amended or added to what is there.
+
+        Parameters and errors as in `osteotrace.session.amending.open_record`.
+        """
+        from osteotrace.session.amending import open_record
+
+        return open_record(self, path)
 
     def save(self, folder: Path | None = None) -> tuple[Path, ...]:
         """Write what is accepted as one DICOM SR, masks as SEG; return the files.

@@ -13,7 +13,14 @@ import msgspec
 
 from osteotrace.codes import FACTS, ROUTES, STAGINGS, look_up
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import DrugCourse, Fact, check_drug, check_fact
+from osteotrace.findings import (
+    Case,
+    DrugCourse,
+    Fact,
+    check_drug,
+    check_fact,
+    overridden,
+)
 from osteotrace.reading.case_facts import CaseFacts, StatedOverride
 from osteotrace.session.changes import StatementsChange
 
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from osteotrace.findings import Assessment, Case, Laterality, StagingResult
+    from osteotrace.findings import Assessment, Laterality, StagingResult
     from osteotrace.session.changes import Held
     from osteotrace.session.session import Session
 
@@ -103,10 +110,10 @@ class Statements:
             If no reader is named, or its definition does not allow it.
         """
         definition = look_up(FACTS, name, "clinical fact")
-        if definition.answer == "choice" and isinstance(value, int | float):
-            value = f"{value:g}" if not isinstance(value, bool) else value
-        if definition.answer == "number" and type(value) is int:
-            value = float(value)
+        # True and false are numbers to Python, and no answer to a number or a choice.
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            as_choice = definition.answer == "choice"
+            value = f"{value:g}" if as_choice else float(value)
         if definition.answer == "number" and value is not None and not unit:
             unit = "" if definition.unit_stated else definition.units[0]
         if date == _STUDY_DATE:
@@ -187,8 +194,6 @@ class Statements:
             If the system is not staged here, the stage is none of its own, or the
             reason or the reader is missing.
         """
-        from osteotrace.findings import overridden
-
         found = [
             one for one in self.stagings() if (one.system, one.site) == (system, site)
         ]
@@ -267,20 +272,31 @@ class Statements:
         beside = tuple(one for one in every if one.assessment_uid != uid)
         plain = msgspec.structs.replace(self.stated, overrides=())
         whole = cases.staged(bare, plain, beside)
-        there = {(one.system, one.site) for one in whole.stagings}
         # One whose finding is gone, or of another day, waits for it to come back.
-        held = tuple(
-            one for one in self.stated.overrides if (one.system, one.site) in there
-        )
-        if not held:
+        set_here = tuple(map(self._as_set, whole.stagings))
+        if set_here == whole.stagings:
             return whole
-        told = msgspec.structs.replace(plain, overrides=held)
-        return cases.staged(bare, told, beside)
+        # A profile tells the stages that are set: it is staged with them in the record.
+        return cases.staged(
+            msgspec.structs.replace(bare, stagings=set_here), plain, beside
+        )
+
+    def _as_set(self, result: StagingResult) -> StagingResult:
+        """Return a result with the stage that is set for it, as it is where none is."""
+        place = (result.system, result.site, result.date)
+        for one in self.stated.overrides:
+            if (one.system, one.site, one.date) == place:
+                return overridden(
+                    result,
+                    one.stage,
+                    reason=one.reason,
+                    author=one.author,
+                    recorded=one.recorded,
+                )
+        return result
 
     def case(self) -> Case:
         """Return the patient as staged: what is accepted here, and the saved readings."""
-        from osteotrace.findings import Case
-
         own = self._session.draft.assessment(accepted_only=True)
         if own is None:
             return Case(patient="")
