@@ -1,4 +1,4 @@
-"""A reader's settings: keys, windows, the live interval, the name in the record.
+"""A reader's settings: keys, first windows, and the name in the record.
 
 They lie in one JSON file in the user's configuration folder. napari's own preferences
 hold none of them: a second store would differ from the first, and there a key that two
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "settings.json"
 DAMAGED_NAME: Final = "settings.damaged.json"
-# Between a screen's own interval and what still feels live.
-LIVE_INTERVALS_MS: Final = (16, 1000)
 # The presets that a volume can open with, by modality, as commands.
 FIRST_WINDOWS: Final = {"CT": ("window_1", "window_2"), "MR": ("window_3", "window_4")}
 
@@ -37,19 +35,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Name in the record; empty for the login name.
     first_windows : dict of str to str
         Window that a volume of a modality opens with, a command of `FIRST_WINDOWS`.
-    live_interval_ms : int
-        A live value is measured at most this often while the mouse moves.
     """
 
     keys: dict[str, str] = {}
     reader: str = ""
     first_windows: dict[str, str] = {}
-    live_interval_ms: int = 50
 
     def __post_init__(self) -> None:
-        least, most = LIVE_INTERVALS_MS
-        if not least <= self.live_interval_ms <= most:
-            raise ValueError(f"a live interval of {self.live_interval_ms} ms")
         for modality, command in self.first_windows.items():
             if command not in FIRST_WINDOWS.get(modality, ()):
                 raise ValueError(f"{command} is no window for {modality}")
