@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from osteotrace.findings import Finding
-from osteotrace.protocol.entries import CaliperEntry, SequestraEntry, VertebraEntry, Where
+from osteotrace.protocol import Where
+from osteotrace.protocol.entries import CaliperEntry, SequestraEntry, VertebraEntry
 from osteotrace.session import Held
 from osteotrace_napari import kept_files
 from osteotrace_napari.templates import FILE_NAME, Templates

@@ -227,7 +227,7 @@ class _KeyList(QTreeWidget):
 
     def said(self, name: str) -> str:
         """Return the key that is shown for a command."""
-        return self._items[name].text(1)
+        return str(self._items[name].text(1))
 
     def event(self, event: QEvent) -> bool:
         """Let no menu and no search of the list take the key that is pressed."""
