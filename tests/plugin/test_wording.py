@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
+import msgspec
 import pytest
 
-from osteotrace.codes import QUANTITIES
+from osteotrace.change import Change
+from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.findings import Finding
 from osteotrace.measurements.measurement import Measurement, Method, NotMeasured
+from osteotrace.protocol.entries import TABLES
 from osteotrace.series import SeriesIdentity
-from osteotrace_napari import windows, wording
+from osteotrace_napari import wording
+from osteotrace_napari.canvas import windows
+from osteotrace_napari.colours import PROGRESS_COLOURS, STATE_COLOURS
 
 if TYPE_CHECKING:
     from osteotrace.measurements.measurement import Reading
@@ -47,13 +52,10 @@ REFUSED = NotMeasured(
 DRAWN = length(11.83, None, name="length_as_drawn")
 
 
-def finding(*measurements: Reading) -> Finding:
+def finding(*measurements: Reading, **said: Any) -> Finding:
+    given = {"kind": "lesion", "site": "jaw", **said}
     return Finding(
-        tracking_uid="2.25.1",
-        label="CAL-1",
-        kind="lesion",
-        site="jaw",
-        measurements=measurements,
+        tracking_uid="2.25.1", label="CAL-1", measurements=measurements, **given
     )
 
 
@@ -71,6 +73,97 @@ def test_a_finding_has_a_state_and_a_value_in_words(
 ) -> None:
     assert wording.state(finding(*measurements)) == state
     assert wording.value(finding(*measurements)) == value
+
+
+def test_what_is_stated_and_not_measured_says_whether_it_is_there() -> None:
+    for presence, words in (
+        ("absent", "looked for, absent"),
+        ("unknown", "presence undetermined"),
+        ("present", ""),
+    ):
+        stated = finding(presence=presence)
+        assert wording.state(stated) == "stated"
+        assert wording.value(stated) == words
+        assert wording.quantity(stated) == ""
+
+
+def test_a_value_is_said_as_the_library_says_it() -> None:
+    spread = msgspec.structs.replace(length(20.0, None), interval95=(12.0, 31.0))
+    for reading in (length(12.0712), length(12.0712, 0.31), length(11.83, None), spread):
+        assert wording.value(finding(reading)) == reading.as_text
+    assert wording.value(finding(spread)) == "12.0 to 31.0 mm"
+
+
+def test_every_kind_and_site_is_said_in_few_words() -> None:
+    for kind in KINDS:
+        assert 0 < len(wording.kind(finding(kind=kind))) <= 30
+    for site in SITES:
+        assert 0 < len(wording.site_name(site)) <= 30
+    assert wording.kind(finding(kind="moth_eaten")) == "Moth-eaten bone"
+    assert wording.kind(finding(kind="sequestrum")) == KINDS["sequestrum"].meaning
+
+
+@pytest.mark.parametrize(
+    ("site", "side", "words"),
+    [
+        ("maxilla", "", "Maxilla"),
+        ("maxilla", "right", "Right maxilla"),
+        ("l1", "", "L1"),
+        ("l1", "left", "Left L1"),
+        ("hard_palate", "bilateral", "Bilateral hard palate"),
+    ],
+)
+def test_a_place_names_its_side_first(site: str, side: str, words: str) -> None:
+    assert wording.place(finding(site=site, laterality=side)) == words
+
+
+def test_every_first_value_of_a_protocol_is_named_in_few_words() -> None:
+    for entry in TABLES.values():
+        first = length(1.0, name=entry.primary)
+        assert 0 < len(wording.quantity(finding(first))) <= 20, entry.primary
+
+
+@pytest.mark.parametrize(
+    ("accepted", "saved", "words"),
+    [
+        (False, False, "draft"),
+        (True, False, "accepted"),
+        (True, True, "saved"),
+    ],
+)
+def test_a_finding_comes_from_draft_to_accepted_to_saved(
+    accepted: bool, saved: bool, words: str
+) -> None:
+    assert wording.progress(accepted=accepted, saved=saved) == words
+
+
+def test_every_verdict_on_a_change_is_a_word_or_two() -> None:
+    verdicts = get_args(get_type_hints(Change)["verdict"])
+    assert set(wording.CHANGES) < set(verdicts)
+    for verdict in verdicts:
+        assert len(wording.change_word(verdict).split()) <= 2
+
+
+def test_a_finding_in_full_says_how_sure_it_is_and_what_is_noted() -> None:
+    said = wording.whole(
+        finding(kind="moth_eaten", certainty="probable", note="seen on both planes")
+    )
+    assert said == (
+        "CAL-1: Moth-eaten bone destruction, Jaw, probable\nseen on both planes"
+    )
+    assert wording.whole(finding()) == "CAL-1: Lesion, Jaw"
+
+
+def test_every_state_has_a_colour() -> None:
+    for state in (
+        wording.ACCEPTED,
+        wording.FLAGGED,
+        wording.NOT_MEASURED,
+        wording.STATED,
+    ):
+        assert state in STATE_COLOURS
+    for progress in (wording.DRAFT, wording.TAKEN, wording.SAVED):
+        assert progress in PROGRESS_COLOURS
 
 
 def test_a_refusal_says_why_and_what_was_drawn() -> None:
