@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.measurements.caliper import AS_DRAWN
+from osteotrace.measurements.vertebra.marks import ROLES
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline, extent
 from osteotrace_napari import wording
 from osteotrace_napari.colours import LIVE_COLOUR, STATE_COLOURS
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from osteotrace.regions import Point, Region
 
 # Of a line as drawn, beside the one that was fitted to the image.
-DRAWN_COLOUR: Final = "#aab6c2"
+DRAWN_COLOUR: Final = "#d5dee8"
 FITTED_WIDTH_PX: Final = 2.5
-DRAWN_WIDTH_PX: Final = 1.4
+DRAWN_WIDTH_PX: Final = 1.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +137,23 @@ def finding_mark(finding: Finding, *, strong: bool = False) -> Mark:
     """Return the mark of a finding: what its regions in the first one's space show."""
     space = finding.regions[0].frame_of_reference_uid
     regions = [r for r in finding.regions if r.frame_of_reference_uid == space]
+    if any(region.role == AS_DRAWN for region in regions):
+        # Of a caliper's fits, the one that its value is of.
+        regions = [r for r in regions if r is regions[0] or r.role == AS_DRAWN]
     lines = tuple(chain.from_iterable(_lines(region, regions) for region in regions))
+    six = next((region for region in regions if _is_vertebra(region)), None)
+    if six is not None:
+        # As fitted; where they were clicked lies within a pixel or two of it.
+        regions, lines = [six], (*_heights(six), *lines)
     spots = tuple(chain.from_iterable(_spots(region) for region in regions))
     masks = [region for region in regions if isinstance(region, Mask)]
+    level = "" if six is None else wording.site_name(finding.site)
     return Mark(
         uid=finding.tracking_uid,
         lines=lines,
         spots=spots,
         box=extent(masks[0]) if masks and not lines and not spots else (),
-        text=wording.value(finding),
+        text=f"{level}  {wording.value(finding)}" if level else wording.value(finding),
         colour=STATE_COLOURS[wording.state(finding)],
         strong=strong,
     )
@@ -171,3 +180,14 @@ def _spots(region: Region) -> Iterator[Spot]:
         return
     for point in region.points:
         yield Spot(point=point)
+
+
+def _is_vertebra(region: Region) -> bool:
+    return isinstance(region, Points) and sorted(region.point_roles) == sorted(ROLES)
+
+
+def _heights(six: Points) -> Iterator[Line]:
+    """Yield the line of each height of a vertebra."""
+    at = dict(zip(six.point_roles, six.points, strict=True))
+    for upper, lower in zip(ROLES[:3], ROLES[3:], strict=True):
+        yield Line(points=(at[upper], at[lower]), width=DRAWN_WIDTH_PX)

@@ -33,7 +33,10 @@ BONE: Final = Window("Bone", 2000, 500)
 SOFT_TISSUE: Final = Window("Soft tissue", 400, 40)
 
 # MR signal has no unit: percentiles of the image's own values, by preset.
-_MR_PERCENTILES: Final = {"MR": (1.0, 99.5), "MR bright": (40.0, 99.9)}
+_MR_PERCENTILES: Final = {
+    "MR T1": (1.0, 99.5),
+    "MR fluid-sensitive": (40.0, 99.9),
+}
 
 
 def presets(modality: str, values: NDArray[Any]) -> tuple[Window, ...]:
