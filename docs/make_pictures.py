@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from osteotrace_napari.canvas.layers import Plane
-    from osteotrace_napari.panels.reading import ReadingPanel
+    from osteotrace_napari.room import ReadingRoom
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLES = REPOSITORY / "sample_dicom"
@@ -51,28 +51,28 @@ def settle() -> None:
     wait_until(lambda: time.monotonic() > over)
 
 
-def open_sample(panel: ReadingPanel) -> None:
+def open_sample(room: ReadingRoom) -> None:
     """Open the sample study and load the series of the quantity."""
     truth = json.loads((SAMPLES / "truth.json").read_text())
     quantity = truth["cases"][CASE]["quantities"][QUANTITY]
-    panel.open(SAMPLES / CASE)
-    wait_until(lambda: not panel.busy)
-    assert panel.session.catalogue is not None
-    panel.load(panel.session.catalogue.choose(quantity["series_uid"]))
-    wait_until(lambda: not panel.busy)
+    room.opening.open(SAMPLES / CASE)
+    wait_until(lambda: not room.busy)
+    assert room.session.catalogue is not None
+    room.opening.load(room.session.catalogue.choose(quantity["series_uid"]))
+    wait_until(lambda: not room.busy)
 
 
-def draw_caliper(panel: ReadingPanel, plane: Plane) -> None:
+def draw_caliper(room: ReadingRoom, plane: Plane) -> None:
     """Draw one caliper from the rough points, in a plane that shows it."""
     truth = json.loads((SAMPLES / "truth.json").read_text())
     edges = truth["cases"][CASE]["quantities"][QUANTITY]["edges"]
     start, end = (np.array(edge["rough_point_lps_mm"]) for edge in edges)
-    panel.view.set_plane(plane)
-    panel.view.go_to([start, end])
-    panel.measure(start, end)
-    (finding,) = panel.session.findings
+    room.arrangement.set_plane(plane)
+    room.view.go_to([start, end])
+    room.marking.record("caliper", room.view, start=start, end=end)
+    (finding,) = room.session.findings
     for field, key in SAID.items():
-        panel.edit(finding.tracking_uid, field, key)
+        room.marking.edit(finding.tracking_uid, field, key)
 
 
 def picture(viewer: Any, name: str) -> None:
@@ -90,13 +90,13 @@ def main() -> None:
     os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()
     import napari
 
-    from osteotrace_napari.window import reading_panel
+    from osteotrace_napari.window import reading_room
 
     viewer = napari.Viewer(title="osteotrace", show_welcome_screen=False)
     viewer.window._qt_window.resize(*WINDOW_SIZE)
-    panel = reading_panel(viewer)
-    open_sample(panel)
-    draw_caliper(panel, "sagittal")
+    room = reading_room(viewer)
+    open_sample(room)
+    draw_caliper(room, "sagittal")
     picture(viewer, "plugin.png")
     viewer.close()
 

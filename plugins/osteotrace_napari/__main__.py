@@ -13,12 +13,12 @@ def main(arguments: list[str] | None = None) -> None:
 
     import napari
 
-    from osteotrace_napari.window import reading_panel
+    from osteotrace_napari.window import reading_room
 
     viewer = napari.Viewer(title="osteotrace", show_welcome_screen=False)
-    panel = reading_panel(viewer)
+    room = reading_room(viewer)
     if path is not None:
-        panel.open(path)
+        room.opening.open(path)
     napari.run()
 
 

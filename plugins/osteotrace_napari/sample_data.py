@@ -1,47 +1,52 @@
-"""File > Open Sample: the sample cases, opened as a reader would open them."""
+"""File > Open Sample: every sample case, made when first asked for, beside the window."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import osteotrace
-from osteotrace.errors import OsteotraceError
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from osteotrace_napari.reader import LayerData
 
+# What napari's manifest names a sample by: no place on any disk.
+SCHEME: Final = "osteotrace://sample/"
 
-def maxilla_after_ct() -> list[LayerData]:
-    """Return the CT of the maxilla after treatment; the reading panel takes it over."""
+
+def name_of(path: object) -> str:
+    """Return the sample case that an address of the manifest names, else nothing."""
+    text = str(path)
+    return text.removeprefix(SCHEME) if text.startswith(SCHEME) else ""
+
+
+def read(path: str | list[str]) -> list[LayerData]:
+    """Open a sample case in the reading room, or its CT where there is no window.
+
+    The case is made where it is not there yet: with a window in the background, with
+    its progress in the dock, and napari is told that nothing is to be added now.
+    """
     import napari
 
-    from osteotrace_napari.canvas.layers import image_layer
-    from osteotrace_napari.reader import volume_layer
+    from osteotrace.phantoms.cached import sample_case
 
-    folder = sample_folder("maxilla_after")
+    name = name_of(path[0] if isinstance(path, list) else path)
     viewer = napari.current_viewer()
     if viewer is None:
-        return [volume_layer(folder, modality="CT")]
-    from osteotrace_napari.window import reading_panel
+        from osteotrace_napari.reader import volume_layer
 
-    return [image_layer(reading_panel(viewer).open_now(folder, modality="CT"))]
+        return [volume_layer(sample_case(name), modality="CT")]
+    open_sample(viewer, name)
+    return [(None,)]
 
 
-def sample_folder(name: str) -> Path:
-    """Return the folder of a sample case.
+def open_sample(viewer: Any, name: str) -> None:
+    """Make a sample case where it is not there yet, then open it in the reading room."""
+    from osteotrace.phantoms.cached import sample_case
+    from osteotrace_napari.window import reading_room
 
-    Raises
-    ------
-    OsteotraceError
-        If the sample cases are not there.
-    """
-    folder = Path(osteotrace.__file__).parents[2] / "sample_dicom" / name
-    if not folder.is_dir():
-        raise OsteotraceError(
-            "no sample cases",
-            expected=f"the folder {name} in sample_dicom",
-            advice="write them with: osteotrace samples DIR, then open DIR",
-            where=str(folder),
-        )
-    return folder
+    room = reading_room(viewer)
+    room.background.start(
+        "Making the sample case; it is kept for the next time …",
+        partial(sample_case, name),
+        room.opening.open,
+        counts=True,
+    )

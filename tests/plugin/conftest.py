@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QPoint
 
     from osteotrace.findings import Finding
-    from osteotrace_napari.panels.reading import ReadingPanel
+    from osteotrace_napari.room import ReadingRoom
 
 # For slow machines; nothing waits this long that goes well.
 PATIENCE_MS = 60_000
@@ -28,6 +28,7 @@ Point = tuple[float, float, float]
 def own_drafts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the drafts of a test its own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture
@@ -41,28 +42,28 @@ def viewer(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def panel(viewer: Any) -> ReadingPanel:
-    """Give the reading panel, docked, with nothing open."""
-    from osteotrace_napari.window import reading_panel
+def room(viewer: Any) -> ReadingRoom:
+    """Give the reading room, docked, with nothing open."""
+    from osteotrace_napari.window import reading_room
 
-    return reading_panel(viewer)
+    return reading_room(viewer)
 
 
 @pytest.fixture
-def load(panel: ReadingPanel, qtbot: Any, small_study: Path) -> Callable[[str], None]:
+def load(room: ReadingRoom, qtbot: Any, small_study: Path) -> Callable[[str], None]:
     """Open the small study and load its series of a modality."""
 
     def load(modality: str) -> None:
-        if panel.session.catalogue is None:
-            panel.open(small_study)
-            qtbot.waitUntil(lambda: not panel.busy, timeout=PATIENCE_MS)
+        if room.session.catalogue is None:
+            room.opening.open(small_study)
+            qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
         header = next(
             header
-            for header in panel.study.headers()
+            for header in room.dock.study.headers()
             if header.identity.modality == modality and header.verdicts == ("regular",)
         )
-        panel.load(header)
-        qtbot.waitUntil(lambda: not panel.busy, timeout=PATIENCE_MS)
+        room.opening.load(header)
+        qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
         qtbot.wait(HAND_MS)
 
     return load
@@ -71,12 +72,12 @@ def load(panel: ReadingPanel, qtbot: Any, small_study: Path) -> Callable[[str], 
 class Hand:
     """A reader's mouse and keyboard on the canvas."""
 
-    def __init__(self, panel: ReadingPanel, qtbot: Any) -> None:
+    def __init__(self, room: ReadingRoom, qtbot: Any) -> None:
         from qtpy.QtCore import Qt
 
-        self.panel = panel
+        self.room = room
         self.qtbot = qtbot
-        self.canvas = panel.viewer.window._qt_viewer.canvas.native
+        self.canvas = room.viewer.window._qt_viewer.canvas.native
         self.left = Qt.MouseButton.LeftButton
         self.right = Qt.MouseButton.RightButton
 
@@ -84,7 +85,7 @@ class Hand:
         """Return where a patient point lies on the canvas."""
         from qtpy.QtCore import QPoint
 
-        x, y = self.panel.view.to_canvas(point).tolist()
+        x, y = self.room.view.to_canvas(point).tolist()
         return QPoint(round(x), round(y))
 
     def move(self, to: QPoint, *, button: Any = None) -> None:
@@ -142,11 +143,11 @@ class Hand:
 
     def caliper(self, start: Point, end: Point) -> Finding:
         """Draw a caliper by drag and return its finding."""
-        self.panel.view.go_to([start, end])
-        self.panel.tool.set_active(True)
+        self.room.view.go_to([start, end])
+        self.room.take_up("caliper")
         self.drag([start, _between(start, end), end])
-        self.panel.tool.set_active(False)
-        return self.panel.session.findings[-1]
+        self.room.pointer.take_up(None)
+        return self.room.session.findings[-1]
 
 
 def _between(start: Point, end: Point) -> Point:
@@ -155,6 +156,6 @@ def _between(start: Point, end: Point) -> Point:
 
 
 @pytest.fixture
-def hand(panel: ReadingPanel, qtbot: Any) -> Hand:
+def hand(room: ReadingRoom, qtbot: Any) -> Hand:
     """Give a reader's hand."""
-    return Hand(panel, qtbot)
+    return Hand(room, qtbot)

@@ -13,7 +13,7 @@ from osteotrace.regions import extent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from osteotrace_napari.panels.reading import ReadingPanel
+    from osteotrace_napari.room import ReadingRoom
 
     from .conftest import Hand
 
@@ -27,11 +27,11 @@ OPEN_AIR = ((16, 60, 60), (16, 60, 90))
 
 
 def test_a_gap_drawn_on_a_real_scan_is_the_librarys_number_bit_for_bit(
-    panel: ReadingPanel, hand: Hand, qtbot: Any, real_dicom: Path
+    room: ReadingRoom, hand: Hand, qtbot: Any, real_dicom: Path
 ) -> None:
-    panel.open(real_dicom / "jaw_ct_cerr")
-    qtbot.waitUntil(lambda: panel.view.volume is not None, timeout=PATIENCE_MS)
-    volume = panel.view.volume
+    room.opening.open(real_dicom / "jaw_ct_cerr")
+    qtbot.waitUntil(lambda: room.view.volume is not None, timeout=PATIENCE_MS)
+    volume = room.view.volume
     assert volume is not None
 
     finding = hand.caliper(*(tuple(volume.grid.to_patient(i)) for i in ALVEOLAR_PROCESS))

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pydicom
 import pytest
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.fixtures.command_line import Outcome
 
-    from osteotrace_napari.panels.reading import ReadingPanel
+    from osteotrace_napari.room import ReadingRoom
 
 pytestmark = pytest.mark.plugin
 
@@ -37,7 +36,7 @@ def numbers_in(item: pydicom.Dataset) -> Iterator[tuple[str, float]]:
 
 
 def test_the_palatal_gap_is_one_number_everywhere_bit_for_bit(
-    panel: ReadingPanel, qtbot: Any, osteotrace: Callable[..., Outcome], tmp_path: Path
+    room: ReadingRoom, qtbot: Any, osteotrace: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     entry = protocol.read("sample_maxilla").entries[0]
     assert isinstance(entry, protocol.CaliperEntry)
@@ -75,12 +74,12 @@ def test_the_palatal_gap_is_one_number_everywhere_bit_for_bit(
     assert finding.measurements[0].value == library.value
     assert ("M-GAPAP", library.value) in set(numbers_in(pydicom.dcmread(record)))
 
-    panel.open(SAMPLE)
-    qtbot.waitUntil(lambda: not panel.busy, timeout=PATIENCE_MS)
-    panel.load(header)
-    qtbot.waitUntil(lambda: not panel.busy, timeout=PATIENCE_MS)
-    panel.measure(np.array(entry.start), np.array(entry.end))
-    (drawn,) = panel.session.findings
+    room.opening.open(SAMPLE)
+    qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
+    room.opening.load(header)
+    qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
+    room.marking.record("caliper", room.view, start=entry.start, end=entry.end)
+    (drawn,) = room.session.findings
     assert isinstance(drawn.measurements[0], ot.Measurement)
     assert drawn.measurements[0].value == library.value
     assert drawn.measurements[0].uncertainty == library.uncertainty

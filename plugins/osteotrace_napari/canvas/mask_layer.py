@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "masks"
 # How a mask covers the image: the mask in hand and findings, and what was searched.
-FILLED: Final = 0.45
+FILLED: Final = 0.35
 FAINT: Final = 0.12
 _NOTHING: Final = (0.0, 0.0, 0.0, 0.0)
 

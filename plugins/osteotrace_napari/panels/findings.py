@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from osteotrace_napari.panels.finding_rows import FindingRow
 
 _SPACING_PX: Final = 6
-_LEAST_TABLE_PX: Final = 112
-_LEAST_VALUES_PX: Final = 64
+_LEAST_TABLE_PX: Final = 72
+_LEAST_VALUES_PX: Final = 40
 _NOTHING: Final = "No finding yet: take a tool up and mark one."
 _NONE_CHOSEN: Final = "No finding selected."
 # A command and what its button says.

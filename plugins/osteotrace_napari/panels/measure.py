@@ -28,6 +28,7 @@ from osteotrace_napari import keys, wording
 from osteotrace_napari.colours import LIVE_COLOUR, QUIET_COLOUR, WARNING_COLOUR
 from osteotrace_napari.panels.buttons import button
 from osteotrace_napari.panels.level_list import LevelList
+from osteotrace_napari.panels.masks import MaskPanel
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -91,6 +92,8 @@ class MeasureTab(QWidget):
         self._spine_in_hand = False
         self.levels = LevelList()
         self.levels.chosen.connect(self.level_chosen)
+        self.masks_title = QLabel("<b>Masks</b>")
+        self.masks = MaskPanel()
         self.values_title = QLabel()
         self.values = _values()
         self._arrange()
@@ -109,6 +112,8 @@ class MeasureTab(QWidget):
         self.modes.setCurrentWidget(self._mode_of[mode])
         self.modes.setVisible(bool(mode))
         self._show_section(in_hand=name in _OF_THE_SPINE)
+        for widget in (self.masks_title, self.masks):
+            widget.setVisible(name == "mask" or self.masks.labels.is_open)
 
     def show_live(self, mark: Mark | None) -> None:
         """Show what the tool in hand says of what is being drawn."""
@@ -198,6 +203,8 @@ class MeasureTab(QWidget):
             layout.addWidget(widget)
         layout.addWidget(self.levels_title)
         layout.addWidget(self.levels)
+        layout.addWidget(self.masks_title)
+        layout.addWidget(self.masks)
         layout.addWidget(self.values_title)
         layout.addWidget(self.values, stretch=1)
 

@@ -107,10 +107,13 @@ class Vertebra(Clicks):
             done = self._measured(view)
             left = (name for name in levels.names if name not in done)
             self.level = next(filter(_has_body, left), "")
+        self._point_out(view)
 
     def moved(self, view: ReadingView, point: Point) -> None:
         """Show the point that would be placed; none beyond the sixth."""
-        if len(self.points) < len(marking.ORDER):
+        if not self.points:
+            self._point_out(view)
+        elif len(self.points) < len(marking.ORDER):
             super().moved(view, point)
 
     def released(self, view: ReadingView, point: Point, was_click: bool) -> None:
@@ -133,6 +136,14 @@ class Vertebra(Clicks):
         point = None if levels is None else levels.point(self.level)
         if view is not None and point is not None:
             view.go_to([point])
+            self._point_out(view)
+
+    def _point_out(self, view: ReadingView) -> None:
+        """Show where the level to be measured was labelled."""
+        levels = self._levels(view)
+        point = None if levels is None else levels.point(self.level)
+        if point is not None:
+            self._preview(Mark(spots=(Spot(point=point, label=self.level),)))
 
     def _placed(self) -> None:
         self._warning = self._mixed_up()

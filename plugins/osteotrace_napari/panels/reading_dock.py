@@ -1,16 +1,18 @@
 # mypy: allow-subclassing-any
-"""The reading panel's widgets and where they stand; what they do is `reading`'s."""
+"""The one dock of the reading room: its widgets and where they stand.
+
+What they do is `osteotrace_napari.room`'s.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
-    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -19,52 +21,63 @@ from qtpy.QtWidgets import (
 from osteotrace import about
 from osteotrace_napari import keys, wording
 from osteotrace_napari.colours import PROBLEM_COLOUR, QUIET_COLOUR
-from osteotrace_napari.panels.controls import Controls, button
+from osteotrace_napari.panels.buttons import button
 from osteotrace_napari.panels.findings import FindingsList
+from osteotrace_napari.panels.measure import MeasureTab
+from osteotrace_napari.panels.recovery import RecoveryStrip
 from osteotrace_napari.panels.study import StudyList
+from osteotrace_napari.panels.view_controls import Controls
 
 if TYPE_CHECKING:
-    from osteotrace.session import Session
     from osteotrace.volume import Volume
 
-WIDTH_PX: Final = 470
+WIDTH_PX: Final = 490
 _BUSY_BAR_PX: Final = 6
-# Where the time of day stands in an ISO 8601 date and time.
-_TIME_OF_DAY: Final = slice(11, 19)
+_SPACING_PX: Final = 4
+_MESSAGE_LINES: Final = 3
 
 
 class ReadingDock(QWidget):
-    """Title, controls, the Study and Findings tabs, a message, undo and saving."""
+    """Title, controls, the tabs, a message, undo and saving."""
 
     def __init__(self) -> None:
         super().__init__()
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.RichText)
         self.title.setWordWrap(True)
-        self.open_folder = button("Open folder …")
+        self.open_folder = button("Open …")
+        self.open_folder.setToolTip("Open a DICOM folder, a zip or a file")
         self.controls = Controls()
         self.study = StudyList()
         self.findings = FindingsList()
+        self.measure = MeasureTab()
         self.tabs = QTabWidget()
-        self.tabs.addTab(self.study, "Study")
-        self.tabs.addTab(self.findings, "Findings")
+        for tab, name in (
+            (self.study, "Study"),
+            (self.findings, "Findings"),
+            (self.measure, "Measure"),
+        ):
+            self.tabs.addTab(tab, name)
         self.tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.recovery = RecoveryStrip()
         self.message = _quiet("Open a DICOM folder, or drop one onto the window.")
-        self.message.setSizePolicy(
-            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum
-        )
+        self.message.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        # What is said never moves the window: a canvas that is resized moves its image.
+        lines = _MESSAGE_LINES * self.message.fontMetrics().lineSpacing()
+        self.message.setFixedHeight(lines + 2)
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(_BUSY_BAR_PX)
+        hidden = self.progress.sizePolicy()
+        hidden.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(hidden)
         self.progress.hide()
         self.undo = button("Undo", key=keys.key_of("undo"))
         self.redo = button("Redo")
         self.redo.setToolTip(keys.key_of("redo"))
-        self.save = button("Save SR", key=keys.key_of("save"))
-        self.save_elsewhere = button("…")
-        self.save_elsewhere.setToolTip("Save the reading in another folder")
-        self.save_elsewhere.setMaximumWidth(34)
+        self.save = button("Save", key=keys.key_of("save"))
+        self.more = button("More …")
         for made in (self.undo, self.redo, self.save):
             made.setEnabled(False)
         self.draft = _quiet("")
@@ -76,6 +89,12 @@ class ReadingDock(QWidget):
         colour = PROBLEM_COLOUR if problem else QUIET_COLOUR
         self.message.setStyleSheet(f"color: {colour};")
         self.message.setText(words)
+        self.message.setToolTip(words)
+
+    def show_progress(self, done: int, of: int) -> None:
+        """Show how much of the work is done; of none: that it goes on."""
+        self.progress.setRange(0, of)
+        self.progress.setValue(done)
 
     def show_title(self, volume: Volume | None) -> None:
         """Say what is on the canvas."""
@@ -91,41 +110,40 @@ class ReadingDock(QWidget):
             f"{spacing} mm</span>"
         )
 
-    def show_session(self, session: Session, *, select: str = "") -> None:
-        """Show a session's findings, what can be undone, and when its draft was saved."""
-        self.findings.show_findings(session.findings, select=select)
-        self.undo.setEnabled(session.can_undo)
-        self.redo.setEnabled(session.can_redo)
-        self.save.setEnabled(bool(session.findings))
-        count, saved = len(session.findings), session.last_saved
-        when = f"draft saved {saved[_TIME_OF_DAY]}" if saved else "no change yet"
-        self.draft.setText(f"{count} finding{'' if count == 1 else 's'}  ·  {when}")
+    def show_draft(self, words: str, *, undo: bool, redo: bool, save: bool) -> None:
+        """Say how the draft stands and when it was saved, and what can be done."""
+        self.draft.setText(words)
+        for made, can in ((self.undo, undo), (self.redo, redo), (self.save, save)):
+            made.setEnabled(can)
 
     def _arrange(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self.title, stretch=1)
-        top.addWidget(self.open_folder)
+        top.addWidget(self.open_folder, alignment=Qt.AlignmentFlag.AlignTop)
         row = QHBoxLayout()
-        row.setSpacing(4)
+        row.setSpacing(_SPACING_PX)
         for made, stretch in ((self.undo, 3), (self.redo, 2), (self.save, 4)):
             row.addWidget(made, stretch=stretch)
-        row.addWidget(self.save_elsewhere)
+        row.addWidget(self.more, stretch=2)
         notice = _quiet(about.RESEARCH_USE_SHORT)
+        notice.setWordWrap(False)
         notice.setToolTip(about.RESEARCH_USE_STATEMENT)
         layout = QVBoxLayout(self)
-        layout.setSpacing(8)
+        layout.setSpacing(2 * _SPACING_PX)
         layout.addLayout(top)
         layout.addWidget(self.controls)
         layout.addWidget(self.tabs, stretch=1)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
+        for widget in (self.recovery, self.progress, self.message):
+            layout.addWidget(widget)
         layout.addLayout(row)
-        layout.addWidget(self.draft)
-        layout.addWidget(notice)
+        foot = QHBoxLayout()
+        foot.addWidget(self.draft, stretch=1)
+        foot.addWidget(notice)
+        layout.addLayout(foot)
         self.setMinimumWidth(WIDTH_PX)
 
 
-def _quiet(text: str) -> QLabel:
+def _quiet(text: str) -> Any:
     label = QLabel(text)
     label.setWordWrap(True)
     label.setStyleSheet(f"color: {QUIET_COLOUR};")

@@ -1,0 +1,116 @@
+"""Work off the window's thread, one piece after the other, with words and progress."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from osteotrace_napari import loading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace.errors import OsteotraceError
+    from osteotrace_napari.panels.reading_dock import ReadingDock
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    words: str
+    work: Callable[[], Any]
+    done: Callable[[Any], None]
+    failed: Callable[[OsteotraceError], None]
+    counts: bool
+
+
+class Background:
+    """A queue of work beside the window.
+
+    Parameters
+    ----------
+    dock : ReadingDock
+        Says what is being done, and what went wrong.
+    """
+
+    def __init__(self, dock: ReadingDock) -> None:
+        self._dock = dock
+        self._waiting: deque[_Piece] = deque()
+        self._worker: loading.Job | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done or waits."""
+        return self._worker is not None
+
+    def start(
+        self,
+        words: str,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        *,
+        failed: Callable[[OsteotraceError], None] | None = None,
+        counts: bool = False,
+    ) -> None:
+        """Do work after what waits already; ``done`` or ``failed`` run in the window.
+
+        Parameters
+        ----------
+        words : str
+            What is being done.
+        work : callable
+            Must touch no Qt object; takes ``progress`` where it counts.
+        done, failed : callable
+            Called with the result or the problem, which is said in any case.
+        counts : bool
+            Whether the work tells how far it is; it can be cancelled then.
+        """
+        piece = _Piece(words, work, done, failed or _nothing_more, counts)
+        self._waiting.append(piece)
+        if not self.busy:
+            self._next()
+
+    def cancel(self) -> bool:
+        """Stop what is being done and drop what waits; False where nothing is."""
+        self._waiting.clear()
+        if self._worker is not None:
+            self._worker.cancel()
+        return self.busy
+
+    def _next(self) -> None:
+        if not self._waiting:
+            self._worker = None
+            self._dock.progress.hide()
+            return
+        piece = self._waiting.popleft()
+
+        def done(result: Any) -> None:
+            # What comes next sees what this one gave.
+            self._worker = None
+            piece.done(result)
+            if self._worker is None:
+                self._next()
+
+        def failed(problem: OsteotraceError) -> None:
+            self._next()
+            self._dock.say(str(problem), problem=True)
+            piece.failed(problem)
+
+        def cancelled() -> None:
+            self._next()
+            self._dock.say("Stopped.")
+
+        self._dock.say(piece.words)
+        self._dock.show_progress(0, 0)
+        self._dock.progress.show()
+        self._worker = loading.start(
+            piece.work,
+            done=done,
+            failed=failed,
+            progress=self._dock.show_progress if piece.counts else None,
+            cancelled=cancelled,
+        )
+
+
+def _nothing_more(problem: OsteotraceError) -> None:
+    """Leave a problem said."""

@@ -1,0 +1,135 @@
+"""What each key does: the commands of `osteotrace_napari.keys` on a room."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from osteotrace_napari import keys, layout
+from osteotrace_napari.canvas.layers import PLANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace_napari.canvas.layers import Plane
+    from osteotrace_napari.room.reading_room import ReadingRoom
+
+FAST_SLICES: Final = 10
+
+
+def commands_of(room: ReadingRoom) -> dict[str, Callable[[], object]]:
+    """Return what each command does; tools that are not there have none."""
+    tools = {
+        name: partial(room.take_up, name)
+        for name in room.tool_box.tools
+        if name in {command.name for command in keys.COMMANDS}
+    }
+    painting = room.painting.commands()
+    return {
+        **_seeing(room),
+        **_scrolling(room),
+        **tools,
+        **painting,
+        **_finding(room),
+    }
+
+
+def _seeing(room: ReadingRoom) -> dict[str, Callable[[], object]]:
+    dock = room.dock
+    tabs = {
+        "tab_study": dock.study,
+        "tab_findings": dock.findings,
+        "tab_measure": dock.measure,
+    }
+    return {
+        "open_folder": room.opening.ask_folder,
+        **{name: partial(dock.tabs.setCurrentWidget, tab) for name, tab in tabs.items()},
+        **{plane: partial(_plane, room, plane) for plane in PLANES},
+        "linked_views": partial(_linked, room),
+        "side_by_side": room.opening.toggle_beside,
+        "overlays": partial(_overlays, room),
+        "layout": partial(layout.toggle_own_docks, room.viewer),
+        **{f"window_{n}": partial(_window, room, n) for n in range(1, 5)},
+        "reset": partial(_reset, room),
+    }
+
+
+def _scrolling(room: ReadingRoom) -> dict[str, Callable[[], object]]:
+    return {
+        "slice_back": partial(_scroll, room, -1),
+        "slice_on": partial(_scroll, room, 1),
+        "slices_back": partial(_scroll, room, -FAST_SLICES),
+        "slices_on": partial(_scroll, room, FAST_SLICES),
+        "first_slice": lambda: room.view.go_to_slice(0),
+        "last_slice": lambda: room.view.go_to_slice(room.view.slice_count - 1),
+    }
+
+
+def _finding(room: ReadingRoom) -> dict[str, Callable[[], object]]:
+    marking, keeping = room.marking, room.keeping
+    return {
+        "snap": lambda: room.spine.snap(not room.snapped),
+        "accept": marking.accept,
+        "cancel": partial(_cancel, room),
+        "next": partial(marking.step, 1),
+        "previous": partial(marking.step, -1),
+        "edit": room.dock.findings.start_form,
+        "absent": room.dock.findings.start_absent,
+        "delete": marking.delete,
+        "undo": partial(_taken_back, room, "undo"),
+        "redo": partial(_taken_back, room, "redo"),
+        "copy_text": keeping.copy_text,
+        "save": keeping.save,
+        "help": room.helping.show_keys,
+        "settings": room.helping.ask_settings,
+    }
+
+
+def _plane(room: ReadingRoom, plane: Plane) -> None:
+    room.arrangement.set_plane(plane)
+    room.refresh()
+
+
+def _linked(room: ReadingRoom) -> None:
+    if room.ask(lambda: room.arrangement.show_planes(not room.arrangement.is_linked)):
+        room.refresh()
+
+
+def _overlays(room: ReadingRoom) -> None:
+    main = room.arrangement.main.overlay
+    visible = main is not None and main.isHidden()
+    for view in room.views:
+        if view.overlay is not None:
+            view.overlay.setVisible(visible)
+
+
+def _window(room: ReadingRoom, key: int) -> None:
+    from osteotrace_napari.room.reading_room import FIRST_KEY
+
+    volume = room.view.volume
+    if volume is not None:
+        room.set_window(key - FIRST_KEY.get(volume.identity.modality, 1))
+
+
+def _reset(room: ReadingRoom) -> None:
+    room.set_window(0)
+    room.arrangement.fit()
+
+
+def _scroll(room: ReadingRoom, by: int) -> None:
+    if room.view.volume is not None:
+        room.view.go_to_slice(room.view.slice_index + by)
+
+
+def _cancel(room: ReadingRoom) -> None:
+    if not room.pointer.cancel() and room.busy:
+        room.background.cancel()
+    room.show_state()
+
+
+def _taken_back(room: ReadingRoom, way: str) -> None:
+    words: list[str] = []
+    if room.ask(lambda: words.append(getattr(room.session, way)())) and words[0]:
+        done = "Undone" if way == "undo" else "Done again"
+        room.say(f"{done}: {words[0]}.")
+    room.refresh()

@@ -1,0 +1,126 @@
+"""What is kept: records saved and taken up, the pasted text, what a crash left."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.reports.paragraph import paragraph
+from osteotrace_napari import keys
+
+if TYPE_CHECKING:
+    from osteotrace_napari.room.reading_room import ReadingRoom
+
+# Where the time of day stands in an ISO 8601 date and time.
+TIME_OF_DAY = slice(11, 19)
+
+
+class Keeping:
+    """Saves the reading, takes others up, and offers what was left behind."""
+
+    def __init__(self, room: ReadingRoom) -> None:
+        self._room = room
+
+    def save(self, folder: Path | None = None) -> None:
+        """Save what is accepted beside the opened folder, or where told."""
+        room = self._room
+        words = "Saving the reading …"
+        work = partial(room.session.save, folder)
+        room.background.start(words, work, self._saved)
+
+    def _saved(self, paths: tuple[Path, ...]) -> None:
+        room = self._room
+        waiting = sum(not (x.accepted or x.leader) for x in room.session.held)
+        names = ", ".join(path.name for path in paths)
+        words = f"Saved {names} in {paths[0].parent}."
+        if waiting:
+            are = "draft stays" if waiting == 1 else "drafts stay"
+            words += f" {waiting} {are}: {keys.key_of('accept')} accepts."
+        room.say(words)
+        room.refresh()
+
+    def save_elsewhere(self) -> None:
+        """Ask for a folder and save there."""
+        start = str(self._room.session.records_folder().parent)
+        folder = QFileDialog.getExistingDirectory(
+            self._room.dock, "Folder for records", start
+        )
+        if folder:
+            self.save(Path(folder))
+
+    def copy_text(self) -> None:
+        """Put the findings on the clipboard as the paragraph of a report."""
+        text: list[str] = []
+        if self._room.ask(lambda: text.append(self._paragraph())):
+            QApplication.clipboard().setText(text[0])
+            self._room.say("The findings are on the clipboard as text.")
+
+    def _paragraph(self) -> str:
+        session = self._room.session
+        accepted = session.draft.assessment(accepted_only=True)
+        if accepted is None or not accepted.findings:
+            raise OsteotraceError(
+                "no accepted finding to tell of",
+                expected="at least one finding that is accepted",
+                advice=f"accept what you found with {keys.key_of('accept')}",
+            )
+        whole = session.statements.staged(accepted)
+        return paragraph(whole, before=session.priors.sentences())
+
+    def ask_record(self) -> None:
+        """Ask for a record or mask file and take it up."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._room.dock,
+            "Open a report, a segmentation or a mask",
+            "",
+            "Records and masks (*.dcm *.json *.nii *.nii.gz *.nrrd *.mha);;All files (*)",
+        )
+        if path:
+            self.take_up(Path(path))
+
+    def take_up(self, path: Path) -> None:
+        """Open a record of the study for amendment, or the labels of a mask file."""
+        room = self._room
+        view = room.view
+        if view.volume is None:
+            room.say("Open the images first, then the record or mask of them.")
+            return
+        room.background.start(
+            f"Reading {path.name} …",
+            partial(room.session.take_up_file, path, view.volume),
+            self._taken_up,
+        )
+
+    def _taken_up(self, words: str) -> None:
+        self._room.say(words)
+        self._room.refresh()
+
+    def offer(self) -> None:
+        """Offer what was there when the study was taken up."""
+        found = self._room.session.recovery
+        if found is None:
+            self._room.dock.recovery.hide()
+            return
+        count = f"{found.findings} finding{'' if found.findings == 1 else 's'}"
+        drafts = f", {found.unaccepted} not accepted" if found.unaccepted else ""
+        at = found.last_change[TIME_OF_DAY] or "the beginning"
+        day = found.last_change[:10]
+        words = f"{count}{drafts}, last change {day} {at}".replace("change  ", "change ")
+        if found.after_crash:
+            self._room.dock.recovery.offer(
+                f"The last session ended without being closed. Recovered: {words}."
+            )
+        else:
+            self._room.say(f"The draft is taken up again: {words}.")
+
+    def begin_anew(self) -> None:
+        """Set the draft aside and begin another."""
+        aside: list[Path | None] = []
+        if self._room.ask(lambda: aside.append(self._room.session.begin_anew())):
+            kept = f" What was there is kept as {aside[0].name}." if aside[0] else ""
+            self._room.say(f"A new reading.{kept}")
+        self._room.refresh()

@@ -1,0 +1,258 @@
+"""Studies and series: opened, loaded beside the window, shown, put side by side."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
+
+from osteotrace.session.roles import StudyRoles
+from osteotrace.volume.planes import along_plane
+from osteotrace_napari import wording
+from osteotrace_napari.canvas.pictures import stand_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace.regions import Point
+    from osteotrace.series import Catalogue, VolumeHeader
+    from osteotrace.session.roles import Role
+    from osteotrace.volume import Volume
+    from osteotrace_napari.canvas.view import ReadingView
+    from osteotrace_napari.room.reading_room import ReadingRoom
+
+
+class Opening:
+    """Opens what a reader asks for and puts it on the canvas.
+
+    Attributes
+    ----------
+    header : VolumeHeader or None
+        Of the volume on the main canvas.
+    """
+
+    def __init__(self, room: ReadingRoom) -> None:
+        self._room = room
+        self.header: VolumeHeader | None = None
+        self.roles = StudyRoles()
+        self._showing = False
+        layers = room.viewer.layers.events
+        layers.inserted.connect(self._layer_inserted)
+        layers.removed.connect(self._layer_removed)
+
+    def give_role(self, study_uid: str, role: Role) -> None:
+        """Keep the role that the reader gave a study."""
+        self._room.ask(lambda: self.roles.set(study_uid, role))
+
+    # Asked for -------------------------------------------------------------------
+
+    def open(self, path: str | Path) -> None:
+        """Scan a folder, zip or file in the background, then load it or list it."""
+        self._room.background.start(
+            f"Reading headers in {Path(path).name} …",
+            partial(self._room.session.open, path),
+            self._opened,
+            counts=True,
+        )
+
+    def ask_folder(self) -> None:
+        """Ask for a folder and open it."""
+        folder = QFileDialog.getExistingDirectory(self._room.dock, "Open a DICOM folder")
+        if folder:
+            self.open(folder)
+
+    def load(
+        self, header: VolumeHeader, *, then: Callable[[], None] | None = None
+    ) -> None:
+        """Load a volume in the background and show it, or its pictures alone."""
+        if not wording.can_load(header):
+            self._look_at(header)
+            return
+        self._room.background.start(
+            f"Loading {len(header.instances)} slices …",
+            partial(self._room.session.load, header),
+            partial(self._loaded, header, then=then),
+            counts=True,
+        )
+
+    def open_beside(self, header: VolumeHeader) -> None:
+        """Load a second volume and show it beside the first."""
+        if self._room.view.volume is None:
+            self.load(header)
+            return
+        self._room.background.start(
+            f"Loading {len(header.instances)} slices …",
+            partial(self._room.session.load, header),
+            self._show_beside,
+            counts=True,
+        )
+
+    def dropped(self, view: ReadingView, header: VolumeHeader) -> None:
+        """Show a series in the view that it was dropped on: the first, or beside it."""
+        main = self._room.arrangement.main
+        if view is main or main.volume is None:
+            self.load(header)
+        else:
+            self.open_beside(header)
+
+    def _show_beside(self, volume: Volume) -> None:
+        room = self._room
+        if room.ask(lambda: room.arrangement.show_beside(volume)):
+            room.say("Side by side: both scroll to the same place of the patient.")
+        room.refresh()
+
+    def toggle_beside(self, on: bool | None = None) -> None:
+        """Show the next series of the same space beside this one, or only this one."""
+        room = self._room
+        on = room.arrangement.beside is None if on is None else on
+        if not on:
+            room.arrangement.show_beside(None)
+            room.refresh()
+            return
+        header = self._partner()
+        if header is None:
+            room.say("No other series here lies in the same frame of reference.")
+            room.refresh()
+            return
+        self.open_beside(header)
+
+    def _partner(self) -> VolumeHeader | None:
+        """Return the next volume of the frame of reference of the one shown."""
+        if self.header is None:
+            return None
+        every = self._room.dock.study.headers()
+        keys = [(h.identity.series_uid, h.k) for h in every]
+        here = keys.index((self.header.identity.series_uid, self.header.k))
+        turned = every[here + 1 :] + every[:here]
+        frame = self.header.frame_of_reference_uid
+        return next(
+            (
+                h
+                for h in turned
+                if frame and h.frame_of_reference_uid == frame and wording.can_load(h)
+            ),
+            None,
+        )
+
+    def show_plane(self, view: ReadingView, landmarks: tuple[Point, ...]) -> None:
+        """Show the plane through three landmarks beside the volume it is cut from."""
+        volume = view.volume
+        if volume is None:
+            return
+        self._room.background.start(
+            "Resampling along the plane …",
+            partial(along_plane, volume, landmarks),
+            self._show_plane,
+        )
+
+    def _show_plane(self, cut: Volume) -> None:
+        room = self._room
+        room.pointer.take_up(None)
+        if room.ask(lambda: room.arrangement.show_through(cut)):
+            room.say("The plane is resampled; marks on it measure the images themselves.")
+        room.refresh()
+
+    # Arrived ---------------------------------------------------------------------
+
+    def _opened(self, catalogue: Catalogue) -> None:
+        room = self._room
+        room.dock.study.show_catalogue(catalogue, self.roles.of(catalogue))
+        loadable = [h for h in room.dock.study.headers() if wording.can_load(h)]
+        if len(loadable) == 1:
+            self.load(loadable[0])
+            return
+        room.dock.tabs.setCurrentWidget(room.dock.study)
+        if loadable:
+            room.say(f"{len(loadable)} series can be measured: double-click one.")
+        else:
+            words = "No series here can be measured; the list says why."
+            room.say(words, problem=True)
+
+    def _loaded(
+        self,
+        header: VolumeHeader,
+        volume: Volume,
+        *,
+        layer: Any = None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        room = self._room
+        room.pointer.take_up(None)
+        self.header = header
+        self._showing = True
+        room.arrangement.show(volume, layer=layer)
+        self._showing = False
+        room.dock.study.mark_open(header)
+        room.offer_windows()
+        room.dock.show_title(volume)
+        room.dock.tabs.setCurrentWidget(room.dock.findings)
+        room.say("")
+        room.keeping.offer()
+        room.refresh()
+        if then is not None:
+            then()
+
+    def _look_at(self, header: VolumeHeader) -> None:
+        """Show a series that cannot be measured, with the reason in place of mm."""
+        from osteotrace.volume.pictures import open_pictures
+
+        self._room.background.start(
+            f"Loading {len(header.instances)} images …",
+            partial(open_pictures, header),
+            partial(self._show_pictures, header),
+            counts=True,
+        )
+
+    def _show_pictures(self, header: VolumeHeader, pictures: Any) -> None:
+        room = self._room
+        room.pointer.take_up(None)
+        self.header = header
+        self._showing = True
+        room.arrangement.show(stand_in(pictures), why_no_mm=pictures.reason)
+        self._showing = False
+        room.dock.study.mark_open(header)
+        room.offer_windows()
+        room.say(pictures.badge)
+        room.refresh()
+
+    # napari's own ways ---------------------------------------------------------------
+
+    def open_now(self, path: Path, *, modality: str) -> Volume:
+        """Scan and load at once, for small samples; its layer is taken over later.
+
+        Raises
+        ------
+        OsteotraceError
+            If there is no series of the modality that can be read.
+        """
+        catalogue = self._room.session.open(path)
+        self._room.dock.study.show_catalogue(catalogue)
+        uids = [
+            s.identity.series_uid for s in catalogue if s.identity.modality == modality
+        ]
+        return self._room.session.load(catalogue.choose(uids[0] if uids else None))
+
+    def _layer_inserted(self, event: Any) -> None:
+        volume = getattr(event.value, "metadata", {}).get("osteotrace")
+        if volume is not None and not self._showing:
+            # napari is still adding the layer: arrange the window after that.
+            QTimer.singleShot(0, partial(self._adopt, event.value, volume))
+
+    def _adopt(self, layer: Any, volume: Volume) -> None:
+        """Take over a layer that already shows a volume of this session."""
+        for header in self._room.dock.study.headers():
+            if header.instances == volume.instances:
+                self._loaded(header, volume, layer=layer)
+
+    def _layer_removed(self, event: Any) -> None:
+        view = self._room.arrangement.main
+        if not self._showing and event.value is view.image:
+            # No volume is shown; the reading itself stays.
+            self._room.pointer.take_up(None)
+            self._room.arrangement.clear()
+            self.header = None
+            self._room.dock.show_title(None)
+            self._room.refresh()

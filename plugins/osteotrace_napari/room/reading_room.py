@@ -1,0 +1,274 @@
+"""The reading room itself: what belongs to it, and what every part asks of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.session import Session
+from osteotrace_napari.canvas.arrangement import Arrangement
+from osteotrace_napari.keyboard import Keyboard, guard
+from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
+from osteotrace_napari.panels.study_drag import SeriesDrop
+from osteotrace_napari.room.background import Background
+from osteotrace_napari.room.commands import commands_of
+from osteotrace_napari.room.helping import Helping
+from osteotrace_napari.room.in_hand import ToolBox
+from osteotrace_napari.room.keeping import TIME_OF_DAY, Keeping
+from osteotrace_napari.room.label_files import LabelFiles
+from osteotrace_napari.room.marking import Marking
+from osteotrace_napari.room.opening import Opening
+from osteotrace_napari.room.painting import Painting
+from osteotrace_napari.room.spine import Spine
+from osteotrace_napari.tools.pointer import Pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace.volume import Volume
+    from osteotrace_napari.canvas.view import ReadingView
+    from osteotrace_napari.panels.reading_dock import ReadingDock
+
+# CT presets lie on F1 and F2, MR presets on F3 and F4.
+FIRST_KEY: Final = {"CT": 1, "MR": 3}
+
+
+class ReadingRoom:
+    """A session with its canvases and its dock.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    dock : ReadingDock
+    session : Session, optional
+        A new one by default.
+
+    Attributes
+    ----------
+    arrangement : Arrangement
+        The canvases.
+    snapped : bool
+        Whether calipers move onto edges.
+    """
+
+    def __init__(
+        self, viewer: Any, dock: ReadingDock, session: Session | None = None
+    ) -> None:
+        self.viewer, self.dock = viewer, dock
+        self.session = Session() if session is None else session
+        self.snapped = True
+        self.helping = Helping(self)
+        self.background = Background(dock)
+        self.arrangement = Arrangement(viewer)
+        self.opening = Opening(self)
+        self.marking = Marking(self)
+        self.keeping = Keeping(self)
+        self.spine = Spine(self)
+        self.pointer = Pointer(self.marking)
+        self.painting = Painting(self)
+        self.label_files = LabelFiles(self)
+        self.tool_box = ToolBox(self)
+        self.keyboard = Keyboard(
+            commands_of(self),
+            parent=dock,
+            before=dock.findings.commit,
+            leave=self.focus_canvas,
+        )
+        self.keyboard.watch_window(viewer.window._qt_window)
+        self.keyboard.watch_panel(dock)
+        self.arrangement.on_views.append(self._views_changed)
+        self._views_changed()
+        self._connect()
+        self.refresh()
+
+    # What is there ---------------------------------------------------------------
+
+    @property
+    def views(self) -> tuple[ReadingView, ...]:
+        """The canvases that are shown."""
+        return self.arrangement.views
+
+    @property
+    def view(self) -> ReadingView:
+        """The canvas that was used last."""
+        used = self.arrangement.current
+        return used if used in self.views else self.arrangement.main
+
+    def measured(self, view: ReadingView) -> Volume | None:
+        """Return the volume that marks in a view measure: never a resampled one."""
+        arrangement = self.arrangement
+        if view.why_no_mm:
+            return None
+        through = view.volume is not None and view.volume is arrangement.through
+        return arrangement.main.volume if through else view.volume
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done beside the window."""
+        return self.background.busy
+
+    # Saying and asking --------------------------------------------------------------
+
+    def say(self, words: str, *, problem: bool = False) -> None:
+        """Say one thing below the tabs."""
+        self.dock.say(words, problem=problem)
+
+    def ask(self, question: Callable[[], object]) -> bool:
+        """Ask the session; a refusal is said and False returned."""
+        try:
+            question()
+        except OsteotraceError as problem:
+            self.say(str(problem), problem=True)
+            return False
+        return True
+
+    def refresh(self, *, select: str = "") -> None:
+        """Show the session as it is."""
+        session = self.session
+        self.dock.findings.show_findings(self._rows(), select=select)
+        count, saved = len([x for x in session.held if not x.leader]), session.last_saved
+        when = f"draft saved {saved[TIME_OF_DAY]}" if saved else "no change yet"
+        self.dock.show_draft(
+            f"{count} finding{'' if count == 1 else 's'}  ·  {when}",
+            undo=session.can_undo,
+            redo=session.can_redo,
+            save=any(x.accepted for x in session.held)
+            or bool(session.statements.stated.facts),
+        )
+        self.marking.show()
+        self.painting.show()
+        self.label_files.show()
+        self.show_state()
+
+    def _rows(self) -> list[FindingRow]:
+        priors = self.session.priors.all() if self.session.held else {}
+        rows = []
+        for one in self.session.held:
+            prior = priors.get(one.uid)
+            rows.append(
+                FindingRow(
+                    finding=one.finding,
+                    accepted=one.accepted,
+                    saved=one in self.session.draft.saved,
+                    leader=one.leader,
+                    prior=None
+                    if prior is None
+                    else PriorValue(
+                        value=prior.value,
+                        date=prior.date,
+                        verdict=prior.verdict,
+                        sentence=prior.as_text,
+                    ),
+                )
+            )
+        return rows
+
+    # The views ---------------------------------------------------------------------
+
+    def _views_changed(self) -> None:
+        """Attach pointer and keys to the canvases that came."""
+        for view in self.views:
+            self.pointer.attach(view)
+            for layer in view.viewer.layers:
+                guard(layer)
+            if view is not self.arrangement.main and view.qt_viewer is not None:
+                self.keyboard.watch_viewer(view.qt_viewer)
+            if self.show_state not in view.on_window:
+                SeriesDrop(
+                    view.qt_viewer.canvas.native,
+                    self.dock.study.headers,
+                    partial(self.opening.dropped, view),
+                )
+                view.on_window.append(self.show_state)
+                view.on_slice.append(self.show_state)
+        self.marking.show()
+
+    def offer_windows(self) -> None:
+        """Offer the presets of what is shown."""
+        header = self.opening.header
+        modality = "" if header is None else header.identity.modality
+        self.dock.controls.setEnabled(True)
+        self.dock.controls.offer_windows(
+            self.view.presets, first_key=FIRST_KEY.get(modality, 1)
+        )
+
+    def show_state(self) -> None:
+        """Show which plane, window, arrangement and tool are on."""
+        view, tool = self.view, self.pointer.tool
+        name = "" if tool is None else tool.name
+        self.dock.findings.show_tool(name)
+        self.spine.show()
+        if view.volume is None:
+            self.dock.controls.setEnabled(view.image is not None)
+            return
+        self.dock.controls.show_state(
+            plane=view.plane_view.plane,
+            window=view.window.name,
+            linked=self.arrangement.is_linked,
+            beside=self.arrangement.beside is not None,
+        )
+
+    def take_up(self, name: str) -> None:
+        """Take a tool in hand; the one in hand is put away."""
+        tool = self.tool_box.tools.get(name)
+        in_hand = self.pointer.tool
+        if self.measured(self.view) is None:
+            why = self.view.why_no_mm or "no series is shown"
+            self.say(f"Nothing can be measured here: {why}.", problem=True)
+        elif tool is not None:
+            self.pointer.take_up(None if tool is in_hand else tool)
+            self.say("" if self.pointer.tool is None else tool.prompt)
+        self.show_state()
+
+    def focus_canvas(self) -> None:
+        """Give the keys to the canvas."""
+        self.view.qt_viewer.canvas.native.setFocus()
+
+    # Wiring -----------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        dock, press = self.dock, self.keyboard.press
+        dock.open_folder.clicked.connect(self.opening.ask_folder)
+        dock.controls.window_chosen.connect(self.set_window)
+        dock.controls.plane_chosen.connect(press)
+        dock.controls.linked_toggled.connect(lambda _: press("linked_views"))
+        dock.controls.beside_toggled.connect(lambda _: press("side_by_side"))
+        dock.controls.slab_chosen.connect(self.set_slab)
+        dock.study.is_busy = lambda: self.busy
+        dock.study.chosen.connect(self.opening.load)
+        dock.study.beside.connect(self.opening.open_beside)
+        dock.study.role_chosen.connect(self.opening.give_role)
+        findings = dock.findings
+        findings.selected.connect(self.marking.jump)
+        findings.chosen.connect(lambda _: self.marking.show())
+        findings.edited.connect(self.marking.edit)
+        findings.tool_chosen.connect(press)
+        findings.asked.connect(press)
+        findings.absent_stated.connect(self.marking.absent)
+        findings.left.connect(self.focus_canvas)
+        self.spine.connect()
+        self.painting.connect()
+        self.label_files.connect()
+        for made, name in ((dock.undo, "undo"), (dock.redo, "redo"), (dock.save, "save")):
+            made.clicked.connect(partial(self._pressed, name))
+        dock.recovery.begun_anew.connect(self.keeping.begin_anew)
+        dock.destroyed.connect(partial(_close, self.session))
+
+    def _pressed(self, name: str, *_: object) -> None:
+        self.keyboard.press(name)
+
+    def set_window(self, number: int) -> None:
+        """Show the window preset of a number."""
+        if 0 <= number < len(self.view.presets):
+            self.view.set_window(self.view.presets[number])
+
+    def set_slab(self, mm: float, mode: str) -> None:
+        """Show a slab of some mm in every view."""
+        for view in self.views:
+            view.set_slab(mm, mode)
+        self.show_state()
+
+
+def _close(session: Session, *_: object) -> None:
+    session.close()

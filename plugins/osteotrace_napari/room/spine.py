@@ -1,0 +1,119 @@
+"""The Measure tab: levels named and confirmed, how the tool in hand measures."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from osteotrace.protocol.entries import VertebraEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from osteotrace.session import Levels
+    from osteotrace.volume import Volume
+    from osteotrace_napari.room.reading_room import ReadingRoom
+
+
+class Spine:
+    """Shows the labelled levels and takes what is said of them."""
+
+    def __init__(self, room: ReadingRoom) -> None:
+        self._room = room
+
+    def connect(self) -> None:
+        """Take what the Measure tab says."""
+        room, tab = self._room, self._room.dock.measure
+        tab.level_chosen.connect(self.choose)
+        tab.snap_chosen.connect(self.snap)
+        tab.angle_chosen.connect(self._angle)
+        labels = tab.levels
+        labels.label_asked.connect(partial(room.keyboard.press, "levels"))
+        labels.named.connect(self._say("name"))
+        labels.shifted.connect(self._say("shift"))
+        labels.counted.connect(
+            lambda counts: self._change(
+                lambda volume: room.session.levels.count(volume, **counts)
+            )
+        )
+        labels.removed.connect(self._remove)
+        labels.confirmed.connect(self._say("confirm"))
+
+    def show(self) -> None:
+        """Show levels, the value being drawn and the selected finding."""
+        room, tab = self._room, self._room.dock.measure
+        tool, volume = room.pointer.tool, room.measured(room.view)
+        tab.show_tool(tool)
+        tab.show_snap(snapped=room.snapped)
+        row = room.dock.findings.current_row
+        tab.show_finding(None if row is None else row.finding)
+        tab.show_levels(
+            None if volume is None else room.session.levels.of(volume),
+            chosen=room.tool_box.vertebra.level,
+            measured=self._measured(),
+            labelling=tool is not None and tool.name == "levels",
+        )
+
+    def choose(self, level: str) -> None:
+        """Measure a level next, and show where it was labelled."""
+        room = self._room
+        room.tool_box.vertebra.choose(level)
+        if room.pointer.tool is not room.tool_box.vertebra:
+            room.take_up("vertebra")
+        levels = self._levels()
+        point = None if levels is None else levels.point(level)
+        if point is not None:
+            room.view.go_to([point])
+        room.pointer.show_prompt()
+        self.show()
+        room.focus_canvas()
+
+    def snap(self, on: bool) -> None:
+        """Let calipers move onto edges, or take them as drawn."""
+        self._room.snapped = on
+        words = "snap to edges" if on else "are taken as drawn"
+        self._room.say(f"Calipers {words}.")
+        self._room.pointer.show_prompt()
+        self.show()
+
+    def _angle(self, quantity: str) -> None:
+        room = self._room
+        room.tool_box.angle.quantity = quantity
+        while room.tool_box.angle.cancel():
+            pass
+        room.pointer.show_prompt()
+        room.focus_canvas()
+
+    def _levels(self) -> Levels | None:
+        volume = self._room.measured(self._room.view)
+        return None if volume is None else self._room.session.levels.of(volume)
+
+    def _measured(self) -> set[str]:
+        entries = (one.entry for one in self._room.session.held)
+        return {e.level.upper() for e in entries if isinstance(e, VertebraEntry)}
+
+    def _say(self, what: str) -> Callable[..., None]:
+        """Return what changes the levels by one of their methods."""
+
+        def said(*words: Any) -> None:
+            levels = self._room.session.levels
+            self._change(lambda volume: getattr(levels, what)(volume, *words))
+
+        return said
+
+    def _remove(self, at: int) -> None:
+        levels = self._levels()
+        if levels is not None and 0 <= at < len(levels.labels):
+            point = levels.labels[at].point
+            self._change(lambda volume: self._room.session.levels.remove(volume, point))
+
+    def _change(self, change: Callable[[Volume], Levels]) -> None:
+        room = self._room
+        volume = room.measured(room.view)
+        if volume is not None and room.ask(lambda: change(volume)):
+            room.say("")
+        tool = room.pointer.tool
+        if tool is not None and tool.name == "levels":
+            tool.begin(room.view)
+        room.pointer.show_prompt()
+        room.refresh()

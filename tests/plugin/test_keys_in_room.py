@@ -1,0 +1,198 @@
+"""Keys in the real reading room: every canvas, a user's own layers, form, help, settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from osteotrace_napari import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from osteotrace_napari.room import ReadingRoom
+
+    from .conftest import Hand, Point
+
+pytestmark = pytest.mark.plugin
+
+# Rough points of the 12 mm gap of the small CT, in one axial slice.
+START: Point = (0.0, -6.6, 0.0)
+END: Point = (0.6, 5.2, 0.0)
+# What napari's Shapes, Points and Labels do on bare keys.
+LAYER_KEYS = (*"1234567LEPFZXMSADRTI", "Del", "Backspace", "Ctrl+A", "Ctrl+V", "Space")
+
+
+@pytest.fixture(autouse=True)
+def own_keys() -> Iterator[None]:
+    """Leave the keys as they were."""
+    before = keys.changed()
+    yield
+    keys.use(before)
+
+
+def press(qtbot: Any, target: Any, key: str) -> None:
+    from qtpy.QtGui import QKeySequence
+
+    combination = QKeySequence(key)[0]
+    target.setFocus()
+    qtbot.keyClick(target, combination.key(), combination.keyboardModifiers())
+
+
+def listen(room: ReadingRoom) -> list[str]:
+    """Let every command of the room say its name instead."""
+    called: list[str] = []
+    commands = room.keyboard.commands
+    room.keyboard.commands = {name: partial(called.append, name) for name in commands}
+    return called
+
+
+def users_layers(viewer: Any, scale: Any) -> dict[str, Any]:
+    """Add layers as a user does, with something selected in each."""
+    made = {
+        "shapes": viewer.add_shapes(
+            [[[10, 20, 20], [10, 30, 30]]], shape_type="line", scale=scale
+        ),
+        "points": viewer.add_points([[10, 20, 20], [10, 30, 30]], scale=scale),
+        "labels": viewer.add_labels(
+            viewer.layers[0].data.astype("uint8") * 0, scale=scale
+        ),
+    }
+    made["shapes"].selected_data = {0}
+    made["points"].selected_data = {0}
+    return made
+
+
+def test_every_key_of_the_room_works_on_every_canvas_and_with_every_layer_active(
+    room: ReadingRoom, load: Callable[[str], None], qtbot: Any
+) -> None:
+    load("CT")
+    room.keyboard.press("linked_views")
+    qtbot.waitUntil(lambda: len(room.views) == 3)
+    layers = list(room.viewer.layers)
+    layers += users_layers(room.viewer, room.viewer.layers[0].scale).values()
+    called = listen(room)
+    held = {k: c for k, c in keys.present().items() if c in room.keyboard.commands}
+    assert len(held) > 50
+    wrong = []
+    for layer in (*layers, None):
+        room.viewer.layers.selection.active = layer
+        canvases = [view.qt_viewer.canvas.native for view in room.views]
+        # The other canvases have layers of their own: once is enough.
+        for canvas in canvases if layer is None else canvases[:1]:
+            for key, command in held.items():
+                called.clear()
+                press(qtbot, canvas, key)
+                if called != [command]:
+                    wrong.append((str(layer), key, list(called)))
+    assert wrong == []
+
+
+def test_naparis_own_keys_change_no_finding_and_no_mark(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None], qtbot: Any
+) -> None:
+    load("CT")
+    finding = hand.caliper(START, END)
+    made = users_layers(room.viewer, room.viewer.layers[0].scale)
+    before = room.view.overlay.marks if hasattr(room.view.overlay, "marks") else None
+    for layer in (*made.values(), room.view.image, None):
+        room.viewer.layers.selection.active = layer
+        for key in LAYER_KEYS:
+            press(qtbot, hand.canvas, key)
+            assert room.session.findings == (finding,), key
+            if layer is room.view.image:
+                assert room.view.image in room.viewer.layers, key
+                assert room.view.image.visible, key
+    if before is not None:
+        assert room.view.overlay.marks == before
+
+
+def test_enter_in_the_form_takes_the_field_and_accepts_nothing(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None], qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    load("CT")
+    room.viewer.window._qt_window.activateWindow()
+    finding = hand.caliper(START, END)
+    uid = finding.tracking_uid
+    hand.key("Ctrl+E")
+    field = QApplication.focusWidget()
+    assert field is room.dock.findings.form.fields["site"]
+    qtbot.keyClicks(field, "upper jaw")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert room.session.finding(uid).site == "maxilla"
+    assert not room.session.held_finding(uid).accepted
+    assert hand.canvas.hasFocus()
+    hand.key("Enter")
+    assert room.session.held_finding(uid).accepted
+
+
+def test_escape_in_the_form_leaves_the_tool_in_hand(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None], qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    load("CT")
+    room.viewer.window._qt_window.activateWindow()
+    hand.caliper(START, END)
+    hand.key("Shift+C")
+    assert room.pointer.tool is not None
+    hand.key("Ctrl+E")
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert room.pointer.tool is not None
+    assert hand.canvas.hasFocus()
+
+
+def test_a_note_half_typed_is_kept_when_the_reader_goes_on(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None], qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+
+    load("CT")
+    room.viewer.window._qt_window.activateWindow()
+    uid = hand.caliper(START, END).tracking_uid
+    note = room.dock.findings.form.fields["note"]
+    note.setFocus()
+    qtbot.keyClicks(note, "seen twice")
+    qtbot.keyClick(note, Qt.Key.Key_F2)
+    assert room.session.finding(uid).note == "seen twice"
+
+
+def test_the_overview_opens_on_a_question_mark_and_goes_with_any_key(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None], qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    load("CT")
+    room.viewer.window._qt_window.activateWindow()
+    hand.key("?")
+    overlay = QApplication.focusWidget()
+    assert overlay.objectName() == "help_overlay"
+    assert "caliper" in overlay.words()
+    qtbot.keyClick(overlay, Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
+    assert overlay.isHidden()
+    assert room.pointer.tool is None
+    assert hand.canvas.hasFocus()
+
+
+def test_a_key_changed_in_the_settings_works_at_once_and_is_shown(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None]
+) -> None:
+    from osteotrace_napari.panels.settings import SettingsDialog
+
+    load("CT")
+    hand.key("Ctrl+K")
+    (dialog,) = room.viewer.window._qt_window.findChildren(SettingsDialog)
+    dialog.take_key("caliper", "Ctrl+L")
+    dialog.accept()
+    hand.key("Shift+C")
+    assert room.pointer.tool is None
+    hand.key("Ctrl+L")
+    assert room.pointer.tool is not None
+    assert room.dock.findings.tools.buttons["caliper"].key.text() == "Ctrl+L"
