@@ -187,7 +187,10 @@ def _is_vertebra(region: Region) -> bool:
 
 
 def _heights(six: Points) -> Iterator[Line]:
-    """Yield the line of each height of a vertebra."""
+    """Yield the line of each height of a vertebra, the hindmost first.
+
+    The text stands beside the first: beside the posterior one it covers no bone.
+    """
     at = dict(zip(six.point_roles, six.points, strict=True))
-    for upper, lower in zip(ROLES[:3], ROLES[3:], strict=True):
+    for upper, lower in zip(ROLES[2::-1], ROLES[:2:-1], strict=True):
         yield Line(points=(at[upper], at[lower]), width=DRAWN_WIDTH_PX)
