@@ -21,11 +21,13 @@ from osteotrace.session.lines import Closed, Done, Read, Redone, Saved, Started,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osteotrace.findings import SeriesReference
+    from osteotrace.findings import Finding, SeriesReference
     from osteotrace.session.changes import Base, Change, DrawnMask, Held
     from osteotrace.session.levels import Levels
     from osteotrace.session.lines import Line
 
+# What a record holds of the reader.
+Content = tuple[tuple["Finding", ...], "CaseFacts"]
 # Commands that can be taken back; older ones stay made.
 UNDO_DEPTH: Final = 200
 
@@ -62,8 +64,12 @@ class Draft:
         Time of the last change, ISO 8601, or empty.
     recorded : str
         Time of the reading: of the last change, or of its beginning.
+    last_record : Saved or None
+        The last record, None before the first.
+    saved_content : Content or None
+        What that record holds of the reader.
     is_changed : bool
-        Whether anything was changed since the last record was saved.
+        Whether anything was changed since the last record was saved, drafts included.
     is_closed : bool
         Whether the last line is one of `Closed`.
     saved : tuple of Held
@@ -84,6 +90,8 @@ class Draft:
     labels_used: set[str] = field(default_factory=set)
     last_saved: str = ""
     recorded: str = ""
+    last_record: Saved | None = None
+    saved_content: Content | None = None
     is_changed: bool = False
     is_closed: bool = False
     saved: tuple[Held, ...] = ()
@@ -134,6 +142,7 @@ class Draft:
                 line.next_uid,
                 line.sop_instance_uid,
             )
+            self.last_record, self.saved_content = line, self.content()
             self.is_changed = False
             self.saved = tuple(one for one in self.held if one.accepted)
         elif not isinstance(line, Closed):
@@ -156,6 +165,11 @@ class Draft:
             return tuple(one.reversed() for one in reversed(self.undone[-1].changes))
         self.done.append(self.undone.pop())
         return self.done[-1].changes
+
+    def content(self) -> Content:
+        """Return what a record would hold of the reader: what is accepted and stated."""
+        accepted = tuple(one.finding for one in self.held if one.accepted)
+        return accepted, self.statements
 
     def assessment(self, *, accepted_only: bool = False) -> Assessment | None:
         """Return the reading as it stands, None before the first line.

@@ -74,11 +74,22 @@ class Redone(
 class Saved(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
-    """The reading was saved as a record; what follows amends that record."""
+    """The reading was saved as a record; what follows amends that record.
+
+    Parameters
+    ----------
+    at : str
+        ISO 8601 date and time.
+    sop_instance_uid, next_uid : str
+        Of the record, and of the one that will amend it.
+    record : str
+        Its file; empty where an earlier version saved it.
+    """
 
     at: str
     sop_instance_uid: str
     next_uid: str
+    record: str = ""
 
 
 class Closed(

@@ -296,12 +296,13 @@ class OpenStudy:
         self._record(Redone(at=self._time()))
         return self.draft.done[-1].what
 
-    def _note_saved(self) -> None:
+    def _note_saved(self, record: Path) -> None:
         self._record(
             Saved(
                 at=self._time(),
                 sop_instance_uid=self.draft.assessment_uid,
                 next_uid=self.new_uid(),
+                record=str(record.absolute()),
             )
         )
 
