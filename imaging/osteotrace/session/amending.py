@@ -7,6 +7,7 @@ added as drafts. What is of another study, patient or frame of reference is refu
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ import msgspec
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.reading.case_facts import CaseFacts, StatedOverride
+from osteotrace.regions import Points, Polyline
 from osteotrace.session import commands
 from osteotrace.session.changes import Base, BaseChange, Held, StatementsChange
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from osteotrace.findings import Assessment, Finding
+    from osteotrace.geometry import Grid
     from osteotrace.series import VolumeHeader
     from osteotrace.session.session import Session
 
@@ -43,6 +46,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
         True where the next save amends it; else its findings are drafts.
     known : tuple of str
         Labels of findings that the reading held already: they stay as they are.
+    placed : tuple of str
+        Labels of findings that named no images: those that they lie on were added.
     not_understood : tuple of str
         Parts of it that could not be read as findings.
     """
@@ -54,6 +59,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...]
     amends: bool
     known: tuple[str, ...] = ()
+    placed: tuple[str, ...] = ()
     not_understood: tuple[str, ...] = ()
 
     @property
@@ -70,8 +76,11 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
         told = [f"{what}{by}: {how}."]
         if self.known:
             told.append(f"Already here: {', '.join(self.known)}.")
+        if self.placed:
+            told.append(f"On the images where they lie: {', '.join(self.placed)}.")
         if self.not_understood:
-            told.append(f"Not understood: {len(self.not_understood)} parts.")
+            parts = len(self.not_understood)
+            told.append(f"Not understood: {parts} part{'' if parts == 1 else 's'}.")
         return " ".join(told)
 
 
@@ -101,7 +110,8 @@ def open_record(session: Session, path: str | os.PathLike[str]) -> Opened:
     headers = [_header(session, finding, file) for finding in record.findings]
     amends = not (draft.held or draft.predecessor_uid or draft.statements != CaseFacts())
     there = {one.uid for one in draft.held}
-    new = tuple(one for one in record.findings if one.tracking_uid not in there)
+    found = tuple(map(_on_images, record.findings, headers))
+    new = tuple(one for one in found if one.tracking_uid not in there)
     if not amends and not new:
         raise OsteotraceError(
             "a record whose findings are all in this reading",
@@ -134,7 +144,8 @@ def open_record(session: Session, path: str | os.PathLike[str]) -> Opened:
         software=record.software,
         findings=tuple(one.uid for one in held),
         amends=amends,
-        known=tuple(one.label for one in record.findings if one not in new),
+        known=tuple(one.label for one in found if one not in new),
+        placed=tuple(one.label for one in new if one not in record.findings),
         not_understood=record.not_understood,
     )
 
@@ -254,6 +265,37 @@ def _header(session: Session, finding: Finding, file: Path) -> VolumeHeader | No
             where=str(file),
         )
     return found
+
+
+def _on_images(finding: Finding, header: VolumeHeader | None) -> Finding:
+    """Return a finding whose points name the images that they lie on.
+
+    Other software may give points in the patient alone; a report has to name images.
+    """
+    if header is None or header.grid is None:
+        return finding
+    regions = tuple(
+        msgspec.structs.replace(
+            region, source_instances=_around(region, header, header.grid)
+        )
+        if isinstance(region, Points | Polyline) and not region.source_instances
+        else region
+        for region in finding.regions
+    )
+    if regions == finding.regions:
+        return finding
+    series_uid = finding.series_uid or header.identity.series_uid
+    return msgspec.structs.replace(finding, regions=regions, series_uid=series_uid)
+
+
+def _around(
+    region: Points | Polyline, header: VolumeHeader, grid: Grid
+) -> tuple[str, ...]:
+    """Return the slices from the lowest point to the highest; none where they miss."""
+    places = grid.to_index(region.points)[:, 0]
+    first, last = math.floor(places.min()), math.ceil(places.max())
+    images = header.instances[max(first, 0) : max(last + 1, 0)]
+    return tuple(image.source for image in images)
 
 
 def _held(

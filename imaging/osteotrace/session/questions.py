@@ -8,13 +8,15 @@ import msgspec
 
 from osteotrace.codes import FACTS, KINDS
 from osteotrace.codes.facts import AESTHETICS, FUNCTION, PAIN, Answer
-from osteotrace.findings import Fact
+from osteotrace.findings import Fact, StagingResult
+from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.reports.criterion_words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from osteotrace.findings import Case, Question, StagingResult
+    from osteotrace.findings import Case, Question
+    from osteotrace.session.statements import Statements
 
 # System and bone of a stage.
 Staged = tuple[str, str]
@@ -219,3 +221,57 @@ def by_group(forms: Iterable[AnswerForm]) -> Mapping[str, tuple[AnswerForm, ...]
     for one in forms:
         groups.setdefault(one.group, []).append(one)
     return {group: tuple(ones) for group, ones in groups.items()}
+
+
+class StageSheet(msgspec.Struct, frozen=True, kw_only=True):
+    """The stages of a reading with everything that a form beside them shows.
+
+    Parameters
+    ----------
+    date : str
+        The day that is staged; empty where the study has none.
+    results : tuple of StagingResult
+        In the order of the systems.
+    asked : mapping of (system, site) to tuple of Asked
+        What each stage lacks, the most decisive first.
+    first : tuple of Asked
+        What all of them lack, likewise.
+    profile : tuple of AnswerForm
+        The facts of the functional-aesthetic profile.
+    stated : CaseFacts
+        What the reading itself states.
+    checks : tuple of str
+        Contradictions of what is stated, and what to look at again.
+    not_counted : str
+        What the stages leave out, in a sentence; or empty.
+    """
+
+    date: str
+    results: tuple[StagingResult, ...] = ()
+    asked: dict[Staged, tuple[Asked, ...]] = {}
+    first: tuple[Asked, ...] = ()
+    profile: tuple[AnswerForm, ...] = ()
+    stated: CaseFacts = CaseFacts()
+    checks: tuple[str, ...] = ()
+    not_counted: str = ""
+
+
+def stage_sheet(statements: Statements) -> StageSheet:
+    """Return the stages of a session's reading as a form shows them."""
+    from osteotrace.staging.contradictions import contradictions
+    from osteotrace.staging.notices import notices
+
+    results, case = statements.stagings(), statements.case()
+    date = statements.study_date
+    checks = [f"check: {one}" for one in contradictions(case)]
+    checks += [f"notice: {one}" for one in notices(case, date)] if date else []
+    return StageSheet(
+        date=date,
+        results=results,
+        asked=questions(results, case),
+        first=decisive(results, case),
+        profile=profile(case, date),
+        stated=statements.stated,
+        checks=tuple(checks),
+        not_counted=statements.not_counted,
+    )
