@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from osteotrace.regions import Mask
-    from osteotrace.session.draft import Held
+    from osteotrace.session.changes import Held
     from osteotrace.volume import Volume
 
 Window = tuple[slice, slice, slice]
@@ -64,8 +64,8 @@ def extent(voxels: NDArray[np.bool_]) -> Window | None:
         return None
     first = slice(int(slices[0]), int(slices[-1]) + 1)
     # Looked at slice by slice: most of an image has nothing marked in it.
-    flat = voxels[first].any(axis=0)
-    rows, columns = (np.flatnonzero(flat.any(axis=k)) for k in (1, 0))
+    flat: NDArray[np.bool_] = np.asarray(voxels[first].any(axis=0))
+    rows, columns = (np.flatnonzero(np.any(flat, axis=k)) for k in (1, 0))
     return (
         first,
         slice(int(rows[0]), int(rows[-1]) + 1),

@@ -124,7 +124,6 @@ class MaskLayer:
     def _colour(self) -> None:
         from napari.utils.colormaps import DirectLabelColormap
 
-        colours = {number: np.array(rgba) for number, rgba in self._colours.items()}
-        self.layer.colormap = DirectLabelColormap(
-            color_dict={None: np.array(_NOTHING), 0: np.array(_NOTHING), **colours}
-        )
+        colours: dict[int | None, Any] = {None: np.array(_NOTHING), 0: np.array(_NOTHING)}
+        colours |= {number: np.array(rgba) for number, rgba in self._colours.items()}
+        self.layer.colormap = DirectLabelColormap(color_dict=colours)

@@ -19,7 +19,12 @@ from qtpy.QtWidgets import (
 )
 
 from osteotrace.session.levels import column
-from osteotrace_napari.colours import LINE_COLOUR, QUIET_COLOUR, WARNING_COLOUR
+from osteotrace_napari.colours import (
+    CHOSEN_COLOUR,
+    LINE_COLOUR,
+    QUIET_COLOUR,
+    WARNING_COLOUR,
+)
 from osteotrace_napari.panels.buttons import button
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from osteotrace.session.opened_labels import OpenedLabels
 
+NO_LEVEL: Final = "—"
 NO_LABELS: Final = "No label file is open on this series."
 _NUMBER: Final = Qt.ItemDataRole.UserRole
 _ROWS_PX: Final = 150
@@ -71,6 +77,7 @@ class LabelList(QWidget):
         self.rows.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.rows.setStyleSheet(
             f"QListView {{ background: transparent; border: 1px solid {LINE_COLOUR}; }}"
+            f"QListView::item:selected {{ background: {CHOSEN_COLOUR}; }}"
             "QListView::item { padding: 2px 4px; }"
         )
         self.rows.setFixedHeight(_ROWS_PX)
@@ -106,7 +113,7 @@ class LabelList(QWidget):
     @property
     def is_open(self) -> bool:
         """Whether labels of a file are shown."""
-        return self.rows.count() > 0
+        return bool(self.rows.count())
 
     def show_labels(
         self,
@@ -134,8 +141,8 @@ class LabelList(QWidget):
         for n, label in enumerate(labels.labels if labels is not None else ()):
             said = list((doubts or {}).get(label.number, ()))
             done = "   measured" if label.level and label.level in measured else ""
-            meant = label.meant or "—"
-            item = QListWidgetItem(f"{meant:<10}  {label.name}{done}")
+            own = f"   {label.name}" if label.name != label.meant else ""
+            item = QListWidgetItem(f"{label.meant or NO_LEVEL}{own}{done}")
             item.setData(_NUMBER, label.number)
             item.setToolTip("; ".join(said) or label.name)
             if said:

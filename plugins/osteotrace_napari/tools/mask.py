@@ -117,11 +117,11 @@ class MaskBrush:
             return f"Mask: {why_not}."
         if self.grows:
             return "Mask: click into what is to be added; Esc goes back to the brush."
-        do, other = ("erase", "paints") if self.erases else ("paint", "erases")
-        words = f"Mask, brush {self.radius:.1f} mm: drag to {do}, Ctrl+drag {other}"
+        do, other = ("erases", "paints") if self.erases else ("paints", "erases")
+        words = f"Mask, {self.radius:.1f} mm: drag {do}, Ctrl+drag {other}"
         if view is not None and self._painting.is_begun(view):
             enter = keys.key_of("accept")
-            return f"{words}; {enter} records it as {self._painting.recorded_as()}."
+            return f"{words}; {enter}: {self._painting.recorded_as()}."
         return f"{words}."
 
     def begin(self, view: ReadingView) -> None:
