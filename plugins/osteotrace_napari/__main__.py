@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,9 +18,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     viewer = napari.Viewer(title="osteotrace", show_welcome_screen=False)
     room = reading_room(viewer)
+    fill_screen(viewer.window._qt_window)
     if path is not None:
         room.opening.open(path)
     napari.run()
+
+
+def fill_screen(window: Any) -> None:
+    """Give a window the whole screen, where a window manager is there and where not."""
+    window.setGeometry(window.screen().availableGeometry())
+    window.showMaximized()
 
 
 if __name__ == "__main__":

@@ -257,6 +257,7 @@ class Arrangement(QObject):
         if self.current not in self.views:
             self.current = self.main
         self._stand()
+        self._link_cameras(self.main)
         self.displays.keep([v.volume for v in self.views if v.volume is not None])
         self.crosshair.link(self.views if self.main.volume is not None else ())
         if changed:
@@ -317,6 +318,7 @@ class Arrangement(QObject):
 
         view.viewer.mouse_move_callbacks.append(entered)
         view.on_window.append(lambda: self._link_windows(view))
+        view.viewer.scene.camera.events.connect(lambda _: self._link_cameras(view))
 
     def _link_windows(self, source: ReadingView) -> None:
         """Show the same grey values wherever the same series is shown."""
@@ -327,6 +329,21 @@ class Arrangement(QObject):
             for view in self.views:
                 if view is not source and _one_series(view, source):
                     view.set_window(source.window)
+        finally:
+            self._busy = False
+
+    def _link_cameras(self, source: ReadingView) -> None:
+        """Keep what stands side by side at one place and one size."""
+        pair = self.views[:2]
+        if self._busy or self._beside is None or source not in pair:
+            return
+        target = pair[1] if source is pair[0] else pair[0]
+        ready = [view for view in pair if view.is_ready]
+        if len(ready) < 2 or source.plane_view.plane != target.plane_view.plane:
+            return
+        self._busy = True
+        try:
+            target.look_at(source.middle, source.viewer.scene.camera.zoom)
         finally:
             self._busy = False
 

@@ -191,6 +191,11 @@ class VolumeView:
         return self.display.shown.grid
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a volume is shown, in a plane."""
+        return self.volume is not None and self._view is not None
+
+    @property
     def plane_view(self) -> PlaneView:
         """The plane shown; only while a volume is shown."""
         if self._view is None:
@@ -300,6 +305,22 @@ class VolumeView:
         axis = self.plane_view.order[0]
         display[axis] = self.slice_index * layers.display_scale(self.grid)[axis]
         return layers.to_patient(self.grid, display)
+
+    @property
+    def middle(self) -> Array:
+        """The (3,) LPS mm in the middle of the canvas, on the slice shown."""
+        _, across, right = self.plane_view.order
+        display = self.slice_index * np.array(layers.display_scale(self.grid))
+        display[[across, right]] = self.viewer.scene.camera.center[-2:]
+        return layers.to_patient(self.grid, display)
+
+    def look_at(self, point: ArrayLike, zoom: float) -> None:
+        """Put an LPS mm point into the middle of the canvas, at pixels a mm."""
+        _, across, right = self.plane_view.order
+        display = layers.to_display(self.grid, point)
+        camera = self.viewer.scene.camera
+        camera.zoom = zoom
+        camera.center = (0.0, float(display[across]), float(display[right]))
 
     def to_canvas(self, points: ArrayLike) -> Array:
         """Return (..., 2) pixels of the canvas, x and y, of (..., 3) LPS mm."""

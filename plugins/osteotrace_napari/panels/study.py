@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QDrag
 from qtpy.QtWidgets import (
@@ -311,15 +312,16 @@ class _Thumbnails:
         )
 
     def _made(self, item: QTreeWidgetItem, picture: NDArray[Any]) -> None:
-        # The list may show something else by now.
-        if any(item is row for row in self._panel.tree.rows()):
+        # The list may show something else by now, or the window be closed.
+        if isalive(self._panel) and any(item is row for row in self._panel.tree.rows()):
             item.setData(0, PICTURE_ROLE, pixmap_of(picture))
         self._missed()
 
     def _missed(self, _: OsteotraceError | None = None) -> None:
         """Go on: a series without a picture stays black, its verdict says why."""
         self._job = None
-        self._timer.start(0)
+        if isalive(self._panel):
+            self._timer.start(0)
 
 
 def _heading(parent: Any, words: str) -> QTreeWidgetItem:

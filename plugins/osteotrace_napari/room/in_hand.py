@@ -45,7 +45,12 @@ class ToolBox:
         self._room = room
         preview, record = room.marking.preview, room.marking.record
         self.live = LiveValue(self._live_mark, preview)
-        self.vertebra = Vertebra(preview=preview, record=record, levels=self.levels)
+        self.vertebra = Vertebra(
+            preview=preview,
+            record=record,
+            levels=self.levels,
+            measured=self._room.spine.measured,
+        )
         self.angle = Angle(preview=preview, record=record, value=self._angle)
         tools: tuple[Tool, ...] = (
             Caliper(

@@ -224,9 +224,7 @@ class Marking:
             return
         where = grips.moved(one.entry, grip, point)
         work = partial(self._room.session.prepare_move, one.uid, **where)
-        self._room.background.start(
-            f"Measuring {one.finding.label} …", work, self.take
-        )
+        self._room.background.start(f"Measuring {one.finding.label} …", work, self.take)
 
     def let_go(self) -> None:
         """Leave a mark as it was."""

@@ -1,9 +1,12 @@
+# mypy: allow-subclassing-any
 """The reading room itself: what belongs to it, and what every part asks of it."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from qtpy.QtCore import QEvent, QObject
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.session import Session
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 # CT presets lie on F1 and F2, MR presets on F3 and F4.
 FIRST_KEY: Final = {"CT": 1, "MR": 3}
+# Tools whose choices stand in the Measure tab.
+IN_MEASURE_TAB: Final = frozenset({"levels", "vertebra", "angle", "mask"})
 
 
 class ReadingRoom:
@@ -174,14 +179,13 @@ class ReadingRoom:
                 guard(layer)
             if view is not self.arrangement.main and view.qt_viewer is not None:
                 self.keyboard.watch_viewer(view.qt_viewer)
-            if self.show_state not in view.on_window:
+            if self.show_view not in view.on_window:
                 SeriesDrop(
                     view.qt_viewer.canvas.native,
                     self.dock.study.headers,
                     partial(self.opening.dropped, view),
                 )
-                view.on_window.append(self.show_state)
-                view.on_slice.append(self.show_state)
+                view.on_window.append(self.show_view)
         self.marking.show()
 
     def offer_windows(self) -> None:
@@ -194,11 +198,15 @@ class ReadingRoom:
         )
 
     def show_state(self) -> None:
-        """Show which plane, window, arrangement and tool are on."""
-        view, tool = self.view, self.pointer.tool
-        name = "" if tool is None else tool.name
-        self.dock.findings.show_tool(name)
+        """Show which tool is in hand, and what is seen."""
+        tool = self.pointer.tool
+        self.dock.findings.show_tool("" if tool is None else tool.name)
         self.spine.show()
+        self.show_view()
+
+    def show_view(self) -> None:
+        """Show which plane, window and arrangement are on."""
+        view = self.view
         if view.volume is None:
             self.dock.controls.setEnabled(view.image is not None)
             return
@@ -219,6 +227,8 @@ class ReadingRoom:
         elif tool is not None:
             self.pointer.take_up(None if tool is in_hand else tool)
             self.say("" if self.pointer.tool is None else tool.prompt)
+            if self.pointer.tool is not None and name in IN_MEASURE_TAB:
+                self.dock.tabs.setCurrentWidget(self.dock.measure)
         self.show_state()
 
     def focus_canvas(self) -> None:
@@ -253,7 +263,7 @@ class ReadingRoom:
         for made, name in ((dock.undo, "undo"), (dock.redo, "redo"), (dock.save, "save")):
             made.clicked.connect(partial(self._pressed, name))
         dock.recovery.begun_anew.connect(self.keeping.begin_anew)
-        dock.destroyed.connect(partial(_close, self.session))
+        self._closing = WindowClosing(self.viewer.window._qt_window, self.session)
 
     def _pressed(self, name: str, *_: object) -> None:
         self.keyboard.press(name)
@@ -270,5 +280,23 @@ class ReadingRoom:
         self.show_state()
 
 
-def _close(session: Session, *_: object) -> None:
-    session.close()
+class WindowClosing(QObject):
+    """Closes the reading with its window, so that it is not taken for a crash.
+
+    Parameters
+    ----------
+    window : QWidget
+    session : Session
+    """
+
+    def __init__(self, window: Any, session: Session) -> None:
+        super().__init__(window)
+        self._session = session
+        window.installEventFilter(self)
+        window.destroyed.connect(session.close)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Close the reading where the window is closed."""
+        if event.type() == QEvent.Type.Close and event.isAccepted():
+            self._session.close()
+        return False

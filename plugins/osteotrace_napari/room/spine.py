@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from osteotrace.findings import marked_volume
 from osteotrace.protocol.entries import VertebraEntry
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from osteotrace.session import Levels
     from osteotrace.volume import Volume
+    from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.room.reading_room import ReadingRoom
 
 
@@ -50,7 +52,7 @@ class Spine:
         tab.show_levels(
             None if volume is None else room.session.levels.of(volume),
             chosen=room.tool_box.vertebra.level,
-            measured=self._measured(),
+            measured=self.measured(room.view),
             labelling=tool is not None and tool.name == "levels",
         )
 
@@ -88,9 +90,16 @@ class Spine:
         volume = self._room.measured(self._room.view)
         return None if volume is None else self._room.session.levels.of(volume)
 
-    def _measured(self) -> set[str]:
-        entries = (one.entry for one in self._room.session.held)
-        return {e.level.upper() for e in entries if isinstance(e, VertebraEntry)}
+    def measured(self, view: ReadingView) -> set[str]:
+        """Return the levels that are measured on what a view shows."""
+        volume = self._room.measured(view)
+        return {
+            one.entry.level.upper()
+            for one in self._room.session.held
+            if isinstance(one.entry, VertebraEntry)
+            and volume is not None
+            and marked_volume(one.finding, [volume]) is not None
+        }
 
     def _say(self, what: str) -> Callable[..., None]:
         """Return what changes the levels by one of their methods."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from osteotrace_napari import keys
 from osteotrace_napari.canvas.marks import Mark, Spot
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class LabelLevels:
                 "one of them in the Measure tab."
             )
         if levels.confirmed:
-            return f"Levels: {_reach(levels)}, confirmed."
+            key = keys.key_of("vertebra")
+            return f"Levels: {_reach(levels)}, confirmed; {key} measures them."
         return f"Levels: {_reach(levels)}; Enter confirms names and count."
 
     def begin(self, view: ReadingView) -> None:

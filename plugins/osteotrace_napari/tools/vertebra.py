@@ -13,6 +13,7 @@ from osteotrace.measurements.vertebra import marking
 from osteotrace.measurements.vertebra.levels import checked
 from osteotrace.session.level_labels import doubts
 from osteotrace.session.levels import column
+from osteotrace_napari import keys
 from osteotrace_napari.canvas.marks import DRAWN_WIDTH_PX, Line, Mark, Spot
 from osteotrace_napari.tools.clicks import Clicks
 
@@ -85,7 +86,10 @@ class Vertebra(Clicks):
     def prompt(self) -> str:
         """What is to be done next."""
         if not self.level:
-            return "Vertebra: choose the level in the Measure tab, or label the levels."
+            key = keys.key_of("levels")
+            return (
+                f"Vertebra: label the levels ({key}), or choose one in the Measure tab."
+            )
         if self._warning:
             back = f"; {BACK}" if self.points else ""
             return f"{self.level}: {self._warning}{back}."
