@@ -218,7 +218,7 @@ def test_no_level_no_points(
     mr_mouse: FakeMouse, pointer: Pointer, bench: Bench, tool: Vertebra
 ) -> None:
     pointer.take_up(tool)
-    assert "choose the level" in tool.prompt
+    assert "label the levels (Shift+L)" in tool.prompt
     mr_mouse.click(six(SECOND)[0])
     assert tool.points == []
 
@@ -330,7 +330,7 @@ def test_bodies_are_labelled_by_a_click_each_and_confirmed_with_enter(
     assert tool.prompt == "Levels: 3 levels, T12 to L2; Enter confirms names and count."
     assert pointer.entered()
     assert bench.held.confirmed
-    assert tool.prompt == "Levels: 3 levels, T12 to L2, confirmed."
+    assert "confirmed; Shift+V measures them" in tool.prompt
 
 
 def test_the_labels_are_seen_while_they_are_made_and_not_after(
