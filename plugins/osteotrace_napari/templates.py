@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from osteotrace.session import Held
 
 FILE_NAME: Final = "templates.json"
-# The level of a vertebra is its site, and no level is like the last one.
-_OWN_SITE: Final = frozenset({"vertebra"})
+# The level of a vertebra is its site, and whether it broke is its own: no level is like
+# the last one.
+_OWN_WORDS: Final = {"vertebra": ("site", "kind")}
 _TOOLS: Final = {entry: tool for tool, entry in TABLES.items()}
 _VOCABULARIES: Final[dict[str, frozenset[str]]] = {
     "kind": frozenset(KINDS),
@@ -78,8 +79,8 @@ class Templates:
         if template is None:
             return {}
         said: dict[str, str] = msgspec.structs.asdict(template)
-        if tool in _OWN_SITE:
-            del said["site"]
+        for word in _OWN_WORDS.get(tool, ()):
+            del said[word]
         return said
 
     def remember(self, held: Held) -> None:

@@ -72,32 +72,19 @@ class Keeping:
         return paragraph(whole, before=session.priors.sentences())
 
     def ask_record(self) -> None:
-        """Ask for a record or mask file and take it up."""
+        """Ask for a report of the study and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self._room.dock,
-            "Open a report, a segmentation or a mask",
-            "",
-            "Records and masks (*.dcm *.json *.nii *.nii.gz *.nrrd *.mha);;All files (*)",
+            self._room.dock, "Open a report", "", "Reports (*.dcm *.json);;All files (*)"
         )
         if path:
-            self.take_up(Path(path))
+            self.open_record(Path(path))
 
-    def take_up(self, path: Path) -> None:
-        """Open a record of the study for amendment, or the labels of a mask file."""
-        room = self._room
-        view = room.view
-        if view.volume is None:
-            room.say("Open the images first, then the record or mask of them.")
-            return
-        room.background.start(
-            f"Reading {path.name} …",
-            partial(room.session.take_up_file, path, view.volume),
-            self._taken_up,
-        )
-
-    def _taken_up(self, words: str) -> None:
-        self._room.say(words)
-        self._room.refresh()
+    def open_record(self, path: Path) -> None:
+        """Open a report of the study: to amend it, or to add what it holds."""
+        room, opened = self._room, []
+        if room.ask(lambda: opened.append(room.session.open_record(path))):
+            room.say(opened[0].as_text)
+        room.refresh()
 
     def offer(self) -> None:
         """Offer what was there when the study was taken up."""

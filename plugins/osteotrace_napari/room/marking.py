@@ -53,7 +53,8 @@ class Marking:
         volume = self._room.measured(view)
         if volume is None:
             return
-        work = partial(self._room.session.prepare, tool, volume, **where)
+        said = {**self._room.templates.said(tool), **where}
+        work = partial(self._room.session.prepare, tool, volume, **said)
         if tool in AT_ONCE:
             prepared: list[Prepared] = []
             if self._room.ask(lambda: prepared.append(work())):
@@ -140,6 +141,7 @@ class Marking:
         """Change what is said of a finding; the next one of its kind starts from it."""
         change = partial(self._room.session.edit_finding, uid, **{field: value})
         if self._room.ask(change):
+            self._room.templates.remember(self._room.session.held_finding(uid))
             self._room.refresh()
 
     def absent(self, kind: str, site: str, laterality: str) -> None:

@@ -21,9 +21,11 @@ from osteotrace_napari.room.in_hand import ToolBox
 from osteotrace_napari.room.keeping import TIME_OF_DAY, Keeping
 from osteotrace_napari.room.label_files import LabelFiles
 from osteotrace_napari.room.marking import Marking
+from osteotrace_napari.room.more import More
 from osteotrace_napari.room.opening import Opening
 from osteotrace_napari.room.painting import Painting
 from osteotrace_napari.room.spine import Spine
+from osteotrace_napari.templates import Templates
 from osteotrace_napari.tools.pointer import Pointer
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class ReadingRoom:
         self.viewer, self.dock = viewer, dock
         self.session = Session() if session is None else session
         self.snapped = True
+        self.templates = Templates()
         self.helping = Helping(self)
         self.background = Background(dock)
         self.arrangement = Arrangement(viewer)
@@ -82,6 +85,7 @@ class ReadingRoom:
         )
         self.keyboard.watch_window(viewer.window._qt_window)
         self.keyboard.watch_panel(dock)
+        self.more = More(self)
         self.arrangement.on_views.append(self._views_changed)
         self._views_changed()
         self._connect()
