@@ -118,11 +118,32 @@ def test_one_level_is_named_and_the_others_are_asked_to_follow(
     with qtbot.waitSignal(listed.named) as heard:
         listed.name.activated.emit(0)
     assert heard.args == [2, "L3"]
-    listed.levels.setCurrentRow(0)
+    listed.levels.itemClicked.emit(listed.levels.item(0))
+    tab.show_levels(three())
     listed.name.setCurrentIndex(listed.name.findData("T13"))
     with qtbot.waitSignal(listed.named) as heard:
         listed.name.activated.emit(0)
     assert heard.args == [0, "T13"]
+
+
+def test_the_lowest_is_meant_however_many_labels_came_after_each_other(
+    tab: MeasureTab,
+) -> None:
+    every = Levels(frame_of_reference_uid="2.25.1")
+    for k in range(3):
+        every = levels.with_point(every, (0.0, 0.0, -30.0 * k))
+        tab.show_levels(every, labelling=True)
+        assert tab.levels.levels.currentRow() == k
+
+
+def test_a_level_clicked_while_labels_are_made_is_picked_and_not_measured(
+    tab: MeasureTab, qtbot: Any
+) -> None:
+    tab.show_levels(three("L1"), labelling=True)
+    with qtbot.assertNotEmitted(tab.level_chosen):
+        tab.levels.levels.itemClicked.emit(tab.levels.levels.item(1))
+    tab.show_levels(three("L1"), labelling=True)
+    assert tab.levels.levels.currentRow() == 1
 
 
 def test_names_are_shifted_by_one_with_one_click(tab: MeasureTab, qtbot: Any) -> None:

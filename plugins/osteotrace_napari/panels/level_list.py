@@ -86,6 +86,8 @@ class LevelList(QWidget):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
+        # The label that was clicked; none after labels came or went.
+        self._picked = -1
         self.levels = QListWidget()
         self.levels.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.levels.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -134,8 +136,10 @@ class LevelList(QWidget):
         labelling: bool = False,
     ) -> None:
         """Show labels, the level that is measured next, and those that are measured."""
-        self._fill(levels, chosen, measured)
+        if levels is None or len(levels.labels) != self.levels.count():
+            self._picked = -1
         self.label.setChecked(labelling)
+        self._fill(levels, chosen if not labelling else "", measured)
         there = levels is not None and bool(levels.labels)
         is_named = levels is not None and levels.is_named
         for widget in (self.name, self.remove, self.count):
@@ -152,7 +156,6 @@ class LevelList(QWidget):
     def _fill(
         self, levels: Levels | None, chosen: str, measured: Collection[str]
     ) -> None:
-        row = self._selected()
         self.levels.clear()
         transitional = () if levels is None else levels.transitional
         for label in () if levels is None else levels.labels:
@@ -167,11 +170,13 @@ class LevelList(QWidget):
                 item.setForeground(QColor(STATE_COLOURS[ACCEPTED]))
             self.levels.addItem(item)
         names = () if levels is None else levels.names
-        if chosen in names and chosen:
-            row = names.index(chosen)
         # The lowest is what is named most often: the sacrum tells it.
-        last = self.levels.count() - 1
-        self.levels.setCurrentRow(row if 0 <= row <= last else last)
+        row = last = len(names) - 1
+        if 0 <= self._picked <= last:
+            row = self._picked
+        elif chosen and chosen in names:
+            row = names.index(chosen)
+        self.levels.setCurrentRow(row)
 
     def _show_count(self, levels: Levels | None) -> None:
         now = levels and {
@@ -201,7 +206,9 @@ class LevelList(QWidget):
 
     def _clicked(self, item: QListWidgetItem) -> None:
         level = str(item.data(_LEVEL_ROLE))
-        if level:
+        self._picked = self.levels.row(item)
+        # While labels are made, a click picks one to be named.
+        if level and not self.label.isChecked():
             self.chosen.emit(level)
 
     def _named(self, *_: object) -> None:
