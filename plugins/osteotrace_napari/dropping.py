@@ -53,12 +53,18 @@ class StudyDrop(QObject):
     def __init__(self, room: ReadingRoom) -> None:
         super().__init__(room.dock)
         self._room = room
+        self._watch(room.dock)
+        self._watch_views()
+        room.arrangement.on_views.append(self._watch_views)
 
-    def watch(self, *widgets: Any) -> None:
-        """Take what is dropped onto some widgets."""
-        for widget in widgets:
-            widget.setAcceptDrops(True)
-            widget.installEventFilter(self)
+    def _watch_views(self) -> None:
+        for view in self._room.views:
+            self._watch(view.qt_viewer)
+
+    def _watch(self, widget: Any) -> None:
+        widget.setAcceptDrops(True)
+        # A second time changes nothing.
+        widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Open what was dropped; leave to napari what is its own."""

@@ -31,7 +31,7 @@ class ReadingPanel(ReadingDock):
     def __init__(self, viewer: napari.Viewer, session: Session | None = None) -> None:
         super().__init__()
         self.room = ReadingRoom(viewer, self, session)
-        StudyDrop(self.room).watch(self, viewer.window._qt_viewer)
+        StudyDrop(self.room)
 
 
 def reading_room(viewer: Any, session: Session | None = None) -> ReadingRoom:

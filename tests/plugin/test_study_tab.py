@@ -428,7 +428,7 @@ def test_a_series_dropped_onto_the_canvas_is_shown_there(
     room.opening.open(small_study)
     qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
     header = choose(room.dock.study, "T2 sag")
-    drop(room.viewer.window._qt_viewer, series_mime(header))
+    drop(room.view.qt_viewer.canvas.native, series_mime(header))
     qtbot.waitUntil(lambda: room.view.volume is not None, timeout=PATIENCE_MS)
     assert room.view.volume is not None
     assert room.view.volume.identity.description == "T2 sag"

@@ -24,7 +24,7 @@ from osteotrace.phantoms.sample_protocols import protocol_toml
 from osteotrace.records.store import new_folder, write_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 TRUTH_FILE: Final = "truth.json"
 README_FILE: Final = "README.md"
@@ -41,16 +41,24 @@ class SampleTruth(msgspec.Struct, frozen=True, kw_only=True):
     cases: dict[str, CaseTruth]
 
 
-def write_case(folder: Path, name: str) -> None:
-    """Write the series of one case into an existing folder, one subfolder each."""
+def write_case(
+    folder: Path, name: str, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write the series of one case into an existing folder, one subfolder each.
+
+    ``progress`` is called with the number of series written and the number of all.
+    """
     case = phantom_case(name)
-    for scan in case.scans:
+    tell = progress or (lambda done, total: None)
+    tell(0, len(case.scans))
+    for number, scan in enumerate(case.scans, 1):
         voxels = image(case, scan)
         images = _WRITERS[scan.modality](
             folder / scan.label.name, voxels, scan.grid, scan.label
         )
         if scan.segments():
             write_label_series(folder / label_of(scan.label).name, scan, images)
+        tell(number, len(case.scans))
 
 
 def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Path, ...]:
