@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from osteotrace.measurements.caliper import measure
+from osteotrace.protocol.entries import SIX_POINTS, VertebraEntry
 from osteotrace.reading.calipers import caliper_finding
 from osteotrace.session import levels
 from osteotrace.session.levels import Levels
@@ -182,6 +183,23 @@ def test_every_level_that_can_be_chosen_has_a_body_to_measure(tab: MeasureTab) -
     names = [str(tab.level.itemData(n)) for n in range(1, tab.level.count())]
     assert [checked(name) for name in names] == names
     assert (names[0], names[-1]) == ("C3", "L6")
+
+
+def test_a_vertebra_can_be_said_to_be_fractured(tab: MeasureTab, qtbot: Any) -> None:
+    assert not tab.references.isVisible()
+    entry = VertebraEntry(
+        label="V-1",
+        modality="CT",
+        level="L1",
+        points=dict.fromkeys(SIX_POINTS, (0.0, 0.0, 0.0)),
+        cemented=True,
+    )
+    tab.show_vertebra(entry)
+    assert tab.references.isVisible()
+    assert [box.isChecked() for box in tab.said_of.values()] == [False, True]
+    with qtbot.waitSignal(tab.said_of_vertebra) as heard:
+        tab.said_of["fractured"].click()
+    assert heard.args == ["fractured", True]
 
 
 def test_every_value_of_the_selected_finding_is_shown_with_its_uncertainty(

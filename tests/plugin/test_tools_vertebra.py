@@ -254,6 +254,20 @@ def test_accepting_takes_the_view_to_the_label_of_the_next_level(
     assert abs(view.slice_index - before) == 2
 
 
+def test_the_level_to_be_measured_is_pointed_out_while_the_tool_is_in_hand(
+    mr_mouse: FakeMouse, pointer: Pointer, bench: Bench, tool: Vertebra
+) -> None:
+    three_levels(bench, mr_mouse.view)
+    pointer.take_up(tool)
+    assert [(spot.label, spot.point[2]) for spot in bench.last.spots] == [("T12", FIRST)]
+    for point in six(FIRST):
+        mr_mouse.click(point)
+    mr_mouse.move(six(SECOND)[0], held=False)
+    assert [spot.label for spot in bench.last.spots] == ["L1"]
+    pointer.take_up(None)
+    assert bench.shown[-1] is None
+
+
 def test_a_reader_who_chooses_the_level_above_goes_upwards(
     mr_mouse: FakeMouse, pointer: Pointer, bench: Bench, tool: Vertebra
 ) -> None:

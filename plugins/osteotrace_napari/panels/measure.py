@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Finding
     from osteotrace.measurements.measurement import Reading
+    from osteotrace.protocol.entries import VertebraEntry
     from osteotrace.session import Levels
     from osteotrace_napari.canvas.marks import Mark
     from osteotrace_napari.tools.tool import Tool
@@ -43,6 +45,8 @@ NOTHING_IN_HAND: Final = "No tool in hand."
 NOTHING_SELECTED: Final = "No finding is selected."
 # Levels whose body has two endplates: C3 to the last lumbar one.
 _WITH_BODY: Final = column(13, 6)[2:-5]
+# Keys of a vertebra's entry that a reader says, and how they read.
+_SAID_OF_VERTEBRAE: Final = {"fractured": "Fractured", "cemented": "Bone cement"}
 _OF_THE_SPINE: Final = ("levels", "vertebra")
 _SPACING_PX: Final = 4
 _STYLE: Final = """
@@ -62,11 +66,14 @@ class MeasureTab(QWidget):
         One of `osteotrace.measurements.angle.ANGLES`.
     level_chosen : str
         The vertebra that is measured next.
+    said_of_vertebra : str, bool
+        Key of the selected vertebra's entry, ``fractured`` or ``cemented``, and whether.
     """
 
     snap_chosen = Signal(bool)
     angle_chosen = Signal(str)
     level_chosen = Signal(str)
+    said_of_vertebra = Signal(str, bool)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -94,6 +101,8 @@ class MeasureTab(QWidget):
         self.levels.chosen.connect(self.level_chosen)
         self.masks_title = QLabel("<b>Masks</b>")
         self.masks = MaskPanel()
+        self.said_of: dict[str, QCheckBox] = {}
+        self.references = self._reference_row()
         self.values_title = QLabel()
         self.values = _values()
         self._arrange()
@@ -101,6 +110,7 @@ class MeasureTab(QWidget):
         self.show_live(None)
         self.show_snap(snapped=True)
         self.show_finding(None)
+        self.show_vertebra(None)
 
     def show_tool(self, tool: Tool | None) -> None:
         """Show which tool is in hand, and what it asks for next."""
@@ -167,6 +177,25 @@ class MeasureTab(QWidget):
         for reading in finding.measurements:
             self.values.addTopLevelItem(_row(reading))
 
+    def show_vertebra(self, entry: VertebraEntry | None) -> None:
+        """Show what is said of the selected vertebra; nothing where it is none."""
+        self.references.setVisible(entry is not None)
+        for key, box in self.said_of.items():
+            box.setChecked(entry is not None and bool(getattr(entry, key)))
+
+    def _reference_row(self) -> QWidget:
+        row, layout = _row_of_widgets()
+        for key, words in _SAID_OF_VERTEBRAE.items():
+            box = QCheckBox(words)
+            box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            box.setToolTip("Then it is no reference for the heights of its neighbours")
+            box.clicked.connect(
+                lambda on, key=key: self.said_of_vertebra.emit(key, bool(on))
+            )
+            layout.addWidget(box)
+            self.said_of[key] = box
+        return row
+
     def _snap_row(self) -> QWidget:
         group = QButtonGroup(self)
         row, layout = _row_of_widgets()
@@ -206,6 +235,7 @@ class MeasureTab(QWidget):
         layout.addWidget(self.masks_title)
         layout.addWidget(self.masks)
         layout.addWidget(self.values_title)
+        layout.addWidget(self.references)
         layout.addWidget(self.values, stretch=1)
 
 

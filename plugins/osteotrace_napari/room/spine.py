@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.findings import marked_volume
 from osteotrace.protocol.entries import VertebraEntry
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
     from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.room.reading_room import ReadingRoom
+
+# What a vertebra is called, without and with a fracture.
+_KINDS: Final = {False: "vertebra", True: "vcf"}
 
 
 class Spine:
@@ -29,6 +32,7 @@ class Spine:
         tab.level_chosen.connect(self.choose)
         tab.snap_chosen.connect(self.snap)
         tab.angle_chosen.connect(self._angle)
+        tab.said_of_vertebra.connect(self._say_of_vertebra)
         labels = tab.levels
         labels.label_asked.connect(partial(room.keyboard.press, "levels"))
         labels.named.connect(self._say("name"))
@@ -49,6 +53,7 @@ class Spine:
         tab.show_snap(snapped=room.snapped)
         row = room.dock.findings.current_row
         tab.show_finding(None if row is None else row.finding)
+        tab.show_vertebra(self._entry())
         tab.show_levels(
             None if volume is None else room.session.levels.of(volume),
             chosen=room.tool_box.vertebra.level,
@@ -85,6 +90,22 @@ class Spine:
             pass
         room.pointer.show_prompt()
         room.focus_canvas()
+
+    def _entry(self) -> VertebraEntry | None:
+        """Return the entry of the selected finding, where it is a vertebra."""
+        uid = self._room.dock.findings.current
+        held = (one for one in self._room.session.held if one.uid == uid)
+        entry = next((one.entry for one in held), None)
+        return entry if isinstance(entry, VertebraEntry) else None
+
+    def _say_of_vertebra(self, key: str, on: bool) -> None:
+        """Say that the selected vertebra is fractured, or holds cement, or not."""
+        room, uid, entry = self._room, self._room.dock.findings.current, self._entry()
+        where: dict[str, Any] = {key: on}
+        if key == "fractured" and entry is not None and entry.kind in _KINDS.values():
+            where["kind"] = _KINDS[on]
+        room.ask(partial(room.session.move, uid, **where))
+        room.refresh(select=uid)
 
     def _levels(self) -> Levels | None:
         volume = self._room.measured(self._room.view)

@@ -61,6 +61,7 @@ class Clicks:
     def cancel(self) -> bool:
         """Take the last point back; False where there is none."""
         if not self.points:
+            self._preview(None)
             return False
         self.points.pop()
         self._show()
