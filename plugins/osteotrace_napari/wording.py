@@ -30,8 +30,9 @@ TAKEN: Final = "accepted"
 SAVED: Final = "saved"
 
 NO_SIDE: Final = "not stated"
-LOOKED_FOR: Final = "looked for, absent"
-NOT_TOLD: Final = "presence undetermined"
+ABSENT: Final = "absent"
+LOOKED_FOR: Final = "looked for"
+NOT_TOLD: Final = "undetermined"
 
 # Kinds where the coded meaning is longer than a table has room for.
 _KINDS: Final = {
@@ -152,10 +153,13 @@ def place(finding: Finding) -> str:
 
 def quantity(finding: Finding) -> str:
     """Return what the first value is of, in few words; empty where there is none."""
+    if finding.presence == "absent":
+        return LOOKED_FOR
     if not finding.measurements:
         return ""
     first = finding.measurements[0]
-    return _QUANTITIES.get(first.name, first.code.meaning)
+    meaning = first.code.meaning
+    return _QUANTITIES.get(first.name, meaning[:1].lower() + meaning[1:])
 
 
 def progress(*, accepted: bool, saved: bool) -> str:
@@ -183,7 +187,7 @@ def whole(finding: Finding) -> str:
 def value(finding: Finding) -> str:
     """Return the first value, what was drawn, or whether the finding is there."""
     if finding.presence == "absent":
-        return LOOKED_FOR
+        return ABSENT
     if not finding.measurements:
         return NOT_TOLD if finding.presence == "unknown" else ""
     return short(finding.measurements)

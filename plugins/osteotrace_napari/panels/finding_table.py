@@ -39,13 +39,12 @@ ROW_PX: Final = 44
 _MARGIN_PX: Final = 6
 # Of a date; the day stands in the tooltip.
 _YEAR_AND_MONTH: Final = 7
-_WIDTHS_PX: Final = {VALUE: 132, PRIOR: 124, STATE: 80}
+_WIDTHS_PX: Final = {VALUE: 132, PRIOR: 124, STATE: 92}
 _UID_ROLE: Final = Qt.ItemDataRole.UserRole
 _ABOVE_COLOUR: Final = Qt.ItemDataRole.UserRole + 1
 _BELOW: Final = Qt.ItemDataRole.UserRole + 2
 _BELOW_COLOUR: Final = Qt.ItemDataRole.UserRole + 3
 _STYLE: Final = f"""
-QTreeView::branch:selected {{ background: {CHOSEN_COLOUR}; }}
 QHeaderView::section {{ background: transparent; border: 0; padding: 2px 6px;
     color: {QUIET_COLOUR}; }}
 """
@@ -141,6 +140,19 @@ class FindingTable(QTreeWidget):
         here = uids.index(self.current) if self.current in uids else -max(by, 0)
         self.select(uids[(here + by) % len(uids)])
         return self.current
+
+    def drawBranches(self, painter: Any, area: Any, index: Any) -> None:
+        """Paint the ground of a row and, of a leader, whether its parts are folded."""
+        if self.selectionModel().isSelected(index):
+            painter.fillRect(area, QColor(CHOSEN_COLOUR))
+        if not self.model().hasChildren(index):
+            return
+        painter.setPen(QColor(TEXT_COLOUR))
+        place = area.adjusted(
+            area.width() - self.indentation(), 3, 0, -area.height() // 2
+        )
+        sign = "▾" if self.isExpanded(index) else "▸"
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, sign)
 
     def _leader(self, row: FindingRow) -> str:
         return row.leader if row.leader in self._rows else ""

@@ -29,6 +29,8 @@ _LEAST_TABLE_PX: Final = 72
 _LEAST_VALUES_PX: Final = 40
 _NOTHING: Final = "No finding yet: take a tool up and mark one."
 _NONE_CHOSEN: Final = "No finding selected."
+# A tab lower than this shows the values in the Measure tab alone.
+_ROOM_FOR_VALUES_PX: Final = 470
 # A command and what its button says.
 _ACTIONS: Final = (
     ("accept", "Accept"),
@@ -145,6 +147,11 @@ class FindingsList(QWidget):
     def commit(self) -> None:
         """Take what is half typed; called before any command."""
         self.form.commit()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Leave a low window's room to the table."""
+        super().resizeEvent(event)
+        self.values.setVisible(self.height() >= _ROOM_FOR_VALUES_PX)
 
     # Inside ----------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QScrollArea,
     QStackedWidget,
     QTreeWidget,
     QTreeWidgetItem,
@@ -226,7 +227,19 @@ class MeasureTab(QWidget):
             self.level_chosen.emit(level)
 
     def _arrange(self) -> None:
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        # What a tool asks for never makes the window taller: a canvas that is resized
+        # moves its image under the mouse.
+        scrolled = QScrollArea()
+        scrolled.setWidgetResizable(True)
+        scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scrolled.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scrolled.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scrolled)
+        layout = QVBoxLayout(content)
         layout.setSpacing(2 * _SPACING_PX)
         for widget in (self.title, self.prompt, self.modes, self.live):
             layout.addWidget(widget)

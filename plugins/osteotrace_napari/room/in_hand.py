@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.measurement import NotMeasured
 from osteotrace_napari.canvas.marks import live_mark
 from osteotrace_napari.tools.angle import Angle
 from osteotrace_napari.tools.caliper import Caliper, soft_tissue_gap
@@ -83,7 +84,7 @@ class ToolBox:
         except OsteotraceError:
             return ""
         first = finding.measurements[0]
-        return amount(first) if hasattr(first, "value") else ""
+        return "" if isinstance(first, NotMeasured) else amount(first)
 
     # What the labelling of levels asks ----------------------------------------------
 
@@ -93,14 +94,16 @@ class ToolBox:
 
     def add(self, view: ReadingView, point: Point) -> None:
         """Label one more vertebral body."""
-        if view.volume is not None:
-            self._room.ask(lambda: self._room.session.levels.add(view.volume, point))
+        volume = view.volume
+        if volume is not None:
+            self._room.ask(lambda: self._room.session.levels.add(volume, point))
             self._room.refresh()
 
     def confirm(self, view: ReadingView) -> bool:
         """Confirm the labels; what is missing is said."""
-        if view.volume is None:
+        volume = view.volume
+        if volume is None:
             return False
-        done = self._room.ask(lambda: self._room.session.levels.confirm(view.volume))
+        done = self._room.ask(lambda: self._room.session.levels.confirm(volume))
         self._room.refresh()
         return done

@@ -10,9 +10,11 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.reports.paragraph import paragraph
+from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
 from osteotrace_napari import keys
 
 if TYPE_CHECKING:
+    from osteotrace.session.amending import Opened
     from osteotrace_napari.room.reading_room import ReadingRoom
 
 # Where the time of day stands in an ISO 8601 date and time.
@@ -79,9 +81,21 @@ class Keeping:
         if path:
             self.open_record(Path(path))
 
+    def take_up(self, path: Path) -> None:
+        """Open what belongs to the series shown: its labels, or a report of it."""
+        is_report = path.suffix == ".json" or (
+            path.name.lower().endswith(".dcm")
+            and storage_class(path) not in STORAGE_CLASSES
+        )
+        if is_report:
+            self.open_record(path)
+        else:
+            self._room.label_files.open(path)
+
     def open_record(self, path: Path) -> None:
         """Open a report of the study: to amend it, or to add what it holds."""
-        room, opened = self._room, []
+        room = self._room
+        opened: list[Opened] = []
         if room.ask(lambda: opened.append(room.session.open_record(path))):
             room.say(opened[0].as_text)
         room.refresh()

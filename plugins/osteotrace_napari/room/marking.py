@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from osteotrace.findings import shares_space
 from osteotrace.protocol.entries import CaliperEntry
 from osteotrace.regions import extent
@@ -120,13 +122,13 @@ class Marking:
         if header is None:
             self._room.say("The images of this finding are not in the opened folder.")
             return
-        views = [v for v in self._room.views if v.volume is not None]
-        if not any(shares_space(finding, _marked(finding), v.volume) for v in views):
+        views = [view for view in self._room.views if _is_seen(finding, view)]
+        if not views:
             self._room.opening.load(header, then=partial(self.jump, uid))
             return
+        self._room.arrangement.crosshair.move_to(np.mean(points, axis=0).tolist())
         for view in views:
-            if shares_space(finding, _marked(finding), view.volume):
-                view.go_to(points)
+            view.go_to(points)
         self.show()
 
     def step(self, by: int) -> None:
@@ -139,7 +141,8 @@ class Marking:
 
     def edit(self, uid: str, field: str, value: str) -> None:
         """Change what is said of a finding; the next one of its kind starts from it."""
-        change = partial(self._room.session.edit_finding, uid, **{field: value})
+        said: dict[str, Any] = {field: value}
+        change = partial(self._room.session.edit_finding, uid, **said)
         if self._room.ask(change):
             self._room.templates.remember(self._room.session.held_finding(uid))
             self._room.refresh()
@@ -211,10 +214,9 @@ class Marking:
             )
             self.show()
         where = grips.moved(one.entry, grip, point)
-        start = where.get("start", getattr(one.entry, "start", None))
-        end = where.get("end", getattr(one.entry, "end", None))
         if isinstance(one.entry, CaliperEntry):
-            self._room.tool_box.live.follow(view, start, end)
+            ends = (where.get(key, getattr(one.entry, key)) for key in ("start", "end"))
+            self._room.tool_box.live.follow(view, *ends)
         else:
             self.preview(grips.mark_of(one.entry, where))
 
@@ -244,6 +246,11 @@ class Marking:
 
 def _marked(finding: Finding) -> Any:
     return finding.regions[0]
+
+
+def _is_seen(finding: Finding, view: ReadingView) -> bool:
+    volume = view.volume
+    return volume is not None and shares_space(finding, _marked(finding), volume)
 
 
 def _reach(finding: Finding) -> tuple[Point, ...]:

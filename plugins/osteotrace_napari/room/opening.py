@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
     from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.room.reading_room import ReadingRoom
+
+
+# Modality (0008,0060) of what belongs to images and is none itself.
+_ON_IMAGES: Final = ("SEG", "SR")
 
 
 class Opening:
@@ -67,7 +71,13 @@ class Opening:
     def load(
         self, header: VolumeHeader, *, then: Callable[[], None] | None = None
     ) -> None:
-        """Load a volume in the background and show it, or its pictures alone."""
+        """Load a volume in the background and show it, or its pictures alone.
+
+        A segmentation or a report is opened on the series shown.
+        """
+        if header.identity.modality in _ON_IMAGES:
+            self._room.keeping.take_up(header.instances[0].path)
+            return
         if not wording.can_load(header):
             self._look_at(header)
             return

@@ -106,11 +106,7 @@ class ReadingRoom:
 
     def measured(self, view: ReadingView) -> Volume | None:
         """Return the volume that marks in a view measure: never a resampled one."""
-        arrangement = self.arrangement
-        if view.why_no_mm:
-            return None
-        through = view.volume is not None and view.volume is arrangement.through
-        return arrangement.main.volume if through else view.volume
+        return None if view.why_no_mm else view.volume
 
     @property
     def busy(self) -> bool:
@@ -242,7 +238,7 @@ class ReadingRoom:
     # Wiring -----------------------------------------------------------------------
 
     def _connect(self) -> None:
-        dock, press = self.dock, self.keyboard.press
+        dock, press = self.dock, self.press
         dock.open_folder.clicked.connect(self.opening.ask_folder)
         dock.controls.window_chosen.connect(self.set_window)
         dock.controls.plane_chosen.connect(press)
@@ -256,6 +252,7 @@ class ReadingRoom:
         findings = dock.findings
         findings.selected.connect(self.marking.jump)
         findings.chosen.connect(lambda _: self.marking.show())
+        findings.chosen.connect(lambda _: self.spine.show())
         findings.edited.connect(self.marking.edit)
         findings.tool_chosen.connect(press)
         findings.asked.connect(press)
@@ -265,11 +262,12 @@ class ReadingRoom:
         self.painting.connect()
         self.label_files.connect()
         for made, name in ((dock.undo, "undo"), (dock.redo, "redo"), (dock.save, "save")):
-            made.clicked.connect(partial(self._pressed, name))
+            made.clicked.connect(partial(self.press, name))
         dock.recovery.begun_anew.connect(self.keeping.begin_anew)
         self._closing = WindowClosing(self.viewer.window._qt_window, self.session)
 
-    def _pressed(self, name: str, *_: object) -> None:
+    def press(self, name: str, *_: object) -> None:
+        """Do a command as if its key were pressed."""
         self.keyboard.press(name)
 
     def set_window(self, number: int) -> None:

@@ -1,0 +1,152 @@
+# mypy: allow-subclassing-any
+"""A question that stages lack the answer to, with what answers it beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from osteotrace.codes import SITES
+from osteotrace.codes.sites import VERTEBRAE
+from osteotrace_napari.colours import LINE_COLOUR, QUIET_COLOUR, TEXT_COLOUR
+from osteotrace_napari.panels.answer_field import AnswerField
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from osteotrace.session.questions import AnswerForm, Asked
+
+_ONLY_MEASURED: Final = "answered by measuring it on the images"
+
+
+class QuestionBox(QFrame):
+    """One question: its words, the answers, and what else would answer it.
+
+    Signals
+    -------
+    answered : str, object, str, str
+        Fact (key of `osteotrace.codes.FACTS`), value (None for unknown), unit, site.
+    left : ()
+        The keys go to the canvas again.
+    """
+
+    answered = Signal(str, object, str, str)
+    left = Signal()
+
+    def __init__(self, asked: Asked, *, beside: str = "", parent: Any = None) -> None:
+        super().__init__(parent)
+        self.asked = asked
+        self.fields: list[AnswerField] = []
+        self.setObjectName("question")
+        self.setStyleSheet(f"#question {{ border-top: 1px solid {LINE_COLOUR}; }}")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 4)
+        layout.setSpacing(4)
+        layout.addWidget(words(_text(asked), TEXT_COLOUR))
+        first, *others = asked.forms or (None,)
+        if first is not None:
+            self._add(layout, first)
+        if others:
+            self._add_others(layout, [one for one in others if one is not None])
+        told = "; ".join(filter(None, (_kinds(asked), beside)))
+        if told:
+            layout.addWidget(words(told, QUIET_COLOUR, small=True))
+
+    def start(self) -> None:
+        """Give the keys to the first answer."""
+        if self.fields:
+            self.fields[0].start()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether one of its fields has the keys."""
+        return any(one.isAncestorOf(_focused(one)) for one in self.fields)
+
+    def _add(self, layout: QVBoxLayout, form: AnswerForm) -> None:
+        field = AnswerField(form)
+        field.answered.connect(
+            lambda value, unit: self.answered.emit(form.name, value, unit, form.site)
+        )
+        field.left.connect(self.left)
+        self.fields.append(field)
+        layout.addWidget(field)
+
+    def _add_others(self, layout: QVBoxLayout, others: Iterable[AnswerForm]) -> None:
+        """Add the parts of a question folded below it."""
+        forms = list(others)
+        fold = Fold(f"or by one of {len(forms)} more")
+        for form in forms:
+            fold.inside.addWidget(words(form.question, QUIET_COLOUR))
+            self._add(fold.inside, form)
+        layout.addWidget(fold)
+
+
+class Fold(QWidget):
+    """A line that opens what is below it."""
+
+    def __init__(self, title: str, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.line = QToolButton()
+        self.line.setText(title)
+        self.line.setCheckable(True)
+        self.line.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.line.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.line.setArrowType(Qt.ArrowType.RightArrow)
+        self.line.setStyleSheet(
+            f"QToolButton {{ border: 0; background: transparent; "
+            f"color: {QUIET_COLOUR}; padding: 1px; }}"
+        )
+        self.line.toggled.connect(self._turned)
+        self.body = QWidget()
+        self.inside = QVBoxLayout(self.body)
+        self.inside.setContentsMargins(12, 0, 0, 0)
+        self.inside.setSpacing(3)
+        self.body.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.line)
+        layout.addWidget(self.body)
+
+    def _turned(self, is_open: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
+        self.line.setArrowType(arrow)
+        self.body.setVisible(is_open)
+
+
+def words(text: str, colour: str, *, small: bool = False, bold: bool = False) -> QLabel:
+    """Return a label that wraps, in a colour."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    size = " font-size: 11px;" if small else ""
+    weight = " font-weight: bold;" if bold else ""
+    label.setStyleSheet(f"color: {colour};{size}{weight}")
+    return label
+
+
+def place(site: str) -> str:
+    """Return a bone as short as it is said: L2 for a vertebra."""
+    if not site:
+        return ""
+    return site.upper() if site in VERTEBRAE else SITES[site].meaning
+
+
+def _text(asked: Asked) -> str:
+    where = f"{place(asked.site)}: " if asked.site else ""
+    return f"{where}{asked.text}"
+
+
+def _kinds(asked: Asked) -> str:
+    if asked.kinds:
+        kinds = " or ".join(kind.lower() for kind in asked.kinds)
+        start = "or " if asked.forms else ""
+        return f"{start}by a finding, present or absent: {kinds}"
+    return "" if asked.forms else _ONLY_MEASURED
+
+
+def _focused(widget: QWidget) -> Any:
+    window = widget.window()
+    return window.focusWidget() if window is not None else None
