@@ -142,20 +142,6 @@ def test_a_dropped_folder_opens_without_a_question(
     assert "points" in viewer.layers
 
 
-def test_a_sample_opens_with_the_panel(
-    viewer: Any, qtbot: Any, small_study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from osteotrace_napari import sample_data
-    from osteotrace_napari.window import reading_room
-
-    monkeypatch.setattr(sample_data, "sample_folder", lambda name: small_study)
-    viewer.open_sample("osteotrace", "maxilla_after_ct")
-    room = reading_room(viewer)
-    qtbot.waitUntil(lambda: room.view.volume is not None, timeout=PATIENCE_MS)
-    assert [layer.name for layer in viewer.layers] == ["Bone 0.8"]
-    assert letters(room) == "RLAP"
-
-
 def test_junk_is_one_clear_line_and_the_window_goes_on(
     room: ReadingRoom,
     qtbot: Any,
