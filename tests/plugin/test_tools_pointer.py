@@ -217,7 +217,9 @@ def test_escape_takes_a_point_back_and_then_puts_the_tool_away(
     assert pointer.tool is None
 
 
-def test_backspace_never_puts_the_tool_away(pointer: Pointer, tool: Notes) -> None:
+def test_a_point_taken_back_never_puts_the_tool_away(
+    pointer: Pointer, tool: Notes
+) -> None:
     tool.pending = 1
     assert [pointer.take_back() for _ in range(3)] == [True, False, False]
     assert pointer.tool is tool

@@ -208,7 +208,7 @@ def test_points_in_each_others_place_are_told_and_not_recorded(
         mr_mouse.click(point)
     assert bench.recorded == []
     assert "lies in front of" in tool.prompt or "lies above" in tool.prompt
-    assert "Backspace" in tool.prompt
+    assert "Esc takes the last point back" in tool.prompt
     while pointer.take_back():
         pass
     assert tool.prompt == "L2: anterior superior corner, 1 of 6"

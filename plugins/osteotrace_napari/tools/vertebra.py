@@ -35,7 +35,6 @@ _WORDS: Final = {
     "inferior_anterior": ("anterior inferior corner", "ai"),
 }
 _MEASURED: Final = "measured already; delete its finding, or choose another level"
-BACK: Final = "Backspace takes the last point back"
 
 
 def _none(view: ReadingView) -> Collection[str]:
@@ -91,7 +90,8 @@ class Vertebra(Clicks):
                 f"Vertebra: label the levels ({key}), or choose one in the Measure tab."
             )
         if self._warning:
-            back = f"; {BACK}" if self.points else ""
+            esc = keys.key_of("cancel")
+            back = f"; {esc} takes the last point back" if self.points else ""
             return f"{self.level}: {self._warning}{back}."
         place, _ = _WORDS[marking.ORDER[len(self.points)]]
         return f"{self.level}: {place}, {len(self.points) + 1} of {len(marking.ORDER)}"
