@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import highdicom as hd
@@ -22,6 +23,7 @@ from osteotrace.records import sr
 from osteotrace.records.sealed_json import sealed
 from osteotrace.regions import Mask
 from osteotrace.segmentation import marked
+from osteotrace.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from osteotrace.findings import Assessment, Fact
-    from osteotrace.session import Session
 
     Make = Callable[..., Session]
 
@@ -43,17 +44,28 @@ def records(tmp_path: Path) -> Path:
     return tmp_path / "records"
 
 
-@pytest.fixture
-def own(make_session: Make, records: Path) -> Path:
-    """The record of Dr Kim: a gap with a note, two facts and a stage that was set."""
-    session = make_session("Dr Kim")
+@pytest.fixture(scope="module")
+def kims(tmp_path_factory: pytest.TempPathFactory, small_study: Path) -> Path:
+    """The record of Dr Kim: a gap with a note, a fact, a drug and a stage set by hand."""
+    folder = tmp_path_factory.mktemp("kim")
+    session = Session(reader="Dr Kim", drafts=folder / "drafts")
+    session.open(small_study)
+    session.priors.use(folder / "records")
+    loaded(session)
     gap(session, kind="palatal_bony_defect", site="hard_palate", note="as measured")
     session.statements.state("exposed_bone", True)
     session.statements.add_drug("denosumab")
     session.statements.override("aaoms_2022", "2", "erythema at the bedside")
-    (path, *_) = session.save(records)
+    (path, *_) = session.save(folder / "records")
     session.close()
     return path
+
+
+@pytest.fixture
+def own(kims: Path, records: Path) -> Path:
+    """A copy of Dr Kim's record in the records folder."""
+    records.mkdir()
+    return shutil.copy(kims, records / kims.name)
 
 
 @pytest.fixture
