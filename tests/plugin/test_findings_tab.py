@@ -10,7 +10,6 @@ import pytest
 from osteotrace.codes import QUANTITIES
 from osteotrace.findings import Finding
 from osteotrace.measurements.measurement import Measurement, Method, NotMeasured
-from osteotrace_napari import wording
 from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def test_a_row_says_what_where_how_much_and_how_far(tab: FindingsList) -> None:
             FindingRow(
                 finding=finding(7, measurements=(), presence="absent"), accepted=True
             ),
-            "looked for, absent",
+            "absent",
             ("accepted", ""),
         ),
     ],
@@ -426,14 +425,38 @@ def test_what_was_looked_for_needs_a_kind_and_a_site(
     assert tab.absent.isHidden()
 
 
-def test_no_words_are_cut_at_the_panels_least_width(tab: FindingsList) -> None:
-    from qtpy.QtGui import QFontMetrics
+def test_no_words_are_cut_at_the_panels_least_width(
+    tab: FindingsList, qtbot: Any
+) -> None:
+    from napari.qt import get_stylesheet
+    from qtpy.QtGui import QFont, QFontMetrics
     from qtpy.QtWidgets import QPushButton
 
+    tab.setStyleSheet(get_stylesheet("dark"))
     tab.resize(470, 760)
+    rows = [GAP, DOUBTED, REFUSED_ROW, *PARTS, SEQUESTRA]
+    tab.show_findings(rows, select="2.25.2")
+    qtbot.wait(1)
     for made in tab.findChildren(QPushButton):
-        words = made.text()
-        if words and made.isVisible():
-            assert QFontMetrics(made.font()).horizontalAdvance(words) < made.width()
-    tab.show_findings([GAP, DOUBTED])
-    assert wording.quantity(GAP.finding) == "antero-posterior"
+        words = made.text() or made.accessibleName()
+        room = made.contentsRect().width()
+        assert QFontMetrics(made.font()).horizontalAdvance(words) <= room, words
+    bold = QFont(tab.table.font())
+    bold.setBold(True)
+    small = QFont(tab.table.font())
+    small.setPointSizeF(small.pointSizeF() * 0.88)
+    for row in rows:
+        for column, above in ((1, bold), (3, tab.table.font())):
+            room = tab.table.columnWidth(column) - 12
+            for words, font in zip(
+                tab.table.said(row.uid, column), (above, small), strict=True
+            ):
+                assert QFontMetrics(font).horizontalAdvance(words) <= room, words
+
+
+def test_a_low_window_leaves_its_room_to_the_table(tab: FindingsList) -> None:
+    tab.resize(490, 380)
+    assert not tab.values.isVisible()
+    assert tab.table.height() >= 72
+    tab.resize(490, 760)
+    assert tab.values.isVisible()

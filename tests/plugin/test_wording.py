@@ -77,14 +77,14 @@ def test_a_finding_has_a_state_and_a_value_in_words(
 
 def test_what_is_stated_and_not_measured_says_whether_it_is_there() -> None:
     for presence, words in (
-        ("absent", "looked for, absent"),
-        ("unknown", "presence undetermined"),
+        ("absent", "absent"),
+        ("unknown", "undetermined"),
         ("present", ""),
     ):
         stated = finding(presence=presence)
         assert wording.state(stated) == "stated"
         assert wording.value(stated) == words
-        assert wording.quantity(stated) == ""
+        assert wording.quantity(stated) == ("looked for" if words == "absent" else "")
 
 
 def test_a_value_is_said_as_the_library_says_it() -> None:

@@ -141,6 +141,12 @@ class FindingTable(QTreeWidget):
         self.select(uids[(here + by) % len(uids)])
         return self.current
 
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the selected row in sight."""
+        super().resizeEvent(event)
+        for item in self.selectedItems():
+            self.scrollToItem(item)
+
     def drawBranches(self, painter: Any, area: Any, index: Any) -> None:
         """Paint the ground of a row and, of a leader, whether its parts are folded."""
         if self.selectionModel().isSelected(index):
