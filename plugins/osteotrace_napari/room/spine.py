@@ -29,6 +29,7 @@ class Spine:
     def connect(self) -> None:
         """Take what the Measure tab says."""
         room, tab = self._room, self._room.dock.measure
+        room.pointer.on_prompt.append(self._prompted)
         tab.level_chosen.connect(self.choose)
         tab.snap_chosen.connect(self.snap)
         tab.angle_chosen.connect(self._angle)
@@ -60,6 +61,11 @@ class Spine:
             measured=self.measured(room.view),
             labelling=tool is not None and tool.name == "levels",
         )
+
+    def _prompted(self) -> None:
+        """Say in the tab, too, what is to be done next."""
+        tool = self._room.pointer.tool
+        self._room.dock.measure.prompt.setText("" if tool is None else tool.prompt)
 
     def choose(self, level: str) -> None:
         """Measure a level next, and show where it was labelled."""
@@ -147,3 +153,4 @@ class Spine:
             tool.begin(room.view)
         room.pointer.show_prompt()
         room.refresh()
+        room.focus_canvas()

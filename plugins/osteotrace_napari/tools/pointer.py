@@ -16,7 +16,7 @@ from osteotrace.geometry import as_stored
 from osteotrace_napari.tools.picking import nearest_grip, nearest_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from osteotrace.geometry import Array
     from osteotrace.regions import Point
@@ -69,12 +69,15 @@ class Pointer:
         The view that the mouse was used in last.
     modifiers : frozenset of str
         Keys held with the mouse at the last event, as ``"Shift"``.
+    on_prompt : list of callable
+        Called without arguments after the prompt was shown.
     """
 
     def __init__(self, marks: Marks) -> None:
         self.tool: Tool | None = None
         self.view: ReadingView | None = None
         self.modifiers: frozenset[str] = frozenset()
+        self.on_prompt: list[Callable[[], None]] = []
         self._marks = marks
         self._views: list[ReadingView] = []
         self._callbacks: dict[int, tuple[Any, ...]] = {}
@@ -168,6 +171,8 @@ class Pointer:
         """Say in every view what is to be done next."""
         for view in self._views:
             view.prompt("" if self.tool is None else self.tool.prompt)
+        for call in self.on_prompt:
+            call()
 
     def _arm(self, view: ReadingView) -> None:
         """Give a view's camera to the tool, or back."""
