@@ -33,6 +33,8 @@ class LabelFiles:
 
     def __init__(self, room: ReadingRoom) -> None:
         self._room = room
+        self._doubts_of: tuple[Any, Any] = (None, None)
+        self._found: dict[int, list[str]] = {}
 
     def connect(self) -> None:
         """Take what the list of labels says."""
@@ -138,15 +140,22 @@ class LabelFiles:
         """Show the labels that are open on the series of the view."""
         volume = self._volume
         labels = self.of(volume)
-        doubts: dict[int, list[str]] = {}
-        if labels is not None and volume is not None:
-            imported = self._room.session.imported
-            doubts = {x.number: imported.doubts(volume, x) for x in labels.labels}
+        doubts = {} if labels is None or volume is None else self._doubts(labels, volume)
         entries = (one.entry for one in self._room.session.held)
         measured = [e.level.upper() for e in entries if isinstance(e, VertebraEntry)]
         self._panel.show_labels(
             labels, colours=LABEL_COLOURS, doubts=doubts, measured=measured
         )
+
+    def _doubts(self, labels: OpenedLabels, volume: Volume) -> dict[int, list[str]]:
+        """Return what the reader's own labels of levels say against each label."""
+        session = self._room.session
+        of = labels, session.levels.of(volume)
+        # Looked at anew only where one of them is another: it reads every voxel.
+        if self._doubts_of[0] is not of[0] or self._doubts_of[1] != of[1]:
+            found = {x.number: session.imported.doubts(volume, x) for x in labels.labels}
+            self._doubts_of, self._found = of, found
+        return self._found
 
     def _say(self, what: str) -> Callable[..., None]:
         """Return what changes the names of labels by one of their methods."""
