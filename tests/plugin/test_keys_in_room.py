@@ -202,3 +202,16 @@ def test_a_key_changed_in_the_settings_works_at_once_and_is_shown(
     hand.key("Ctrl+L")
     assert in_hand(room) == "caliper"
     assert room.dock.findings.tools.buttons["caliper"].key.text() == "Ctrl+L"
+
+
+def test_a_slab_is_made_changed_and_put_away_by_keys(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None]
+) -> None:
+    load("CT")
+    seen = []
+    for key in ("Shift+S", "Shift+Up", "Shift+S", "Shift+Down", "Shift+S"):
+        hand.key(key)
+        mm, mode = room.view.slab
+        seen.append((mm, mode if mm else ""))
+        assert room.dock.controls.slab.currentData()[0] == mm
+    assert seen == [(3.0, "mean"), (5.0, "mean"), (5.0, "max"), (3.0, "max"), (0.0, "")]

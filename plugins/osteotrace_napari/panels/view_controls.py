@@ -85,6 +85,13 @@ class Controls(QWidget):
             made.setChecked(on)
             made.blockSignals(False)
 
+    def show_slab(self, mm: float, mode: str) -> None:
+        """Show how thick a slab is seen, and how."""
+        for number in range(self.slab.count()):
+            listed_mm, listed_mode = self.slab.itemData(number)
+            if listed_mm == mm and (not mm or listed_mode == mode):
+                self.slab.setCurrentIndex(number)
+
     def _plane_row(self) -> QHBoxLayout:
         row = _row()
         for plane in PLANES:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace_napari import keys, layout
 from osteotrace_napari.canvas.layers import PLANES
+from osteotrace_napari.panels.view_controls import SLAB_MODES, SLABS_MM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,9 @@ def _scrolling(room: ReadingRoom) -> dict[str, Callable[[], object]]:
         "slices_on": partial(_scroll, room, FAST_SLICES),
         "first_slice": lambda: room.view.go_to_slice(0),
         "last_slice": lambda: room.view.go_to_slice(room.view.slice_count - 1),
+        "slab_mode": partial(_slab_mode, room),
+        "slab_thicker": partial(_slab_step, room, 1),
+        "slab_thinner": partial(_slab_step, room, -1),
     }
 
 
@@ -119,6 +123,24 @@ def _reset(room: ReadingRoom) -> None:
 def _scroll(room: ReadingRoom, by: int) -> None:
     if room.view.volume is not None:
         room.view.go_to_slice(room.view.slice_index + by)
+
+
+def _slab_mode(room: ReadingRoom) -> None:
+    """Go from one slice to each way of showing a slab, and back to one slice."""
+    mm, mode = room.view.slab
+    modes = list(SLAB_MODES)
+    if not mm:
+        room.set_slab(SLABS_MM[1], modes[0])
+    elif mode == modes[-1]:
+        room.set_slab(SLABS_MM[0], modes[0])
+    else:
+        room.set_slab(mm, modes[modes.index(mode) + 1])
+
+
+def _slab_step(room: ReadingRoom, by: int) -> None:
+    mm, mode = room.view.slab
+    number = SLABS_MM.index(mm) + by
+    room.set_slab(SLABS_MM[min(max(number, 0), len(SLABS_MM) - 1)], mode)
 
 
 def _cancel(room: ReadingRoom) -> None:

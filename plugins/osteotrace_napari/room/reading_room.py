@@ -279,6 +279,7 @@ class ReadingRoom:
         """Show a slab of some mm in every view."""
         for view in self.views:
             view.set_slab(mm, mode)
+        self.dock.controls.show_slab(mm, mode)
         self.show_state()
 
 
