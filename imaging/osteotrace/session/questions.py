@@ -10,7 +10,7 @@ from osteotrace.codes import FACTS, KINDS
 from osteotrace.codes.facts import AESTHETICS, FUNCTION, PAIN, Answer
 from osteotrace.findings import Fact, StagingResult
 from osteotrace.reading.case_facts import CaseFacts
-from osteotrace.reports.criterion_words import words_of
+from osteotrace.reports.criterion_words import in_words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -272,6 +272,6 @@ def stage_sheet(statements: Statements) -> StageSheet:
         first=decisive(results, case),
         profile=profile(case, date),
         stated=statements.stated,
-        checks=tuple(checks),
+        checks=tuple(in_words(one) for one in checks),
         not_counted=statements.not_counted,
     )

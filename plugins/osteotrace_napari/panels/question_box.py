@@ -6,7 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from osteotrace.codes import SITES
 from osteotrace.codes.sites import VERTEBRAE
@@ -44,9 +52,19 @@ class QuestionBox(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 4)
         layout.setSpacing(4)
-        layout.addWidget(words(_text(asked), TEXT_COLOUR))
         first, *others = asked.forms or (None,)
-        if first is not None:
+        question = words(_text(asked), TEXT_COLOUR)
+        if first is None:
+            layout.addWidget(question)
+        elif first.answer == "truth":
+            # Short answers stand beside the question.
+            line = QHBoxLayout()
+            line.setSpacing(8)
+            line.addWidget(question, 1)
+            self._add(line, first)
+            layout.addLayout(line)
+        else:
+            layout.addWidget(question)
             self._add(layout, first)
         if others:
             self._add_others(layout, [one for one in others if one is not None])
@@ -59,12 +77,7 @@ class QuestionBox(QFrame):
         if self.fields:
             self.fields[0].start()
 
-    @property
-    def has_keys(self) -> bool:
-        """Whether one of its fields has the keys."""
-        return any(one.isAncestorOf(_focused(one)) for one in self.fields)
-
-    def _add(self, layout: QVBoxLayout, form: AnswerForm) -> None:
+    def _add(self, layout: QBoxLayout, form: AnswerForm) -> None:
         field = AnswerField(form)
         field.answered.connect(
             lambda value, unit: self.answered.emit(form.name, value, unit, form.site)
@@ -76,10 +89,12 @@ class QuestionBox(QFrame):
     def _add_others(self, layout: QVBoxLayout, others: Iterable[AnswerForm]) -> None:
         """Add the parts of a question folded below it."""
         forms = list(others)
-        fold = Fold(f"or by one of {len(forms)} more")
+        fold = Fold("or by another fact" if len(forms) == 1 else "or by another of these")
         for form in forms:
-            fold.inside.addWidget(words(form.question, QUIET_COLOUR))
-            self._add(fold.inside, form)
+            line = QHBoxLayout()
+            line.addWidget(words(form.question, QUIET_COLOUR), 1)
+            self._add(line, form)
+            fold.inside.addLayout(line)
         layout.addWidget(fold)
 
 
@@ -145,8 +160,3 @@ def _kinds(asked: Asked) -> str:
         start = "or " if asked.forms else ""
         return f"{start}by a finding, present or absent: {kinds}"
     return "" if asked.forms else _ONLY_MEASURED
-
-
-def _focused(widget: QWidget) -> Any:
-    window = widget.window()
-    return window.focusWidget() if window is not None else None
