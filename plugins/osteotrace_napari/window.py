@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import napari  # noqa: TC002  napari reads the annotations to hand its viewer over
 
+from osteotrace.session import Session
+from osteotrace_napari import settings
 from osteotrace_napari.dropping import StudyDrop
 from osteotrace_napari.layout import show_own_docks
 from osteotrace_napari.panels.reading_dock import ReadingDock
 from osteotrace_napari.room import ReadingRoom
-
-if TYPE_CHECKING:
-    from osteotrace.session import Session
 
 PANEL_NAME: Final = "osteotrace reading"
 
@@ -29,7 +28,11 @@ class ReadingPanel(ReadingDock):
     """
 
     def __init__(self, viewer: napari.Viewer, session: Session | None = None) -> None:
+        # Before the buttons, which show the keys.
+        chosen = settings.load()
         super().__init__()
+        if session is None:
+            session = Session(reader=chosen.reader or None)
         self.room = ReadingRoom(viewer, self, session)
         StudyDrop(self.room)
 

@@ -11,6 +11,7 @@ from osteotrace_napari import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from osteotrace_napari.room import ReadingRoom
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.plugin
 # Rough points of the 12 mm gap of the small CT, in one axial slice.
 START: Point = (0.0, -6.6, 0.0)
 END: Point = (0.6, 5.2, 0.0)
+PATIENCE_MS = 60_000
 # What napari's Shapes, Points and Labels do on bare keys.
 LAYER_KEYS = (*"1234567LEPFZXMSADRTI", "Del", "Backspace", "Ctrl+A", "Ctrl+V", "Space")
 
@@ -215,3 +217,26 @@ def test_a_slab_is_made_changed_and_put_away_by_keys(
         seen.append((mm, mode if mm else ""))
         assert room.dock.controls.slab.currentData()[0] == mm
     assert seen == [(3.0, "mean"), (5.0, "mean"), (5.0, "max"), (3.0, "max"), (0.0, "")]
+
+
+def test_settings_of_the_last_time_hold_in_the_next_window(
+    viewer: Any, qtbot: Any, small_study: Path
+) -> None:
+    from osteotrace_napari import settings
+    from osteotrace_napari.window import reading_room
+
+    settings.save(
+        settings.Settings(
+            keys={"undo": "Ctrl+L"}, reader="Reader A", first_windows={"CT": "window_2"}
+        )
+    )
+    keys.use({})
+    room = reading_room(viewer)
+    assert room.dock.undo.text().endswith("Ctrl+L")
+    assert room.session.reader == "Reader A"
+    room.opening.open(small_study / "ct")
+    qtbot.waitUntil(lambda: room.view.volume is not None, timeout=PATIENCE_MS)
+    assert room.view.window.name == "Soft tissue"
+    room.set_window(0)
+    room.keyboard.press("reset")
+    assert room.view.window.name == "Soft tissue"

@@ -116,7 +116,7 @@ def _window(room: ReadingRoom, key: int) -> None:
 
 
 def _reset(room: ReadingRoom) -> None:
-    room.set_window(0)
+    room.set_window(room.first_window)
     room.arrangement.fit()
 
 

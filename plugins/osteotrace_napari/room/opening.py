@@ -196,6 +196,7 @@ class Opening:
         room.arrangement.show(volume, layer=layer)
         self._showing = False
         room.dock.study.mark_open(header)
+        room.set_window(room.first_window)
         room.offer_windows()
         room.dock.show_title(volume)
         room.dock.tabs.setCurrentWidget(room.dock.findings)

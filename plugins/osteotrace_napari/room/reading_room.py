@@ -188,6 +188,13 @@ class ReadingRoom:
                 view.on_window.append(self.show_view)
         self.marking.show()
 
+    @property
+    def first_window(self) -> int:
+        """Number of the preset that what is shown opens with, as the reader set it."""
+        header = self.opening.header
+        modality = "" if header is None else header.identity.modality
+        return self.helping.settings.first_window(modality)
+
     def offer_windows(self) -> None:
         """Offer the presets of what is shown."""
         header = self.opening.header
