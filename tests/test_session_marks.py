@@ -49,6 +49,10 @@ def value(finding: Finding) -> float:
     return first.value
 
 
+def accepted(session: Session) -> bool:
+    return session.held[0].accepted
+
+
 # Adding ------------------------------------------------------------------------------
 
 
@@ -249,13 +253,13 @@ def test_acceptance_is_a_step_that_is_taken_back(
 ) -> None:
     finding = caliper(session, volume)
     session.accept(finding.tracking_uid)
-    assert session.held[0].accepted
+    assert accepted(session)
     session.accept(finding.tracking_uid)
     assert session.undo() == "caliper CAL-1 accepted"
-    assert not session.held[0].accepted
+    assert not accepted(session)
     session.redo()
     session.unaccept(finding.tracking_uid)
-    assert not session.held[0].accepted
+    assert not accepted(session)
 
 
 def test_what_was_undone_and_redone_is_said_in_words(
