@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pydicom.fileset import FileSet
 
 from osteotrace.errors import OsteotraceError
-from osteotrace_napari import reader, sample_data
+from osteotrace_napari import reader
 from osteotrace_napari.reader import PEEKED_FILES
 
 if TYPE_CHECKING:
@@ -60,9 +63,37 @@ def test_without_a_window_two_series_are_not_guessed_between(small_study: Path) 
         reader.read(str(small_study))
 
 
-def test_missing_samples_say_how_to_make_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_zip_is_taken_where_it_holds_dicom_and_a_dicomdir_always(
+    small_study: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("osteotrace.__file__", str(tmp_path / "a" / "b" / "c.py"))
-    with pytest.raises(OsteotraceError, match="osteotrace samples"):
-        sample_data.sample_folder("maxilla_after")
+    files = sorted((small_study / "ct").iterdir())
+    study, other = tmp_path / "study.zip", tmp_path / "other.zip"
+    with zipfile.ZipFile(study, "w") as archive:
+        archive.writestr("README.txt", "a disc")
+        archive.write(files[0], "DICOM/1")
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("README.txt", "no disc")
+    assert reader.get_reader(str(study)) is not None
+    assert reader.get_reader(str(other)) is None
+    # What is wrong with an archive is said where it is opened.
+    study.write_bytes(study.read_bytes()[:-30])
+    assert reader.get_reader(str(study)) is not None
+    disc = FileSet()
+    disc.add(files[0])
+    disc.write(tmp_path / "disc")
+    assert reader.get_reader(str(tmp_path / "disc" / "DICOMDIR")) is not None
+
+
+def test_without_a_window_a_zip_comes_as_a_layer_and_leaves_nothing(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    packed = tmp_path / "study.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in (small_study / "ct").iterdir():
+            archive.write(file, file.name)
+    ((values, _, _),) = reader.read(str(packed))
+    assert values.shape == (20, 96, 70)
+    assert list(temporary.iterdir()) == []
