@@ -469,6 +469,44 @@ def test_open_without_a_display_says_what_to_do(
     assert "xvfb-run" in outcome.err
 
 
+@pytest.mark.parametrize("missing", ["napari", "PySide6"])
+def test_open_without_the_plugins_extra_says_how_to_get_it(
+    osteotrace: Run, monkeypatch: pytest.MonkeyPatch, small_study: Path, missing: str
+) -> None:
+    absent = system.Check(missing, False, False, "", system.VIEWER_EXTRA)
+    name = {"napari": "_viewer", "PySide6": "_qt"}[missing]
+    monkeypatch.setattr(system, name, lambda: absent)
+    monkeypatch.setenv("DISPLAY", ":99")
+    outcome = osteotrace("open", small_study)
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert outcome.err.count("\n") == 1
+    assert f"found no {missing}" in outcome.err
+    assert 'pip install "osteotrace[napari]"' in outcome.err
+
+
+def test_open_of_what_is_not_there_is_a_wrong_call(
+    osteotrace: Run, tmp_path: Path
+) -> None:
+    outcome = osteotrace("open", tmp_path / "gone.zip")
+    assert outcome.code == 2
+    assert "expected a DICOM folder, file, DICOMDIR or zip" in outcome.err
+
+
+def test_a_viewer_that_is_killed_is_one_line_that_says_where_the_work_is(
+    osteotrace: Run, monkeypatch: pytest.MonkeyPatch, small_study: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "killed_viewer.py"
+    program.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(system, "VIEWER_MODULE", program.stem)
+    outcome = osteotrace("open", small_study)
+    assert outcome.code == 1
+    assert "ended by signal 9" in outcome.err
+    assert "in its draft" in outcome.err
+
+
 def test_open_starts_the_viewer_as_a_new_process(
     osteotrace: Run, monkeypatch: pytest.MonkeyPatch, small_study: Path
 ) -> None:

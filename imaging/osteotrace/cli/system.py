@@ -59,7 +59,11 @@ def samples(
 def open_viewer(
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="[PATH]", help="A DICOM folder.", show_default=False),
+        typer.Argument(
+            metavar="[PATH]",
+            help="A DICOM folder, file, DICOMDIR or zip.",
+            show_default=False,
+        ),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -67,16 +71,16 @@ def open_viewer(
     if path is not None and not path.exists():
         raise OsteotraceError(
             "no such file or folder",
-            expected="a DICOM folder",
+            expected="a DICOM folder, file, DICOMDIR or zip",
             advice="check the path",
             where=str(path),
             usage=True,
         )
-    for check in (_viewer(), _display()):
+    for check in (_viewer(), _qt(), _display()):
         if not check.present:
             raise OsteotraceError(
                 f"no {check.name}",
-                expected="napari and a display to open a window on",
+                expected="napari, Qt and a display to open a window on",
                 advice=check.advice,
             )
     command = [sys.executable, "-m", VIEWER_MODULE]
@@ -86,6 +90,13 @@ def open_viewer(
         if json:
             output.print_json({"command": command, "process": viewer.pid})
             sys.stdout.flush()
+    if viewer.returncode < 0:
+        raise OsteotraceError(
+            f"a viewer that was ended by signal {-viewer.returncode}",
+            expected="a window that is closed",
+            advice="what was marked is in its draft: open the study again; where no "
+            "window came, check the display with 'osteotrace doctor'",
+        )
     return 1 if viewer.returncode else 0
 
 
