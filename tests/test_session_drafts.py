@@ -197,8 +197,8 @@ def test_journals_of_bare_findings_are_read_as_accepted_ones_and_continued(
     again = Journal(STUDY, READER, folder=tmp_path)
     again.close()
     draft = Draft()
-    for line in again.lines:
-        draft.apply(line)
+    for replayed in again.lines:
+        draft.apply(replayed)
     assert draft.held == (Held(finding=edited, accepted=True),)
     assert draft.is_closed
     assert [one.what for one in draft.done] == ["PAL-1 added", "PAL-1 changed"]
