@@ -57,7 +57,8 @@ class AnswerField(QWidget):
         self._fill()
         self._add_button(_UNKNOWN, None)
         self._layout.addWidget(self.problem)
-        self._layout.addStretch(1)
+        if self.list is None:
+            self._layout.addStretch(1)
         self._show_stated()
 
     def _fill(self) -> None:

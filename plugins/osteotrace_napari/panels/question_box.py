@@ -53,19 +53,12 @@ class QuestionBox(QFrame):
         layout.setContentsMargins(0, 6, 0, 4)
         layout.setSpacing(4)
         first, *others = asked.forms or (None,)
-        question = words(_text(asked), TEXT_COLOUR)
-        if first is None:
-            layout.addWidget(question)
-        elif first.answer == "truth":
-            # Short answers stand beside the question.
-            line = QHBoxLayout()
-            line.setSpacing(8)
-            line.addWidget(question, 1)
-            self._add(line, first)
-            layout.addLayout(line)
-        else:
-            layout.addWidget(question)
-            self._add(layout, first)
+        # An answer stands beside the very question that it answers: of a fact, not of
+        # what several facts make up.
+        if first is None or (others and first.question != asked.text):
+            layout.addWidget(words(_at(asked.site, asked.text), TEXT_COLOUR))
+        if first is not None:
+            self._add_asked(layout, first)
         if others:
             self._add_others(layout, [one for one in others if one is not None])
         told = "; ".join(filter(None, (_kinds(asked), beside)))
@@ -91,11 +84,21 @@ class QuestionBox(QFrame):
         forms = list(others)
         fold = Fold("or by another fact" if len(forms) == 1 else "or by another of these")
         for form in forms:
-            line = QHBoxLayout()
-            line.addWidget(words(form.question, QUIET_COLOUR), 1)
-            self._add(line, form)
-            fold.inside.addLayout(line)
+            self._add_asked(fold.inside, form)
         layout.addWidget(fold)
+
+    def _add_asked(self, layout: QVBoxLayout, form: AnswerForm) -> None:
+        """Add a fact's question with its answers, beside it where there is room."""
+        question = words(_at(form.site, form.question), TEXT_COLOUR)
+        if not _is_short(form):
+            layout.addWidget(question)
+            self._add(layout, form)
+            return
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(question, 1)
+        self._add(line, form)
+        layout.addLayout(line)
 
 
 class Fold(QWidget):
@@ -149,9 +152,14 @@ def place(site: str) -> str:
     return site.upper() if site in VERTEBRAE else SITES[site].meaning
 
 
-def _text(asked: Asked) -> str:
-    where = f"{place(asked.site)}: " if asked.site else ""
-    return f"{where}{asked.text}"
+def _is_short(form: AnswerForm) -> bool:
+    """Tell whether the answers have room beside the question."""
+    units = [unit for unit in form.units if unit != "1"]
+    return form.answer == "truth" or (form.answer == "number" and len(units) < 2)
+
+
+def _at(site: str, text: str) -> str:
+    return f"{place(site)}: {text}" if site else text
 
 
 def _kinds(asked: Asked) -> str:

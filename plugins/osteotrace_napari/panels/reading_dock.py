@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -21,10 +20,12 @@ from qtpy.QtWidgets import (
 from osteotrace import about
 from osteotrace_napari import keys, wording
 from osteotrace_napari.colours import PROBLEM_COLOUR, QUIET_COLOUR
+from osteotrace_napari.panels.busy_bar import BusyBar
 from osteotrace_napari.panels.buttons import button
 from osteotrace_napari.panels.findings import FindingsList
 from osteotrace_napari.panels.measure import MeasureTab
 from osteotrace_napari.panels.recovery import RecoveryStrip
+from osteotrace_napari.panels.stage import StageTab
 from osteotrace_napari.panels.study import StudyList
 from osteotrace_napari.panels.view_controls import Controls
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
 
 WIDTH_PX: Final = 490
-_BUSY_BAR_PX: Final = 6
 _SPACING_PX: Final = 4
 _MESSAGE_LINES: Final = 3
 
@@ -51,11 +51,13 @@ class ReadingDock(QWidget):
         self.study = StudyList()
         self.findings = FindingsList()
         self.measure = MeasureTab()
+        self.stage = StageTab()
         self.tabs = QTabWidget()
         for tab, name in (
             (self.study, "Study"),
             (self.findings, "Findings"),
             (self.measure, "Measure"),
+            (self.stage, "Stage"),
         ):
             self.tabs.addTab(tab, name)
         self.tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -65,10 +67,7 @@ class ReadingDock(QWidget):
         # What is said never moves the window: a canvas that is resized moves its image.
         lines = _MESSAGE_LINES * self.message.fontMetrics().lineSpacing()
         self.message.setFixedHeight(lines + 2)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setMaximumHeight(_BUSY_BAR_PX)
+        self.progress = BusyBar()
         hidden = self.progress.sizePolicy()
         hidden.setRetainSizeWhenHidden(True)
         self.progress.setSizePolicy(hidden)
@@ -93,8 +92,7 @@ class ReadingDock(QWidget):
 
     def show_progress(self, done: int, of: int) -> None:
         """Show how much of the work is done; of none: that it goes on."""
-        self.progress.setRange(0, of)
-        self.progress.setValue(done)
+        self.progress.show_progress(done, of)
 
     def show_title(self, volume: Volume | None) -> None:
         """Say what is on the canvas."""

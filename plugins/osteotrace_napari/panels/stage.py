@@ -26,6 +26,7 @@ from osteotrace.session.questions import Asked, StageSheet
 from osteotrace_napari.colours import QUIET_COLOUR, TEXT_COLOUR, WARNING_COLOUR
 from osteotrace_napari.panels.choice_field import TextField
 from osteotrace_napari.panels.drug_list import DrugList, remove_button
+from osteotrace_napari.panels.other_fact import OtherFact
 from osteotrace_napari.panels.question_box import Fold, QuestionBox, words
 from osteotrace_napari.panels.stage_row import SHORT_NAMES, StageRow
 
@@ -89,6 +90,9 @@ class StageTab(QWidget):
         self.drugs.removed.connect(self.drug_removed)
         self.drugs.left.connect(self.left)
         self.checks = Fold("")
+        self.other = OtherFact()
+        self.other.answered.connect(self._answer)
+        self.other.left.connect(self.left)
         self.stated = Fold("")
         self.area = QScrollArea()
         self.statement = words(RESEARCH_USE_SHORT, QUIET_COLOUR, small=True)
@@ -169,6 +173,9 @@ class StageTab(QWidget):
         inside.addWidget(self._nothing)
         inside.addWidget(words("Drugs", QUIET_COLOUR, bold=True))
         inside.addWidget(self.drugs)
+        another = Fold("State another fact")
+        another.inside.addWidget(self.other)
+        inside.addWidget(another)
         inside.addWidget(self.stated)
         inside.addStretch(1)
         self.area.setWidget(content)

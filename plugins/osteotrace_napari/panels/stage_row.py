@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
@@ -54,9 +53,12 @@ SHORT_NAMES: Final = {
 }
 # A stage of up to so many letters is said large, beside its system.
 _MOST_LETTERS: Final = 22
+_NO_STAGE: Final = "stage …"
 _STAGE_PX: Final = 17
 # Lines of a result by how they begin: those of its forms are left out.
 _ASKED: Final = ("not known:", "ask first:")
+# What stands above everything else.
+_FIRST: Final = ("contradiction:", "set by ")
 _SMALL: Final = ("rules that", "source:")
 _COLOURS: Final = (
     ("contradiction:", WARNING_COLOUR),
@@ -179,11 +181,13 @@ class StageRow(QFrame):
 
     def _fill(self) -> None:
         self._is_filled = True
-        reasons = QLabel("".join(_reasons(self.result)))
-        reasons.setWordWrap(True)
-        reasons.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        reasons.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._inside.addWidget(reasons)
+        for colour, told in _lines(self.result, _FIRST):
+            self._inside.addWidget(words(told, colour))
+        why = Fold("What it rests on")
+        for colour, told in _lines(self.result):
+            why.inside.addWidget(words(told, colour, small=told.startswith(_SMALL)))
+        self.why = why
+        self._inside.addWidget(why)
         if self.asked:
             self._inside.addWidget(words("What is missing", QUIET_COLOUR, bold=True))
         for one in self.asked:
@@ -216,7 +220,8 @@ class StageRow(QFrame):
 
     def _override(self) -> QWidget:
         fold = Fold("Set another stage, with the reason")
-        self.choice = Choices(self.result.stages)
+        # None is set by chance: it has to be chosen.
+        self.choice = Choices((_NO_STAGE, *self.result.stages))
         self.reason = TextField()
         self.reason.setPlaceholderText("the reason, kept with the stage")
         self.set_button = _button("Set")
@@ -243,9 +248,12 @@ class StageRow(QFrame):
             self._set()
 
     def _set(self) -> None:
-        self.overridden.emit(
-            *self.key, self.choice.currentText(), self.reason.text().strip()
-        )
+        place = self.choice.currentIndex()
+        if not place:
+            self.choice.setFocus(Qt.FocusReason.TabFocusReason)
+            return
+        stage = self.result.stages[place - 1]
+        self.overridden.emit(*self.key, stage, self.reason.text().strip())
 
 
 def _button(text: str) -> QPushButton:
@@ -275,14 +283,18 @@ def _stage(result: StagingResult) -> QLabel:
     return label
 
 
-def _reasons(result: StagingResult) -> Iterator[str]:
-    """Yield what a stage rests on as lines of HTML; what is asked stands in its forms."""
+def _lines(
+    result: StagingResult, only: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str]]:
+    """Yield colour and words of what a stage rests on; what is asked has its forms.
+
+    With ``only``, the lines that begin so; else all the others.
+    """
     for line in list(stagings.lines(result))[1:]:
         told = line.strip()
-        if told.startswith(_ASKED):
+        if told.startswith(_ASKED) or bool(only) != told.startswith(_FIRST):
             continue
         colour = next(
             (c for start, c in _COLOURS if told.startswith(start)), QUIET_COLOUR
         )
-        small = "; font-size:11px" if told.startswith(_SMALL) else ""
-        yield f'<div style="color:{colour}{small}; margin:1px">{escape(told)}</div>'
+        yield colour, told

@@ -41,6 +41,7 @@ def _seeing(room: ReadingRoom) -> dict[str, Callable[[], object]]:
         "tab_study": dock.study,
         "tab_findings": dock.findings,
         "tab_measure": dock.measure,
+        "tab_stage": dock.stage,
     }
     return {
         "open_folder": room.opening.ask_folder,

@@ -117,9 +117,10 @@ class Opening:
     def toggle_beside(self, on: bool | None = None) -> None:
         """Show the next series of the same space beside this one, or only this one."""
         room = self._room
-        on = room.arrangement.beside is None if on is None else on
-        if not on:
+        alone = room.arrangement.beside is None and room.arrangement.through is None
+        if not (alone if on is None else on):
             room.arrangement.show_beside(None)
+            room.arrangement.show_through(None)
             room.refresh()
             return
         header = self._partner()

@@ -25,6 +25,7 @@ from osteotrace_napari.room.more import More
 from osteotrace_napari.room.opening import Opening
 from osteotrace_napari.room.painting import Painting
 from osteotrace_napari.room.spine import Spine
+from osteotrace_napari.room.staging import Staging
 from osteotrace_napari.templates import Templates
 from osteotrace_napari.tools.pointer import Pointer
 
@@ -73,6 +74,7 @@ class ReadingRoom:
         self.marking = Marking(self)
         self.keeping = Keeping(self)
         self.spine = Spine(self)
+        self.staging = Staging(self)
         self.pointer = Pointer(self.marking)
         self.painting = Painting(self)
         self.label_files = LabelFiles(self)
@@ -144,6 +146,7 @@ class ReadingRoom:
         self.marking.show()
         self.painting.show()
         self.label_files.show()
+        self.staging.show()
         self.show_state()
 
     def _rows(self) -> list[FindingRow]:
@@ -266,6 +269,7 @@ class ReadingRoom:
         findings.absent_stated.connect(self.marking.absent)
         findings.left.connect(self.focus_canvas)
         self.spine.connect()
+        self.staging.connect()
         self.painting.connect()
         self.label_files.connect()
         for made, name in ((dock.undo, "undo"), (dock.redo, "redo"), (dock.save, "save")):
