@@ -169,6 +169,23 @@ def test_a_prepared_mark_is_recorded_later_and_changes_nothing_before(
     assert moved.measurements != finding.measurements
 
 
+def test_two_marks_prepared_side_by_side_get_two_labels(
+    session: Session, volume: Volume
+) -> None:
+    drawn = marked.ball(volume, MIDDLE, 2.0, role="drawn")
+    both = [session.prepare("intensity", volume, region=drawn) for _ in range(2)]
+    for prepared in both:
+        session.record(prepared)
+    assert [one.label for one in session.findings] == ["REG-1", "REG-2"]
+    first, second = session.findings
+    assert first.measurements == second.measurements
+    # Each moves by its own entry and mask from here on.
+    smaller = marked.ball(volume, MIDDLE, 1.5, role="drawn")
+    (moved,) = session.move(second.tracking_uid, region=smaller)
+    assert moved.label == "REG-2"
+    assert session.finding(first.tracking_uid) == first
+
+
 # Moving ------------------------------------------------------------------------------
 
 

@@ -225,6 +225,21 @@ def test_two_series_of_one_frame_stand_side_by_side_at_the_same_place(
     assert right.slice_index == 3
 
 
+def test_zoom_and_pan_are_those_of_the_other_side(
+    arrangement: Arrangement, volume: Volume
+) -> None:
+    other = noise(stack(np.arange(12) * 2.7, rows=50, columns=60))
+    arrangement.show(volume)
+    arrangement.show_beside(other)
+    left, right = arrangement.views
+    for moved, follower in ((left, right), (right, left)):
+        camera = moved.viewer.scene.camera
+        camera.zoom = camera.zoom * 1.7
+        camera.center = (0.0, camera.center[1] + 2.0, camera.center[2] - 3.0)
+        assert follower.viewer.scene.camera.zoom == pytest.approx(camera.zoom)
+        assert follower.middle[:2] == pytest.approx(moved.middle[:2], abs=1e-5)
+
+
 def test_a_mark_is_shown_in_both_at_its_place(
     arrangement: Arrangement, volume: Volume
 ) -> None:

@@ -68,6 +68,14 @@ def test_the_first_move_shows_its_value_at_once(
     assert measuring.texts == ["5 mm"]
 
 
+def test_the_first_value_of_an_image_is_measured_before_there_is_a_line(
+    value: LiveValue, measuring: Measuring, ct_view: ReadingView, qtbot: Any
+) -> None:
+    value.begin(ct_view)
+    qtbot.waitUntil(lambda: len(measuring.asked) == 1, timeout=PATIENCE_MS)
+    assert measuring.shown == []
+
+
 def test_the_line_follows_where_there_is_no_time_for_a_value(
     value: LiveValue,
     measuring: Measuring,

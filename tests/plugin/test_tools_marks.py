@@ -51,6 +51,8 @@ class Bench:
     def preview(self, mark: Mark | None) -> None:
         self.shown.append(mark)
 
+    def begin(self, view: ReadingView) -> None: ...
+
     def follow(self, view: ReadingView, start: Point, end: Point) -> None:
         self.followed.append((start, end))
 

@@ -209,6 +209,22 @@ def test_a_view_that_comes_later_has_the_tool_and_its_prompt(
     assert pointer.view is not other
 
 
+def test_the_prompt_stands_in_the_view_that_the_mouse_is_over(
+    pointer: Pointer, tool: Notes, mouse: FakeMouse, small_ct_volume: Volume
+) -> None:
+    other = view_of(small_ct_volume)
+    pointer.attach(other)
+    pointer.show_prompt()
+    assert (mouse.view._prompt, other._prompt) == ("what next", "")
+    FakeMouse(other).move(on_slice(other, 0.0, 0.0), held=False)
+    assert (mouse.view._prompt, other._prompt) == ("", "what next")
+    pointer.detach(other)
+    pointer.show_prompt()
+    assert (mouse.view._prompt, other._prompt) == ("what next", "")
+    pointer.take_up(None)
+    assert mouse.view._prompt == ""
+
+
 def test_escape_takes_a_point_back_and_then_puts_the_tool_away(
     pointer: Pointer, tool: Notes
 ) -> None:

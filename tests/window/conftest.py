@@ -10,6 +10,7 @@ import pytest
 from tests.window.screen import Screen
 
 import osteotrace as ot
+from osteotrace import phantoms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,13 @@ def case(tmp_path: Path) -> Callable[[str], Path]:
         return folder
 
     return copy
+
+
+@pytest.fixture
+def spine(tmp_path: Path) -> Path:
+    """Write the sample spine."""
+    phantoms.write_samples(tmp_path / "samples", ["spine_2023-07"])
+    return tmp_path / "samples"
 
 
 @pytest.fixture

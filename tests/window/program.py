@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.window.screen import HAND_MS, HEIGHT, WIDTH, Screen
+from tests.window.words import find_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 STARTING_S: Final = 120.0
+DOUBLE_CLICK_MS: Final = 60
 # One notch of a mouse wheel, as X knows it.
 _WHEEL_UP, _WHEEL_DOWN = 4, 5
 # Names of keys: as people and napari write them, and as X does.
@@ -38,6 +40,8 @@ class Program:
         What it is told to open.
     home : Path
         Its own folder of state, settings and caches; kept from one start to the next.
+    before : sequence of str
+        A command that starts the program, in surroundings of its own.
 
     Attributes
     ----------
@@ -51,7 +55,7 @@ class Program:
         path: Path,
         home: Path,
         *,
-        command: Sequence[str] = (sys.executable, "-m", "osteotrace_napari"),
+        before: Sequence[str] = (),
     ) -> None:
         self.screen = screen
         self.home = home
@@ -60,19 +64,20 @@ class Program:
             f"XDG_{kind}_HOME": str(home / kind.lower())
             for kind in ("STATE", "CONFIG", "CACHE", "DATA")
         }
-        before = set(screen.windows())
+        others = set(screen.windows())
         home.mkdir(parents=True, exist_ok=True)
         self._said = (home / "said.txt").open("ab")
         self.process = subprocess.Popen(
-            [*command, str(path)],
+            [*before, sys.executable, "-m", "osteotrace_napari", str(path)],
             env=os.environ | screen.environment | own | {"HOME": str(home)},
             stdout=self._said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self.window = self.wait("the window", lambda: self._new_window(before))
-        screen.do("windowmove", self.window, 0, 0)
-        screen.do("windowsize", self.window, WIDTH, HEIGHT)
+        self.window = self.wait("the window", lambda: self._new_window(others))
+        self.wait("a window with its panel", self._is_whole)
+        # What a window manager does for a person.
+        self.wait("the window over the whole screen", self._fills_the_screen)
         screen.do("windowfocus", self.window)
 
     def __enter__(self) -> Self:
@@ -81,9 +86,21 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def _new_window(self, before: set[int]) -> int | None:
-        new = [window for window in self.screen.windows() if window not in before]
+    def _new_window(self, others: set[int]) -> int | None:
+        new = [window for window in self.screen.windows() if window not in others]
         return new[-1] if new else None
+
+    def _is_whole(self) -> bool:
+        return find_word(self.screen.look(), "Research use only") is not None
+
+    def _fills_the_screen(self) -> bool:
+        """Ask for the whole screen, and tell whether the window has come to rest there."""
+        screen = self.screen
+        screen.do("windowmove", self.window, 0, 0)
+        screen.do("windowsize", self.window, WIDTH, HEIGHT)
+        screen.rest()
+        told = screen.do("getwindowgeometry", "--shell", self.window).split()
+        return f"WIDTH={WIDTH}" in told and f"HEIGHT={HEIGHT}" in told
 
     @property
     def said(self) -> str:
@@ -117,13 +134,16 @@ class Program:
         self.actions += 1
         self.screen.do("type", "--delay", HAND_MS, text)
 
-    def click(self, at: tuple[int, int], *, button: int = 1, times: int = 1) -> None:
-        """Click at a place of the screen; a double click is one action."""
+    def click(self, at: tuple[int, int]) -> None:
+        """Click at a place of the screen."""
         self.actions += 1
-        self.screen.do(
-            "mousemove", *at, "sleep", HAND_MS / 1000,
-            "click", "--repeat", times, "--delay", 60, button,
-        )  # fmt: skip
+        self.screen.do("mousemove", *at, "sleep", HAND_MS / 1000, "click", 1)
+
+    def double_click(self, at: tuple[int, int]) -> None:
+        """Click twice in a moment: one action."""
+        self.actions += 1
+        twice = ("click", "--repeat", 2, "--delay", DOUBLE_CLICK_MS, 1)
+        self.screen.do("mousemove", *at, "sleep", HAND_MS / 1000, *twice)
 
     def drag(
         self, start: tuple[int, int], end: tuple[int, int], *, steps: int = 12,

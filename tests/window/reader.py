@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from osteotrace.volume import Volume
 
+# Words come a moment after what they tell.
+READING_S: Final = 120.0
 # The window a CT opens with: bone, width 2000, level 500.
 BONE: Final = (-500.0, 1500.0)
 
@@ -114,15 +116,16 @@ class Reader:
         """Click on a patient point."""
         self.program.click(self.at(point))
 
-    def read(self, words: str) -> tuple[int, int] | None:
+    def read(self, words: str, nth: int = 0) -> tuple[int, int] | None:
         """Return where words stand on the screen, None where they do not."""
-        return find_word(self.program.screen.rest(), words)
+        return find_word(self.program.screen.rest(), words, nth=nth)
 
-    def wait_for_words(self, words: str) -> tuple[int, int]:
-        """Read the screen until words stand on it."""
-        found = self.program.wait(f"the words {words!r}", partial(self.read, words))
-        return int(found[0]), int(found[1])
+    def wait_for_words(self, words: str, *, nth: int = 0) -> tuple[int, int]:
+        """Read the screen until words stand on it; which of several, from the top."""
+        seen = partial(self.read, words, nth)
+        x, y = self.program.wait(f"the words {words!r}", seen, READING_S)
+        return int(x), int(y)
 
-    def click_words(self, words: str) -> None:
+    def click_words(self, words: str, *, nth: int = 0) -> None:
         """Click where words stand."""
-        self.program.click(self.wait_for_words(words))
+        self.program.click(self.wait_for_words(words, nth=nth))

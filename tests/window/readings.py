@@ -22,6 +22,8 @@ SPINE: Final = "spine_2023-07"
 GAP: Final = "palatal_gap"
 SEQUESTRA: Final = "SEQ"
 LEVELS: Final = ("T12", "L1", "L2")
+# Every body that the images show from top to bottom.
+BODIES: Final = ("T12", "L1", "L2", "L3", "L4", "L5")
 # A reader clicks beside the edge, not on it.
 BESIDE_MM: Final = 1.0
 # The order in which the window asks for the corners of a vertebra.
@@ -90,7 +92,7 @@ def _point(place: Any) -> Point:
     return x, y, z
 
 
-def measure_gap(reader: Reader, case: dict[str, Any], count: Count) -> None:
+def measure_gap(reader: Reader, case: dict[str, Any], count: Count, album: Album) -> None:
     """Find the gap on a sagittal slice and measure it: key, drag, Enter."""
     start, end = gap_ends(case)
     reader.show("sagittal")
@@ -98,9 +100,11 @@ def measure_gap(reader: Reader, case: dict[str, Any], count: Count) -> None:
     count.begin()
     reader.press("caliper")
     reader.drag(start, end)
-    reader.program.screen.rest()
+    reader.wait_for_words("CAL-1")
+    album.take("02_caliper")
     reader.press("accept")
     count.end("caliper")
+    reader.wait_for_words("CAL-1 accepted")
     reader.press("cancel")
 
 
@@ -115,7 +119,54 @@ def mark_sequestra(
     reader.press("sequestra")
     reader.drag(centre, rim)
     reader.wait_for_words("SEQ-1")
-    album.take("04_sequestra")
+    album.take("03_sequestra")
     reader.press("accept")
     count.end("sequestra")
+    reader.wait_for_words("SEQ-1 accepted")
+    reader.press("cancel")
+
+
+def save(reader: Reader, records: Path, album: Album, picture: str) -> None:
+    """Save the reading, and see the files it was told to be in."""
+    reader.press("save")
+    reader.program.wait("a record", lambda: any(records.glob("*.dcm")))
+    reader.wait_for_words("Saved")
+    album.take(picture)
+
+
+def label_levels(reader: Reader, case: dict[str, Any], album: Album) -> None:
+    """Click into each body, name the lowest, confirm names and count."""
+    reader.show("sagittal")
+    reader.go_to(body(case, LEVELS[0]))
+    reader.press("levels")
+    for level in BODIES:
+        reader.click(body(case, level))
+    reader.press("tab_measure")
+    reader.click_words("not named", nth=-1)
+    reader.click_words("is called")
+    reader.program.type(BODIES[-1])
+    reader.program.key("Return")
+    reader.wait_for_words(f"{BODIES[0]} to {BODIES[-1]}")
+    reader.click_words("Confirm levels")
+    reader.wait_for_words(f"to {BODIES[-1]}, confirmed")
+    album.take("06_levels")
+    reader.press("cancel")
+
+
+def measure_vertebrae(
+    reader: Reader, case: dict[str, Any], count: Count, album: Album
+) -> None:
+    """Mark three vertebrae: key, six clicks, Enter; the next level is chosen already."""
+    for n, level in enumerate(LEVELS):
+        count.begin()
+        if n == 0:
+            reader.press("vertebra")
+        for at, corner in enumerate(corners(case, level)):
+            reader.click(corner)
+            if (n, at) == (1, 2):
+                album.take("07_six_points")
+        reader.wait_for_words(f"VERT-{level}")
+        reader.press("accept")
+        count.end(level)
+        reader.wait_for_words(f"VERT-{level} accepted")
     reader.press("cancel")

@@ -190,6 +190,7 @@ class HeldFindings(OpenStudy):
             If its label was given away, or what was moved deleted, in the meantime.
         """
         self._check_reading()
+        prepared = self._with_free_label(prepared)
         mark, held = prepared.mark, self.draft.held
         if mark.uid:
             # What the reader said of it while it was measured holds.
@@ -323,12 +324,23 @@ class HeldFindings(OpenStudy):
         gone = self.held_finding(tracking_uid)
         header = self.header_of(gone.finding) if marking.has_neighbours(gone) else None
         after = marking.held_without(
-            self.draft.held, gone, header and self.load(header), self.new_uid
+            self.draft.held,
+            gone,
+            None if header is None else self.load(header),
+            self.new_uid,
         )
         self._become(f"{commands.named(gone)} deleted", after)
 
     def _next_label(self, tool: str, where: Mapping[str, Any]) -> str:
         return mark_entries.next_label(tool, self.draft.labels_used, where)
+
+    def _with_free_label(self, prepared: Prepared) -> Prepared:
+        """Return a mark with the next label, where its own was given away meanwhile."""
+        mark, tool = prepared.mark, commands.tool_of(prepared.mark)
+        label, used = mark.finding.label, self.draft.labels_used
+        if mark.uid or label not in used or not mark_entries.is_counted(tool, label):
+            return prepared
+        return marking.relabelled(prepared, mark_entries.next_label(tool, used, {}))
 
     def _check_label(self, label: str) -> None:
         if any(label == one.finding.label for one in self.draft.held):

@@ -31,6 +31,7 @@ from osteotrace.records.store import OWNER_ONLY_FILE
 from osteotrace.session.changes import FindingChange, Held
 from osteotrace.session.lines import JOURNAL_VERSION, Done, Line, Started
 
+JOURNAL_SUFFIX: Final = ".jsonl"
 # The version without checksums.
 _UNCHAINED_VERSION: Final = 1
 
@@ -73,7 +74,7 @@ def drafts_folder() -> Path:
 
 def _name(study_uid: str, reader: str) -> str:
     digest = hashlib.sha256(f"{study_uid}\0{reader}".encode()).hexdigest()
-    return f"{digest[:32]}.jsonl"
+    return f"{digest[:32]}{JOURNAL_SUFFIX}"
 
 
 class Journal:
@@ -184,7 +185,9 @@ class Journal:
             raise journal._unwritable(problem) from problem
         try:
             journal._lock()
-            names = (path.with_name(f"{path.stem}.aside-{n}.jsonl") for n in count(1))
+            names = (
+                path.with_name(f"{path.stem}.aside-{n}{JOURNAL_SUFFIX}") for n in count(1)
+            )
             aside = next(name for name in names if not os.path.lexists(name))
             if sys.platform == "win32":
                 # Windows renames no open file.

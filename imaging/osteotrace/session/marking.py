@@ -6,7 +6,7 @@ A mark is the entry that a protocol would hold (`mark_entries`);
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -142,6 +142,23 @@ def prepared(mark: Held, volume: Volume) -> Prepared:
     found = measured([mark], volume)[mark.entry.label]
     check_measurable(found[0])
     return Prepared(mark=mark, volume=volume, found=found)
+
+
+def relabelled(prepared: Prepared, label: str) -> Prepared:
+    """Return a measured mark under another label; its masks keep their names."""
+    mark = prepared.mark
+    assert mark.entry is not None
+    old = mark.entry.label
+    found = tuple(
+        msgspec.structs.replace(one, label=label + one.label.removeprefix(old))
+        for one in prepared.found
+    )
+    mark = msgspec.structs.replace(
+        mark,
+        entry=msgspec.structs.replace(mark.entry, label=label),
+        finding=msgspec.structs.replace(mark.finding, label=label),
+    )
+    return replace(prepared, mark=mark, found=found)
 
 
 def held_with(

@@ -198,7 +198,8 @@ def _held(results: Sequence[StagingResult], case: Case | None) -> _Held:
 def _asked(asks: Sequence[tuple[Question, Staged]], first: int, held: _Held) -> Asked:
     """Return one question of several stages; their facts and kinds together."""
     question = asks[0][0]
-    facts = dict.fromkeys(name for one, _ in asks for name in one.facts)
+    named = dict.fromkeys(name for one, _ in asks for name in one.facts)
+    facts = sorted(named, key=lambda name: not _is_plain(name, question))
     kinds = dict.fromkeys(kind for one, _ in asks for kind in one.kinds)
     return Asked(
         criterion=question.criterion,
@@ -213,6 +214,12 @@ def _asked(asks: Sequence[tuple[Question, Staged]], first: int, held: _Held) -> 
         stages=tuple(dict.fromkeys(staged for _, staged in asks)),
         first=first,
     )
+
+
+def _is_plain(name: str, question: Question) -> bool:
+    """Tell whether a fact asks what a criterion asks, not a part of it."""
+    criterion = question.criterion.rpartition(".")[2]
+    return name in criterion or FACTS[name].question == question.text
 
 
 def by_group(forms: Iterable[AnswerForm]) -> Mapping[str, tuple[AnswerForm, ...]]:

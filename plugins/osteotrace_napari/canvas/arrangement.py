@@ -220,6 +220,7 @@ class Arrangement(QObject):
 
     def close(self) -> None:
         """Let go of every canvas but the window's own."""
+        self._beside = self._through = None
         self.crosshair.release()
         self._others = ()
         made, self._made = self._made, []
@@ -337,9 +338,10 @@ class Arrangement(QObject):
         pair = self.views[:2]
         if self._busy or self._beside is None or source not in pair:
             return
+        if len(pair) < 2 or not all(view.is_ready for view in pair):
+            return
         target = pair[1] if source is pair[0] else pair[0]
-        ready = [view for view in pair if view.is_ready]
-        if len(ready) < 2 or source.plane_view.plane != target.plane_view.plane:
+        if source.plane_view.plane != target.plane_view.plane:
             return
         self._busy = True
         try:

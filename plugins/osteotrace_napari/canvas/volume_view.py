@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from osteotrace_napari.canvas.windows import Window
 
 # Of the width and height of a canvas, left free around the image.
-FIT_MARGIN: Final = 0.02
+FIT_MARGIN: Final = 0.05
 
 
 class VolumeView:

@@ -11,14 +11,18 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from osteotrace.errors import OsteotraceError
 from osteotrace.reports.paragraph import paragraph
 from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
+from osteotrace.session.journal import JOURNAL_SUFFIX
 from osteotrace_napari import keys
 
 if TYPE_CHECKING:
+    from osteotrace.series import VolumeHeader
     from osteotrace.session.amending import Opened
     from osteotrace_napari.room.reading_room import ReadingRoom
 
 # Where the time of day stands in an ISO 8601 date and time.
 TIME_OF_DAY = slice(11, 19)
+# As much of it as tells day, hour and minute.
+MINUTES = 16
 
 
 class Keeping:
@@ -26,6 +30,8 @@ class Keeping:
 
     def __init__(self, room: ReadingRoom) -> None:
         self._room = room
+        # The volume whose draft could not be taken up.
+        self._refused: VolumeHeader | None = None
 
     def save(self, folder: Path | None = None) -> None:
         """Save what is accepted beside the opened folder, or where told."""
@@ -37,12 +43,13 @@ class Keeping:
     def _saved(self, paths: tuple[Path, ...]) -> None:
         room = self._room
         waiting = sum(not (x.accepted or x.leader) for x in room.session.held)
-        names = ", ".join(path.name for path in paths)
-        words = f"Saved {names} in {paths[0].parent}."
+        files = "a file" if len(paths) == 1 else f"{len(paths)} files"
+        words = f"Saved {files} in {paths[0].parent}."
         if waiting:
             are = "draft stays" if waiting == 1 else "drafts stay"
             words += f" {waiting} {are}: {keys.key_of('accept')} accepts."
         room.say(words)
+        room.dock.message.setToolTip("\n".join(path.name for path in paths))
         room.refresh()
 
     def save_elsewhere(self) -> None:
@@ -108,9 +115,8 @@ class Keeping:
             return
         count = f"{found.findings} finding{'' if found.findings == 1 else 's'}"
         drafts = f", {found.unaccepted} not accepted" if found.unaccepted else ""
-        at = found.last_change[TIME_OF_DAY] or "the beginning"
-        day = found.last_change[:10]
-        words = f"{count}{drafts}, last change {day} {at}".replace("change  ", "change ")
+        at = found.last_change.replace("T", " ")[:MINUTES]
+        words = f"{count}{drafts}, last change {at}"
         if found.after_crash:
             self._room.dock.recovery.offer(
                 f"The last session ended without being closed. Recovered: {words}."
@@ -118,10 +124,19 @@ class Keeping:
         else:
             self._room.say(f"The draft is taken up again: {words}.")
 
+    def offer_anew(self, header: VolumeHeader, problem: OsteotraceError) -> None:
+        """Offer to set a draft aside that cannot be taken up, where that is why."""
+        if problem.where.endswith(JOURNAL_SUFFIX):
+            self._refused = header
+            self._room.dock.recovery.offer(f"{problem.found}. {problem.advice}.")
+
     def begin_anew(self) -> None:
         """Set the draft aside and begin another."""
         aside: list[Path | None] = []
+        header, self._refused = self._refused, None
         if self._room.ask(lambda: aside.append(self._room.session.begin_anew())):
             kept = f" What was there is kept as {aside[0].name}." if aside[0] else ""
             self._room.say(f"A new reading.{kept}")
+            if header is not None:
+                self._room.opening.load(header)
         self._room.refresh()

@@ -85,6 +85,7 @@ class Opening:
             f"Loading {len(header.instances)} slices …",
             partial(self._room.session.load, header),
             partial(self._loaded, header, then=then),
+            failed=partial(self._room.keeping.offer_anew, header),
             counts=True,
         )
 

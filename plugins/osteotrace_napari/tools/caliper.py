@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 class Live(Protocol):
     """Shows a line with its value while its end is being placed."""
 
+    def begin(self, view: ReadingView) -> None:
+        """Get ready to measure on what a view shows."""
+        ...
+
     def follow(self, view: ReadingView, start: Point, end: Point) -> None:
         """Show the line, and its value as soon as it is known."""
         ...
@@ -57,6 +61,10 @@ class Caliper(Span):
             return "Caliper: the other edge."
         how = "snaps to edges" if self._snapped() else "as drawn"
         return f"Caliper ({how}): drag from edge to edge, or click one and the other."
+
+    def begin(self, view: ReadingView) -> None:
+        """Wait for the first point."""
+        self._live.begin(view)
 
     def _following(self, view: ReadingView, start: Point, end: Point) -> None:
         self._live.follow(view, start, end)

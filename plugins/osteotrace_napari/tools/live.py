@@ -12,9 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from qtpy.QtCore import QTimer
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import as_stored
 from osteotrace_napari.canvas.marks import Mark, caliper_lines
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 REST_MS: Final = 250
 # How often it is looked whether the whole value is there.
 _LOOK_MS: Final = 20
-# A line this short is being begun: it has no value to show.
-LEAST_MM: Final = 0.5
+# Half of the line that is measured before there is one, mm.
+_WARM_MM: Final = 5.0
 
 
 class LiveValue:
@@ -63,6 +65,15 @@ class LiveValue:
         self._threads: ThreadPoolExecutor | None = None
         self._coming: Future[Mark] | None = None
         self._of: tuple[Volume, Point, Point] | None = None
+
+    def begin(self, view: ReadingView) -> None:
+        """Measure once beside the window: the first time in an image takes longest."""
+        if view.volume is None or self._coming is not None:
+            return
+        middle = view.volume.grid.to_patient((np.array(view.volume.grid.shape) - 1) / 2)
+        ends = middle - [0.0, _WARM_MM, 0.0], middle + [0.0, _WARM_MM, 0.0]
+        start, end = (as_stored(point) for point in ends)
+        self._thread().submit(self._marked, view.volume, start, end, True)
 
     def follow(self, view: ReadingView, start: Point, end: Point) -> None:
         """Show the line now, and its value as soon as there is time."""
@@ -99,11 +110,14 @@ class LiveValue:
         if self._line is None:
             return
         if self._coming is None:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(1, "osteotrace live value")
             self._of = self._line
-            self._coming = self._threads.submit(self._marked, *self._line, False)
+            self._coming = self._thread().submit(self._marked, *self._line, False)
         self._look.start()
+
+    def _thread(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(1, "osteotrace live value")
+        return self._threads
 
     def _looked(self) -> None:
         if self._coming is None or not self._coming.done():

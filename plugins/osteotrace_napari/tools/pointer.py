@@ -79,6 +79,8 @@ class Pointer:
         self.modifiers: frozenset[str] = frozenset()
         self.on_prompt: list[Callable[[], None]] = []
         self._marks = marks
+        # The view that the mouse is over.
+        self._hovered: ReadingView | None = None
         self._views: list[ReadingView] = []
         self._callbacks: dict[int, tuple[Any, ...]] = {}
 
@@ -124,6 +126,7 @@ class Pointer:
         model.mouse_double_click_callbacks.remove(double_click)
         model.layers.selection.events.active.disconnect(active_layer)
         self._views.remove(view)
+        view.prompt("")
         if self.view is view:
             self.view = self._views[0] if self._views else None
 
@@ -168,9 +171,11 @@ class Pointer:
             self.show_prompt()
 
     def show_prompt(self) -> None:
-        """Say in every view what is to be done next."""
+        """Say in the view that is used what is to be done next."""
+        text = "" if self.tool is None else self.tool.prompt
+        said_in = self._hovered if self._hovered in self._views else self.view
         for view in self._views:
-            view.prompt("" if self.tool is None else self.tool.prompt)
+            view.prompt(text if view is said_in else "")
         for call in self.on_prompt:
             call()
 
@@ -190,7 +195,8 @@ class Pointer:
             or "Alt" in event.modifiers
         ):
             return None
-        self.view, self.modifiers = view, _modifiers(event)
+        self.view = self._hovered = view
+        self.modifiers = _modifiers(event)
         if self.tool is not None:
             return self._with_tool(view, event, self.tool)
         grip = nearest_grip(self._marks.grips(view), view.place, _pixel(event))
@@ -247,6 +253,9 @@ class Pointer:
         self.modifiers = _modifiers(event)
         if self.tool is None or view.volume is None:
             return
+        if view is not self._hovered:
+            self._hovered = view
+            self.show_prompt()
         self.tool.moved(view, _point(view, event))
 
 
