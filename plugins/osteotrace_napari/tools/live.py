@@ -71,8 +71,8 @@ class LiveValue:
         if view.volume is None or self._coming is not None:
             return
         middle = view.volume.grid.to_patient((np.array(view.volume.grid.shape) - 1) / 2)
-        ends = middle - [0.0, _WARM_MM, 0.0], middle + [0.0, _WARM_MM, 0.0]
-        start, end = (as_stored(point) for point in ends)
+        half = np.array([0.0, _WARM_MM, 0.0])
+        start, end = as_stored(middle - half), as_stored(middle + half)
         self._thread().submit(self._marked, view.volume, start, end, True)
 
     def follow(self, view: ReadingView, start: Point, end: Point) -> None:
