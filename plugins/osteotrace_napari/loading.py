@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from functools import partial
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
-# How often the window looks how far the work is, ms.
-TELL_MS: Final = 50
+# How often the window looks how far the work is, ms: each time all of it is painted.
+TELL_MS: Final = 200
 
 
 class Stopped(Exception):
@@ -120,6 +121,27 @@ def start(
 
     job.worker = create_worker(attempt, _connect={"returned": returned})
     return job
+
+
+def warm_up() -> None:
+    """Have ready what the first picture needs, before it is waited for.
+
+    napari reads its units and imports parts of scipy when the first layer is made.
+    """
+    import pint
+
+    # Here and not beside the window: it is not made for two threads at once.
+    pint.get_application_registry().Unit("mm")  # type: ignore[no-untyped-call]
+    start(_import_scipy, done=_nothing, failed=_nothing)
+
+
+def _import_scipy() -> None:
+    importlib.import_module("scipy.ndimage")
+    importlib.import_module("scipy.spatial.transform")
+
+
+def _nothing(_: object) -> None:
+    """Leave it at that."""
 
 
 def _teller(job: Job, progress: Callable[[int, int], None] | None) -> QTimer | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import napari  # noqa: TC002  napari reads the annotations to hand its viewer over
 
 from osteotrace.session import Session
-from osteotrace_napari import settings
+from osteotrace_napari import loading, settings
 from osteotrace_napari.dropping import StudyDrop
 from osteotrace_napari.layout import show_own_docks
 from osteotrace_napari.panels.reading_dock import ReadingDock
@@ -44,6 +44,7 @@ def reading_room(viewer: Any, session: Session | None = None) -> ReadingRoom:
         panel = ReadingPanel(viewer, session)
         viewer.window.add_dock_widget(panel, name=PANEL_NAME, area="right")
         show_own_docks(viewer, False)
+        loading.warm_up()
     return panel.room
 
 

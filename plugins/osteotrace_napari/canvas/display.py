@@ -84,7 +84,9 @@ class Displays:
     def keep(self, volumes: Iterable[Volume]) -> None:
         """Let go of the displays of all other volumes."""
         kept = {id(volume) for volume in volumes}
-        self._made = {key: made for key, made in self._made.items() if key[0] in kept}
+        # Another one may be made beside the window meanwhile.
+        made = list(self._made.items())
+        self._made = {key: one for key, one in made if key[0] in kept}
 
     def through(self, volume: Volume, resampled: Volume, badge: str) -> Display:
         """Return the display of what was resampled from a volume, with its badge."""

@@ -115,12 +115,21 @@ def image_values(volume: Volume) -> NDArray[Any]:
     if (slope == 1).all() and not intercept.any():
         return volume.voxels
     shifted = np.empty(volume.voxels.shape, image_values_type(volume))
-    whole = shifted.dtype == np.int16
-    limits = np.iinfo(np.int16)
+    if shifted.dtype == np.int16:
+        _shift(volume.voxels, intercept, shifted)
+        return shifted
     for k, pixels in enumerate(volume.voxels):
-        values = pixels * slope[k] + intercept[k]
-        shifted[k] = np.clip(values, limits.min, limits.max) if whole else values
+        shifted[k] = pixels * slope[k] + intercept[k]
     return shifted
+
+
+def _shift(stored: NDArray[Any], intercept: Array, shifted: NDArray[Any]) -> None:
+    """Add whole numbers to integers: ten times as quick as by way of float64."""
+    limits = np.iinfo(np.int16)
+    wide = np.int32 if stored.itemsize < 4 else np.int64
+    for k, pixels in enumerate(stored):
+        values = np.add(pixels, int(intercept[k]), dtype=wide)
+        np.clip(values, limits.min, limits.max, out=shifted[k], casting="unsafe")
 
 
 def image_values_type(volume: Volume) -> np.dtype[Any]:

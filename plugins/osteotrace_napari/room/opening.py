@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.room.reading_room import ReadingRoom
 
+    Progress = Callable[[int, int], None]
+
 
 # Modality (0008,0060) of what belongs to images and is none itself.
 _ON_IMAGES: Final = ("SEG", "SR")
@@ -83,11 +85,17 @@ class Opening:
             return
         self._room.background.start(
             f"Loading {len(header.instances)} slices …",
-            partial(self._room.session.load, header),
+            partial(self._load, header),
             partial(self._loaded, header, then=then),
             failed=partial(self._room.keeping.offer_anew, header),
             counts=True,
         )
+
+    def _load(self, header: VolumeHeader, progress: Progress) -> Volume:
+        """Load a volume and make what is shown of it, off the window's thread."""
+        volume = self._room.session.load(header, progress=progress)
+        self._room.arrangement.displays.of(volume)
+        return volume
 
     def open_beside(self, header: VolumeHeader) -> None:
         """Load a second volume and show it beside the first."""
@@ -96,7 +104,7 @@ class Opening:
             return
         self._room.background.start(
             f"Loading {len(header.instances)} slices …",
-            partial(self._room.session.load, header),
+            partial(self._load, header),
             self._show_beside,
             counts=True,
         )
