@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -24,6 +23,7 @@ from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.reports.text import fact_line
 from osteotrace.session.questions import Asked, StageSheet
 from osteotrace_napari.colours import QUIET_COLOUR, TEXT_COLOUR, WARNING_COLOUR
+from osteotrace_napari.panels.answer_field import AnswerField
 from osteotrace_napari.panels.choice_field import TextField
 from osteotrace_napari.panels.drug_list import DrugList, remove_button
 from osteotrace_napari.panels.other_fact import OtherFact
@@ -40,7 +40,7 @@ _DATE_PX: Final = 104
 _PROFILE: Final = "fap"
 _NOTHING: Final = (
     "No stage yet: nothing is known of a jaw, a spine or bone units. Accept a finding, "
-    "or state a drug."
+    "or state a fact below, such as exposed bone."
 )
 
 
@@ -78,7 +78,9 @@ class StageTab(QWidget):
         super().__init__(parent)
         self.rows: list[StageRow] = []
         self.first: list[QuestionBox] = []
+        self.sheet = StageSheet(date="")
         self._open: set[tuple[str, str]] = set()
+        self._is_committing = False
         self.heading = words("", TEXT_COLOUR, bold=True)
         self.not_counted = words("", WARNING_COLOUR)
         self.problem = words("", WARNING_COLOUR)
@@ -98,13 +100,15 @@ class StageTab(QWidget):
         self.statement = words(RESEARCH_USE_SHORT, QUIET_COLOUR, small=True)
         self.statement.setToolTip(RESEARCH_USE_STATEMENT)
         self._arrange()
-        self.show_stagings(StageSheet(date=""))
+        self.show_stagings(self.sheet)
 
     # What is shown -----------------------------------------------------------------
 
     def show_stagings(self, sheet: StageSheet) -> None:
         """Show the stages of a reading; what was open stays open."""
         asking = self._asking()
+        if sheet.stated.drugs != self.sheet.stated.drugs:
+            self.drugs.clear()
         self.sheet = sheet
         self.heading.setText(f"Stages at {sheet.date}" if sheet.date else "Stages")
         self.date.setPlaceholderText(sheet.date or "YYYY-MM-DD")
@@ -137,6 +141,16 @@ class StageTab(QWidget):
         """Give the keys to the most decisive question."""
         if self.first:
             self.first[0].start()
+
+    def commit(self) -> None:
+        """Take what is half typed as an answer, before another one shows new forms."""
+        if self._is_committing:
+            return
+        self._is_committing = True
+        for field in self.findChildren(AnswerField):
+            if field.text is not None:
+                field.text.take()
+        self._is_committing = False
 
     def keyPressEvent(self, event: Any) -> None:
         """Let Esc give the keys back."""
@@ -248,6 +262,7 @@ class StageTab(QWidget):
         asking.left.connect(self.left)
 
     def _answer(self, name: str, value: object, unit: str, site: str) -> None:
+        self.commit()
         date = self.date.text().strip()
         self.answered.emit(name, value, unit, site, "", date)
 
@@ -259,7 +274,7 @@ class StageTab(QWidget):
 
     def _asking(self) -> str | tuple[str, str]:
         """Return where the keys are: among the first questions, in a stage, or not."""
-        focused = QApplication.focusWidget()
+        focused = self.window().focusWidget()
         if focused is None:
             return ""
         if any(box.isAncestorOf(focused) for box in self.first):
