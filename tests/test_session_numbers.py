@@ -150,6 +150,19 @@ def test_drawn_masks_are_written_beside_the_protocol_that_names_them(
     ]
 
 
+def test_two_masks_of_one_name_stay_two(session: Session, tmp_path: Path) -> None:
+    volume = opened(session, AFTER)
+    for radius in (3.0, 4.0):
+        drawn = marked.ball(volume, (3.84, -37.55, 112.67), radius, role="drawn")
+        where = Where(label="lesion")
+        session.add("intensity", volume, region=where, masks={"lesion": drawn})
+    first, second = (one.measurements for one in session.findings)
+    assert first != second
+    file, *_ = session.write_protocol(tmp_path / "protocol")
+    again = measure(AFTER, file, masks=file.parent / "masks").findings
+    assert [one.measurements for one in again] == [first, second]
+
+
 def by_label(finding: Finding) -> str:
     return finding.label
 

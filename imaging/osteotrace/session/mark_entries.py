@@ -18,11 +18,12 @@ from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import NotMeasured
 from osteotrace.protocol import TABLES, CaliperEntry, Entry, Where
 from osteotrace.protocol.entries import LENGTHS
+from osteotrace.protocol.entry import regions
 from osteotrace.regions import Mask, Polyline
 from osteotrace.session.changes import Held
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from osteotrace.regions import Point
     from osteotrace.volume import Volume
@@ -138,6 +139,38 @@ def moved(held: Held, where: Mapping[str, Any]) -> Held:
     every = {name: getattr(entry, name) for name in entry.__struct_fields__}
     return msgspec.structs.replace(
         held, entry=_entry(type(entry), every | keys), masks={**held.masks, **drawn}
+    )
+
+
+def told_apart(every: Iterable[Held]) -> tuple[tuple[Held, ...], dict[str, Mask]]:
+    """Return marks that call no two masks by one name, and all of their masks."""
+    masks: dict[str, Mask] = {}
+    marks = []
+    for one in every:
+        names = {}
+        for name, mask in one.masks.items():
+            free, number = name, 1
+            while masks.get(free, mask) != mask:
+                number += 1
+                free = f"{name} {number}"
+            masks[free], names[name] = mask, free
+        marks.append(_renamed(one, names))
+    return tuple(marks), masks
+
+
+def _renamed(held: Held, names: Mapping[str, str]) -> Held:
+    """Return a mark whose entry calls its masks by other names."""
+    if held.entry is None or all(old == new for old, new in names.items()):
+        return held
+    keys = {
+        key: Where(label=names[where.label])
+        for key, where in regions(held.entry)
+        if where.label is not None and where.label in names
+    }
+    return msgspec.structs.replace(
+        held,
+        entry=msgspec.structs.replace(held.entry, **keys),
+        masks={names[name]: mask for name, mask in held.masks.items()},
     )
 
 

@@ -19,6 +19,7 @@ from osteotrace.reading.images import StudyImages
 from osteotrace.reading.lesions import findings_of
 from osteotrace.reading.naming import METHOD as PROTOCOL
 from osteotrace.session import commands
+from osteotrace.session.mark_entries import told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,8 +76,7 @@ def measured(marks: Iterable[Held], volume: Volume) -> dict[str, tuple[Finding, 
     OsteotraceError
         If marks cannot stand beside each other, as one level named twice.
     """
-    every = tuple(marks)
-    masks = {name: mask for one in every for name, mask in one.masks.items()}
+    every, masks = told_apart(marks)
     found: dict[str, tuple[Finding, ...]] = {}
     series_uid = volume.identity.series_uid
     spine = [one.entry for one in every if isinstance(one.entry, VertebraEntry)]

@@ -16,6 +16,7 @@ from osteotrace import about
 from osteotrace.findings import Assessment, Finding
 from osteotrace.protocol import TABLES, Entry
 from osteotrace.session.commands import tool_of
+from osteotrace.session.mark_entries import told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ def protocol_text(held: tuple[Held, ...], *, study_date: str = "") -> str:
 
     Findings that were not marked here have no entry; a comment names them.
     """
-    marked = [one for one in held if one.entry is not None]
+    marked, _ = told_apart(one for one in held if one.entry is not None)
     others = [one for one in held if one.entry is None and not one.leader]
     of_day = f" of the study of {study_date}" if study_date else ""
     described = f"A reading{of_day}, as marked in {about.SOFTWARE_NAME} {about.VERSION}"
@@ -88,7 +89,7 @@ def write_protocol(
     """
     from osteotrace.records import store
 
-    masks = {name: mask for one in held for name, mask in one.masks.items()}
+    _, masks = told_apart(held)
     documents = _segmentations(reading, masks, catalogue, new_uid) if masks else {}
     text = protocol_text(held, study_date=reading.study_date)
     with store.new_folder(folder) as draft:
