@@ -144,3 +144,30 @@ def test_escape_takes_points_back_one_by_one_and_then_puts_the_tool_away(
         assert spine.pointer.tool is tool
     hand.key("Esc")
     assert spine.pointer.tool is None
+
+
+def test_undo_takes_a_point_in_hand_back_before_anything_that_was_recorded(
+    spine: ReadingRoom, hand: Hand
+) -> None:
+    label(spine, hand)
+    hand.key("Shift+V")
+    hand.click(six("T12")[0])
+    hand.key("Ctrl+Z")
+    assert spine.tool_box.vertebra.points == []
+    volume = spine.view.volume
+    assert volume is not None
+    levels = spine.session.levels.of(volume)
+    assert levels is not None
+    assert levels.confirmed
+
+
+def test_labels_that_were_taken_back_are_not_shown_any_more(
+    spine: ReadingRoom, hand: Hand
+) -> None:
+    hand.key("Shift+L")
+    for level in ("T12", "L1"):
+        hand.click(body(level))
+    hand.key("Ctrl+Z")
+    dots = spine.view.scene_picture().dots
+    assert [dot.label for dot in dots] == ["?"]
+    assert "1 labelled" in spine.dock.measure.prompt.text()

@@ -151,8 +151,13 @@ def _cancel(room: ReadingRoom) -> None:
 
 
 def _taken_back(room: ReadingRoom, way: str) -> None:
+    # A point of what is being marked is the last thing that was done.
+    if way == "undo" and room.pointer.take_back():
+        room.show_state()
+        return
     words: list[str] = []
     if room.ask(lambda: words.append(getattr(room.session, way)())) and words[0]:
         done = "Undone" if way == "undo" else "Done again"
         room.say(f"{done}: {words[0]}.")
+    room.spine.show_labels()
     room.refresh()

@@ -67,6 +67,13 @@ class Spine:
         tool = self._room.pointer.tool
         self._room.dock.measure.prompt.setText("" if tool is None else tool.prompt)
 
+    def show_labels(self) -> None:
+        """Show the labels as they are now, where they are being made."""
+        tool = self._room.pointer.tool
+        if tool is not None and tool.name == "levels":
+            tool.begin(self._room.view)
+        self._room.pointer.show_prompt()
+
     def choose(self, level: str) -> None:
         """Measure a level next, and show where it was labelled."""
         room = self._room
@@ -148,9 +155,6 @@ class Spine:
         volume = room.measured(room.view)
         if volume is not None and room.ask(lambda: change(volume)):
             room.say("")
-        tool = room.pointer.tool
-        if tool is not None and tool.name == "levels":
-            tool.begin(room.view)
-        room.pointer.show_prompt()
+        self.show_labels()
         room.refresh()
         room.focus_canvas()
