@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     Window = tuple[slice, slice, slice]
 
 NAME: Final = "masks"
-# How a mask covers the image: the mask in hand and findings, and what was searched.
-FILLED: Final = 0.35
-FAINT: Final = 0.12
+# How a mask covers the image: the mask in hand; findings and labels, through which bone
+# is still read; and what was only searched.
+STRONG: Final = 0.4
+FILLED: Final = 0.25
+FAINT: Final = 0.1
 _NOTHING: Final = (0.0, 0.0, 0.0, 0.0)
 
 

@@ -151,7 +151,9 @@ class LabelList(QWidget):
                 item.setIcon(_square(colours[n % len(colours)]))
             self.rows.addItem(item)
             item.setSelected(label.number in chosen)
-        self.title.setText(labels.file.name if labels is not None else NO_LABELS)
+        file = None if labels is None else labels.file
+        # DICOM names its files by number: the folder says more.
+        self.title.setText(f"{file.parent.name}/{file.name}" if file else NO_LABELS)
         for widget in (self.rows, self.up, self.down, self.name, self.close_file):
             widget.setVisible(there)
         for widget in (self.measure, self.record, self.said):

@@ -152,7 +152,9 @@ class MaskPanel(QWidget):
         self.asked.emit(name)
 
     def _arrange(self) -> None:
-        layout = QVBoxLayout(self)
+        # What only a mask in hand needs.
+        self.brushes = QWidget()
+        layout = QVBoxLayout(self.brushes)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(_SPACING_PX)
         layout.addLayout(_row(self.brush, self.smaller, self.larger, self.erase))
@@ -166,9 +168,13 @@ class MaskPanel(QWidget):
         grid.setColumnStretch(3, 1)
         layout.addLayout(grid)
         layout.addLayout(_row(self.threshold, self.grow, self.fill, self.clear))
-        layout.addLayout(_row(_quiet("as"), self.kinds, self.record))
         layout.addWidget(self.take)
-        layout.addWidget(self.labels)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(_SPACING_PX)
+        outer.addWidget(self.brushes)
+        outer.addLayout(_row(_quiet("as"), self.kinds, self.record))
+        outer.addWidget(self.labels)
 
 
 def _quiet(text: str) -> QLabel:

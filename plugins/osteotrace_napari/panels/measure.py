@@ -123,6 +123,7 @@ class MeasureTab(QWidget):
         self.modes.setCurrentWidget(self._mode_of[mode])
         self.modes.setVisible(bool(mode))
         self._show_section(in_hand=name in _OF_THE_SPINE)
+        self.masks.brushes.setVisible(name == "mask")
         for widget in (self.masks_title, self.masks):
             widget.setVisible(name == "mask" or self.masks.labels.is_open)
 

@@ -9,7 +9,7 @@ from osteotrace.findings import shares_space
 from osteotrace.protocol import TABLES
 from osteotrace.regions import Mask
 from osteotrace_napari import wording
-from osteotrace_napari.canvas.mask_layer import FAINT, FILLED, MaskLayer
+from osteotrace_napari.canvas.mask_layer import FAINT, FILLED, STRONG, MaskLayer
 from osteotrace_napari.canvas.mask_values import IN_HAND, MaskValues, Shown
 from osteotrace_napari.colours import LIVE_COLOUR, STATE_COLOURS
 
@@ -43,7 +43,7 @@ def _rgba(colour: str, alpha: float) -> tuple[float, ...]:
 
 
 COLOURS: Final[dict[int, tuple[float, ...]]] = {
-    IN_HAND: _rgba(LIVE_COLOUR, FILLED),
+    IN_HAND: _rgba(LIVE_COLOUR, STRONG),
     **{
         first + n: _rgba(STATE_COLOURS[state], alpha)
         for first, alpha in ((_FIRST_STATE, FILLED), (_FIRST_FAINT, FAINT))
