@@ -323,7 +323,9 @@ def act(session: Session, volume: Volume, model: Model, rng: random.Random) -> s
         session.delete_finding(uid)
     elif what == "save":
         # What a save does to the draft, without the minutes that records take.
-        session._note_saved(session.records_folder() / "record.dcm")
+        session._note_saved(
+            session.draft.assessment_uid, session.records_folder() / "record.dcm"
+        )
     else:
         getattr(model, what)()
         getattr(session, what)()

@@ -173,3 +173,26 @@ def test_a_command_that_finds_the_disk_full_is_not_made_and_can_be_tried_again(
     assert session.held == before
     assert session.undo() == "caliper CAL-1 accepted"
     assert_still_there(session, make_session)
+
+
+def test_what_comes_while_a_record_is_written_is_of_the_next_one(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = gap(session)
+    write, late = sr.write, []
+
+    def slow_write(*told: object, **how: object) -> Path:
+        monkeypatch.undo()
+        late.append(draft(session))
+        session.accept(late[0])
+        session.edit_finding(kept.tracking_uid, note="seen again")
+        return write(*told, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sr, "write", slow_write)
+    (first,) = session.save(tmp_path / "records")
+    assert sr.read(first).findings == (kept,)
+    assert [one.finding for one in session.draft.saved] == [kept]
+    assert session.draft.is_changed
+    (second,) = session.save(tmp_path / "records")
+    assert sr.read(second).findings == session.findings
+    assert not session.draft.is_changed

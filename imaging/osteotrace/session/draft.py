@@ -16,7 +16,16 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment
 from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.session.changes import impossible
-from osteotrace.session.lines import Closed, Done, Read, Redone, Saved, Started, Undone
+from osteotrace.session.lines import (
+    Closed,
+    Done,
+    Read,
+    Redone,
+    Saved,
+    Saving,
+    Started,
+    Undone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +83,9 @@ class Draft:
         Whether the last line is one of `Closed`.
     saved : tuple of Held
         What the record that was saved last holds.
+    saving : (held, statements, bool) or None
+        While a record is written: what was there when that began, and whether a command
+        came since.
     """
 
     start: Started | None = None
@@ -95,6 +107,7 @@ class Draft:
     is_changed: bool = False
     is_closed: bool = False
     saved: tuple[Held, ...] = ()
+    saving: tuple[tuple[Held, ...], CaseFacts, bool] | None = None
 
     def apply(self, line: Line) -> Callable[[], None]:
         """Let what a line says happen, whole or not at all; return what takes it back.
@@ -142,15 +155,22 @@ class Draft:
                 line.next_uid,
                 line.sop_instance_uid,
             )
-            self.last_record, self.saved_content = line, self.content()
-            self.is_changed = False
-            self.saved = tuple(one for one in self.held if one.accepted)
+            # Journals of earlier versions do not tell when a save began.
+            held, statements, later = self.saving or (self.held, self.statements, False)
+            self.saved = tuple(one for one in held if one.accepted)
+            self.last_record = line
+            self.saved_content = tuple(one.finding for one in self.saved), statements
+            self.is_changed, self.saving = later, None
+        elif isinstance(line, Saving):
+            self.saving = self.held, self.statements, False
         elif not isinstance(line, Closed):
             for change in self._changes(line):
                 change.make(self)
                 made.append(change)
             self.recorded = self.last_saved = line.at
             self.is_changed = True
+            if self.saving is not None:
+                self.saving = (*self.saving[:2], True)
 
     def _changes(self, line: Done | Undone | Redone) -> tuple[Change, ...]:
         """Move a command between the stacks; return the changes to be made."""

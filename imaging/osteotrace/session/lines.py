@@ -71,10 +71,18 @@ class Redone(
     at: str
 
 
+class Saving(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """A record is being written of the reading as it is here; commands may follow."""
+
+    at: str
+
+
 class Saved(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
-    """The reading was saved as a record; what follows amends that record.
+    """The reading was saved as it was when `Saving` began; the next record amends it.
 
     Parameters
     ----------
@@ -100,4 +108,4 @@ class Closed(
     at: str
 
 
-Line = Started | Read | Done | Undone | Redone | Saved | Closed
+Line = Started | Read | Done | Undone | Redone | Saving | Saved | Closed

@@ -7,6 +7,7 @@ to disk before the call returns, so that a crash loses nothing that was shown as
 from __future__ import annotations
 
 import getpass
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from osteotrace.session.lines import (
     Read,
     Redone,
     Saved,
+    Saving,
     Started,
     Undone,
 )
@@ -75,6 +77,8 @@ class OpenStudy:
         The reading as it stands; changed by `commit`, `undo` and `redo` alone.
     recovery : Recovery or None
         What was there when the study was taken up again; None where nothing was.
+    lock : RLock
+        Held while the draft changes: records are written beside the thread that reads.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class OpenStudy:
         self.draft = Draft()
         self.recovery: Recovery | None = None
         self.new_uid = new_uid
+        self.lock = threading.RLock()
         self._drafts = drafts
         self._now = now
         self._volumes: dict[tuple[str, int], Volume] = {}
@@ -296,15 +301,21 @@ class OpenStudy:
         self._record(Redone(at=self._time()))
         return self.draft.done[-1].what
 
-    def _note_saved(self, record: Path) -> None:
-        self._record(
-            Saved(
-                at=self._time(),
-                sop_instance_uid=self.draft.assessment_uid,
-                next_uid=self.new_uid(),
-                record=str(record.absolute()),
-            )
-        )
+    def _note_saving(self) -> None:
+        self._record(Saving(at=self._time()))
+
+    def _note_saved(self, uid: str, record: Path) -> None:
+        with self.lock:
+            # A draft that was let go meanwhile finds the record by its UID.
+            if self.draft.assessment_uid == uid:
+                self._record(
+                    Saved(
+                        at=self._time(),
+                        sop_instance_uid=uid,
+                        next_uid=self.new_uid(),
+                        record=str(record.absolute()),
+                    )
+                )
 
     # The draft -------------------------------------------------------------------
 
@@ -358,14 +369,16 @@ class OpenStudy:
 
     def _record(self, line: Line) -> None:
         """Let a line happen and put it on disk, or neither."""
-        if self._journal is None:
-            raise nothing_open()
-        take_back = self.draft.apply(line)
-        try:
-            self._journal.append(line)
-        except OsteotraceError:
-            take_back()
-            raise
+        # A save writes beside the window's thread.
+        with self.lock:
+            if self._journal is None:
+                raise nothing_open()
+            take_back = self.draft.apply(line)
+            try:
+                self._journal.append(line)
+            except OsteotraceError:
+                take_back()
+                raise
 
 
 def _study_key(header: VolumeHeader) -> str:

@@ -132,18 +132,26 @@ class Priors:
 
     def _saved(self, folder: Path, patient: str) -> tuple[Assessment, ...]:
         from osteotrace.reading.cases import saved_cases
+        from osteotrace.records import record_folder
 
         self._failures = ()
-        if not folder.is_dir() or not any(folder.iterdir()):
-            return ()
         try:
-            read = saved_cases(folder)
-        except OsteotraceError as problem:
-            self._failures = (problem,)
+            inside = [*folder.iterdir()] if folder.is_dir() else []
+            if not inside:
+                return ()
+            if any(one.is_dir() for one in inside):
+                # What ``measure`` wrote has a folder a study.
+                below = saved_cases(folder)
+                cases, self._failures = below.cases, below.failures
+            else:
+                # The index of a folder knows which of its records are the patient's.
+                found = record_folder.read_cases(folder, patient=patient)
+                cases, self._failures = found.cases, found.refused
+        except (OsteotraceError, OSError) as problem:
+            self._failures = (_unreadable(folder, problem),)
             return ()
-        self._failures = read.failures
-        cases = (case for case in read.cases if case.patient == patient)
-        return tuple(one for case in cases for one in case.assessments)
+        own = (case for case in cases if case.patient == patient)
+        return tuple(one for case in own for one in case.assessments)
 
     @property
     def readings(self) -> tuple[Assessment, ...]:
@@ -232,6 +240,17 @@ def interval(earlier: str, later: str) -> str:
     low, high = (round(end) for end in ends)
     number = f"{low}" if low == high else f"{low} to {high}"
     return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
+def _unreadable(folder: Path, problem: OsteotraceError | OSError) -> OsteotraceError:
+    if isinstance(problem, OsteotraceError):
+        return problem
+    return OsteotraceError(
+        f"records that cannot be read ({problem.strerror or problem})",
+        expected="a folder of records that may be read",
+        advice="check its rights; nothing is staged beside what was read before",
+        where=str(folder),
+    )
 
 
 def _alike(finding: Finding, earlier: Iterable[Finding]) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,15 +30,37 @@ def _dicom(root: Path) -> Path:
     return root if root.is_dir() else root.parent
 
 
-def save(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToSave:
+    """A reading as it is to be written; the draft may go on.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        What is accepted, with what is stated and its stages.
+    report : Path
+        Where its report goes.
+    predecessor : Path or None
+        The report that it amends, where it is known.
+    is_there : bool
+        Whether a record already holds all of it.
+    """
+
+    assessment: Assessment
+    report: Path
+    predecessor: Path | None = None
+    is_there: bool = False
+
+
+def to_save(
     draft: Draft,
     catalogue: Catalogue,
     folder: Path,
     *,
     staged: Callable[[Assessment], Assessment],
-    note_saved: Callable[[Path], None],
-) -> tuple[Path, ...]:
-    """Write what is accepted in a draft, and tell the draft of it.
+    note_saved: Callable[[str, Path], None],
+) -> ToSave:
+    """Return what is to be written of a draft, as it is now.
 
     Parameters
     ----------
@@ -50,19 +73,13 @@ def save(
     staged : callable
         Returns a reading with what is stated, and its stages.
     note_saved : callable
-        Notes in the draft that the record of its present UID is there, and where.
-
-    Returns
-    -------
-    tuple of Path
-        The report, then its segmentations. Where nothing was accepted or stated since
-        the last save into this folder, they are those of that save.
+        Notes in the draft that the record of a UID is there, and where: a save that was
+        interrupted could not.
 
     Raises
     ------
     OsteotraceError
-        If there is nothing to save, the folder lies inside the DICOM folder, or it
-        cannot be written.
+        If there is nothing to save, or the folder lies inside the DICOM folder.
     """
     from osteotrace.records import sr, store
 
@@ -71,27 +88,43 @@ def save(
     if last is not None and draft.content() == draft.saved_content:
         path = store.record_path(folder, last.sop_instance_uid)
         if path.exists():
-            return _files(path)
+            return ToSave(assessment=_accepted(draft), report=path, is_there=True)
     assessment = staged(_accepted(draft))
     path = store.record_path(folder, assessment.assessment_uid)
     if path.exists():
-        # A save that was interrupted before the draft could tell of it.
         is_whole = sr.read(path) == assessment
-        note_saved(path)
+        note_saved(assessment.assessment_uid, path)
         if is_whole:
-            return _files(path)
+            return ToSave(assessment=assessment, report=path, is_there=True)
         assessment = staged(_accepted(draft))
-    path = sr.write(
-        assessment,
-        catalogue,
-        folder,
-        sop_instance_uid=assessment.assessment_uid,
-        # The same reading gives the same bytes: a second try finds its own files.
-        now=datetime.fromisoformat(assessment.recorded),
-        predecessor=_predecessor(draft, folder),
+        path = store.record_path(folder, assessment.assessment_uid)
+    return ToSave(
+        assessment=assessment, report=path, predecessor=_predecessor(draft, folder)
     )
-    note_saved(path)
-    return _files(path)
+
+
+def write(saved: ToSave, catalogue: Catalogue) -> tuple[Path, ...]:
+    """Write a reading; return its report, then its segmentations.
+
+    Raises
+    ------
+    OsteotraceError
+        If it cannot be written; nothing is half there then.
+    """
+    from osteotrace.records import sr
+
+    report = saved.report
+    if not saved.is_there:
+        report = sr.write(
+            saved.assessment,
+            catalogue,
+            report.parent,
+            sop_instance_uid=saved.assessment.assessment_uid,
+            # The same reading gives the same bytes: a second try finds its own files.
+            now=datetime.fromisoformat(saved.assessment.recorded),
+            predecessor=saved.predecessor,
+        )
+    return _files(report)
 
 
 def _files(report: Path) -> tuple[Path, ...]:

@@ -78,7 +78,8 @@ class Session(HeldFindings):
 
         A second call writes an amendment that names the first as its predecessor. What
         a save left unfinished when it was interrupted is finished. What is not accepted
-        stays in the draft.
+        stays in the draft. It may run beside the thread that changes the session: what
+        comes while it writes is of the next save.
 
         Raises
         ------
@@ -88,13 +89,19 @@ class Session(HeldFindings):
         """
         catalogue = self._opened()
         self._check_reading()
-        files = saving.save(
-            self.draft,
-            catalogue,
-            self.records_folder() if folder is None else folder,
-            staged=self.statements.staged,
-            note_saved=self._note_saved,
-        )
+        with self.lock:
+            saved = saving.to_save(
+                self.draft,
+                catalogue,
+                self.records_folder() if folder is None else folder,
+                staged=self.statements.staged,
+                note_saved=self._note_saved,
+            )
+            if not saved.is_there:
+                self._note_saving()
+        files = saving.write(saved, catalogue)
+        if not saved.is_there:
+            self._note_saved(saved.assessment.assessment_uid, files[0])
         self.priors.refresh()
         return files
 
