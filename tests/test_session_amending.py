@@ -65,7 +65,8 @@ def kims(tmp_path_factory: pytest.TempPathFactory, small_study: Path) -> Path:
 def own(kims: Path, records: Path) -> Path:
     """A copy of Dr Kim's record in the records folder."""
     records.mkdir()
-    return shutil.copy(kims, records / kims.name)
+    shutil.copy(kims, records / kims.name)
+    return records / kims.name
 
 
 @pytest.fixture

@@ -310,9 +310,9 @@ def test_a_study_of_no_date_has_no_stage(
     reading_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draft = reading_session.draft
-    monkeypatch.setattr(
-        draft, "start", msgspec.structs.replace(draft.start, study_date="")
-    )
+    assert draft.start is not None
+    undated = msgspec.structs.replace(draft.start, study_date="")
+    monkeypatch.setattr(draft, "start", undated)
     assert reading_session.statements.stagings() == ()
     assert "no date" in reading_session.statements.not_counted
 

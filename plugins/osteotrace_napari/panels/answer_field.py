@@ -161,7 +161,7 @@ class AnswerField(QWidget):
 
     def _typing(self) -> str:
         assert self.text is not None
-        return self.text.text()
+        return str(self.text.text())
 
     def _typed(self, words: str) -> None:
         words = words.strip()
@@ -185,7 +185,7 @@ class AnswerField(QWidget):
     def _unit(self) -> str:
         if self.units is None:
             return self.form.units[0]
-        unit = self.units.currentText()
+        unit = str(self.units.currentText())
         return unit if unit in self.form.units else ""
 
     def _complain(self, problem: str) -> None:

@@ -22,7 +22,7 @@ from osteotrace_napari.colours import LINE_COLOUR, QUIET_COLOUR, TEXT_COLOUR
 from osteotrace_napari.panels.answer_field import AnswerField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from osteotrace.session.questions import AnswerForm, Asked
 
@@ -52,7 +52,7 @@ class QuestionBox(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 4)
         layout.setSpacing(4)
-        first, *others = asked.forms or (None,)
+        first, others = next(iter(asked.forms), None), asked.forms[1:]
         # An answer stands beside the very question that it answers: of a fact, not of
         # what several facts make up.
         if first is None or (others and first.question != asked.text):
@@ -60,7 +60,7 @@ class QuestionBox(QFrame):
         if first is not None:
             self._add_asked(layout, first)
         if others:
-            self._add_others(layout, [one for one in others if one is not None])
+            self._add_others(layout, others)
         told = "; ".join(filter(None, (_kinds(asked), beside)))
         if told:
             layout.addWidget(words(told, QUIET_COLOUR, small=True))
@@ -79,9 +79,8 @@ class QuestionBox(QFrame):
         self.fields.append(field)
         layout.addWidget(field)
 
-    def _add_others(self, layout: QVBoxLayout, others: Iterable[AnswerForm]) -> None:
+    def _add_others(self, layout: QVBoxLayout, forms: Sequence[AnswerForm]) -> None:
         """Add the parts of a question folded below it."""
-        forms = list(others)
         fold = Fold("or by another fact" if len(forms) == 1 else "or by another of these")
         for form in forms:
             self._add_asked(fold.inside, form)
