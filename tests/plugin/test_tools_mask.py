@@ -649,3 +649,23 @@ def test_a_label_file_of_other_voxels_is_refused_in_words(
     assert "expected" in words
     assert "other.nii" in words
     assert room.dock.measure.masks.labels.rows.count() == 0
+
+
+def test_labels_of_other_voxels_are_moved_where_the_reader_asks(
+    room: ReadingRoom,
+    load: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+    tmp_path: Path,
+) -> None:
+    load("CT")
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        room.session.imported, "open", lambda *_, **how: asked.append(how)
+    )
+    monkeypatch.setattr(room.label_files, "_opened", lambda labels: None)
+    for moves in (False, True):
+        room.dock.measure.masks.labels.move.setChecked(moves)
+        room.label_files.open(tmp_path / "seg.dcm")
+        qtbot.waitUntil(lambda: not room.busy, timeout=60_000)
+    assert asked == [{"resample": False}, {"resample": True}]

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QComboBox,
     QGridLayout,
     QLabel,
@@ -70,6 +71,9 @@ class LabelList(QWidget):
         self.open = button("Open labels …")
         self.open.setToolTip("DICOM SEG, NIfTI, NRRD or MetaImage")
         self.open.clicked.connect(lambda: self.opened.emit())
+        self.move = QCheckBox("Move labels of other voxels onto this series")
+        self.move.setToolTip("By the nearest voxel, in the same frame of reference alone")
+        self.move.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.close_file = button("Close")
         self.close_file.clicked.connect(lambda: self.closed.emit())
         self.rows = QListWidget()
@@ -197,7 +201,8 @@ class LabelList(QWidget):
             layout.addWidget(widget, n, 1)
         layout.addWidget(self.measure, 6, 0)
         layout.addWidget(self.record, 6, 1)
-        layout.addWidget(self.said, 7, 0, 1, 2)
+        layout.addWidget(self.move, 7, 0, 1, 2)
+        layout.addWidget(self.said, 8, 0, 1, 2)
         layout.setColumnStretch(0, 1)
 
 

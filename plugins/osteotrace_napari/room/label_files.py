@@ -79,7 +79,12 @@ class LabelFiles:
             return
         room.background.start(
             f"Reading {path.name} …",
-            partial(room.session.imported.open, path, volume),
+            partial(
+                room.session.imported.open,
+                path,
+                volume,
+                resample=self._panel.move.isChecked(),
+            ),
             self._opened,
         )
 
