@@ -396,6 +396,42 @@ def test_the_letters_answer_where_a_question_has_the_keys(
     assert said == [("answered", "path_fracture", value, "", "", "", "")]
 
 
+def test_enter_presses_the_button_that_has_the_keys(
+    tab: StageTab, said: list[tuple[Any, ...]], qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+
+    tab.show_stagings(sheet_of(maxilla(), PRESENTATION))
+    tab.start()
+    name = tab.first[0].fields[0].form.name
+    yes = tab.first[0].fields[0].buttons[True]
+    qtbot.keyClick(yes, Qt.Key.Key_Return)
+    assert said == [("answered", name, True, "", "", "", "")]
+
+
+def test_a_turning_wheel_changes_no_answer(tab: StageTab, qtbot: Any) -> None:
+    from qtpy.QtCore import QPoint, QPointF, Qt
+    from qtpy.QtGui import QWheelEvent
+    from qtpy.QtWidgets import QApplication
+
+    tab.show_stagings(sheet_of(maxilla(), LATER))
+    tab.open("fap")
+    answers = field(tab, "liquids", within=row(tab, "fap"))
+    assert answers.list is not None
+    turned = QWheelEvent(
+        QPointF(5, 5),
+        QPointF(5, 5),
+        QPoint(0, -120),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(answers.list, turned)
+    assert answers.list.currentIndex() == 0
+
+
 def test_escape_gives_the_keys_back(
     tab: StageTab, said: list[tuple[Any, ...]], qtbot: Any
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 # How many questions stand above the stages.
 _MOST_FIRST: Final = 3
 _MOST_SYSTEMS: Final = 3
+_ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _DATE_PX: Final = 104
 _PROFILE: Final = "fap"
 _NOTHING: Final = (
@@ -153,12 +155,16 @@ class StageTab(QWidget):
         self._is_committing = False
 
     def keyPressEvent(self, event: Any) -> None:
-        """Let Esc give the keys back."""
+        """Let Enter press the button that has the keys, and Esc give them back."""
+        focused = self.window().focusWidget()
         if event.key() == Qt.Key.Key_Escape:
             event.accept()
             self.left.emit()
-            return
-        super().keyPressEvent(event)
+        elif event.key() in _ENTER and isinstance(focused, QAbstractButton):
+            event.accept()
+            focused.click()
+        else:
+            super().keyPressEvent(event)
 
     # Inside -------------------------------------------------------------------------
 
