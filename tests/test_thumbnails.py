@@ -71,6 +71,14 @@ def test_signal_of_any_scale_fills_the_range(small_study: Path) -> None:
     assert picture.max() == 255
 
 
+def test_values_beside_the_window_are_seen_too(tmp_path: Path) -> None:
+    values = np.zeros((3, ROWS, COLUMNS)) - 1000
+    values[:, :20] = -600.0
+    picture = thumbnail(ct(tmp_path / "a", values))
+    assert picture.min() == 0
+    assert picture.max() == 255
+
+
 def test_an_image_of_one_value_is_no_problem(small_study: Path) -> None:
     header = next(
         v for s in scan(small_study) for v in s.volumes if v.verdicts == ("localizer",)

@@ -69,9 +69,11 @@ def _resized(values: NDArray[Any], count: int) -> NDArray[Any]:
 
 
 def _ends(seen: Pictures, picture: NDArray[Any]) -> tuple[float, float]:
-    if seen.unit == HOUNSFIELD:
+    low, high = _HOUNSFIELD_ENDS
+    # An image that lies beside the window would be black or white alone.
+    if seen.unit == HOUNSFIELD and picture.max() > low and picture.min() < high:
         return _HOUNSFIELD_ENDS
     if seen.is_colour:
         return 0.0, 255.0
-    low, high = np.percentile(picture, _PERCENTILES)
-    return float(low), float(high)
+    dark, bright = np.percentile(picture, _PERCENTILES)
+    return float(dark), float(bright)

@@ -6,6 +6,7 @@ What they do is `osteotrace_napari.room`'s.
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt
@@ -94,18 +95,20 @@ class ReadingDock(QWidget):
         """Show how much of the work is done; of none: that it goes on."""
         self.progress.show_progress(done, of)
 
-    def show_title(self, volume: Volume | None) -> None:
-        """Say what is on the canvas."""
+    def show_title(self, volume: Volume | None, *, why_no_mm: str = "") -> None:
+        """Say what is on the canvas, with a reason in place of mm where there is one."""
         if volume is None:
             self.title.setText("No series shown.")
             return
         who, grid = volume.identity, volume.grid
         size = "×".join(str(n) for n in grid.shape)
-        spacing = "×".join(f"{mm:.2f}" for mm in grid.spacing)
+        spacing = "×".join(f"{mm:.2f}" for mm in grid.spacing) + " mm"
+        if why_no_mm:
+            spacing = f"cannot be measured: {escape(why_no_mm)}"
         self.title.setText(
-            f"<b>{who.patient}</b>  ·  {wording.series_name(who)}<br>"
+            f"<b>{escape(who.patient)}</b>  ·  {escape(wording.series_name(who))}<br>"
             f"<span style='color:{QUIET_COLOUR}'>{who.date}  ·  {size}  ·  "
-            f"{spacing} mm</span>"
+            f"{spacing}</span>"
         )
 
     def show_draft(self, words: str, *, undo: bool, redo: bool, save: bool) -> None:

@@ -57,7 +57,7 @@ def _size(header: VolumeHeader) -> str:
         # Without a place in the patient, images are no slices.
         what = "image" if header.grid is None else "slice"
         words.append(f"{count} {what}{'' if count == 1 else 's'}")
-    if header.grid is not None:
+    if header.measurable and header.grid is not None:
         sizes = header.grid.spacing[[1, 2, 0]]
         told = " × ".join(f"{mm:.3g}" for mm in sizes if not np.isnan(mm))
         words.append(f"{told} mm")

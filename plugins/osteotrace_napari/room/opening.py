@@ -232,8 +232,10 @@ class Opening:
         room.pointer.take_up(None)
         self.header = header
         self._showing = True
-        room.arrangement.show(stand_in(pictures), why_no_mm=pictures.reason)
+        looked_at = stand_in(pictures)
+        room.arrangement.show(looked_at, why_no_mm=pictures.reason)
         self._showing = False
+        room.dock.show_title(looked_at, why_no_mm=pictures.reason)
         room.dock.study.mark_open(header)
         room.offer_windows()
         room.say(pictures.badge)
