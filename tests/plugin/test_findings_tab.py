@@ -388,6 +388,14 @@ def test_a_rarer_tool_is_in_the_menu_with_its_key(tab: FindingsList, qtbot: Any)
     assert heard.args == ["gas"]
 
 
+def test_a_tool_that_the_room_does_not_have_is_not_offered(tab: FindingsList) -> None:
+    tab.tools.offer({"caliper", "gas"})
+    assert tab.tools.buttons["caliper"].isEnabled()
+    assert not tab.tools.buttons["mask"].isEnabled()
+    shown = {name for name, one in tab.tools.actions_of.items() if one.isVisible()}
+    assert shown == {"gas"}
+
+
 def test_buttons_ask_for_their_command(tab: FindingsList) -> None:
     asked: list[str] = []
     tab.show_findings([DOUBTED], select="2.25.2")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction
@@ -12,6 +12,9 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QMenu, QPushButton, QVBoxLayout,
 
 from osteotrace_napari import keys
 from osteotrace_napari.colours import LIVE_COLOUR, QUIET_COLOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 # Tool and what its button says; the first rows are always in sight.
 TOOLS: Final = (
@@ -78,6 +81,13 @@ class ToolButtons(QWidget):
             layout.setColumnStretch(column, 4)
         layout.setColumnStretch(_A_ROW, 2)
         self.show_keys()
+
+    def offer(self, names: Container[str]) -> None:
+        """Offer these tools only: what a room does not have cannot be taken up."""
+        for name, made in self.buttons.items():
+            made.setEnabled(name in names)
+        for name, action in self.actions_of.items():
+            action.setVisible(name in names)
 
     def show_keys(self) -> None:
         """Show the keys as they are now."""

@@ -87,6 +87,7 @@ class ReadingRoom:
         )
         self.keyboard.watch_window(viewer.window._qt_window)
         self.keyboard.watch_panel(dock)
+        dock.findings.tools.offer(self.keyboard.commands)
         self.more = More(self)
         self.arrangement.on_views.append(self._views_changed)
         self._views_changed()
