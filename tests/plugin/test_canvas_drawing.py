@@ -163,3 +163,14 @@ def test_the_value_of_a_box_stands_outside_it() -> None:
     corners = [(x, y) for x in (700.0, 790.0) for y in (280.0, 320.0)]
     box = placing.beside(corners, size=TEXT, canvas=SIZE, taken=[])
     assert box[0] + box[2] <= 700.0
+
+
+def test_a_long_line_is_broken_between_its_parts() -> None:
+    text = "coronal 109 / 216   A 28.1 mm   maximum of 5.2 mm\nW 2000  L 500"
+    broken = placing.rows(text, [20.0, 40.0], len)
+    assert broken == [
+        "coronal 109 / 216",
+        "A 28.1 mm   maximum of 5.2 mm",
+        "W 2000  L 500",
+    ]
+    assert placing.rows(text, [99.0], len) == text.split("\n")

@@ -215,7 +215,7 @@ def test_the_place_names_plane_slice_and_place_in_the_patient() -> None:
     view.go_to_slice(20)
     who, where, window, _ = view.place_text.splitlines()
     assert where == "axial 21 / 33   S 3.6 mm"
-    assert window == "W 2000  L 500  Bone"
+    assert window == "W 2000  L 500   Bone"
     view.says_who = False
     assert view.place_text.splitlines() == [where, window]
     assert who

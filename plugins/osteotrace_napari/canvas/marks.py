@@ -141,7 +141,7 @@ def finding_mark(finding: Finding, *, strong: bool = False) -> Mark:
         # Of a caliper's fits, the one that its value is of.
         regions = [r for r in regions if r is regions[0] or r.role == AS_DRAWN]
     lines = tuple(chain.from_iterable(_lines(region, regions) for region in regions))
-    six = next((region for region in regions if _is_vertebra(region)), None)
+    six = next((r for r in regions if isinstance(r, Points) and _is_vertebra(r)), None)
     if six is not None:
         # As fitted; where they were clicked lies within a pixel or two of it.
         regions, lines = [six], (*_heights(six), *lines)
@@ -182,8 +182,8 @@ def _spots(region: Region) -> Iterator[Spot]:
         yield Spot(point=point)
 
 
-def _is_vertebra(region: Region) -> bool:
-    return isinstance(region, Points) and sorted(region.point_roles) == sorted(ROLES)
+def _is_vertebra(points: Points) -> bool:
+    return sorted(points.point_roles) == sorted(ROLES)
 
 
 def _heights(six: Points) -> Iterator[Line]:

@@ -150,12 +150,16 @@ class Overlay(QWidget):
             _text(painter, area, where, letters.get(side, ""), LETTER_COLOUR)
 
     def _place(self, painter: QPainter, text: str) -> None:
-        painter.setFont(_font(TEXT_PX))
+        font = _font(TEXT_PX)
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
+        whole = self.width() - 2.0 * MARGIN_PX
+        # The first rows stop before the letter at the top.
+        widths = [max(self.width() / 2 - 2 * LETTER_PX, 60.0)] * 2 + [whole]
+        rows = placing.rows(text, widths, metrics.horizontalAdvance)
         area = QRectF(self.rect()).adjusted(MARGIN_PX, 8, -MARGIN_PX, -8)
-        # Clear of the letter at the top.
-        area.setRight(max(area.center().x() - 2 * LETTER_PX, area.left() + 60))
         where = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
-        _text(painter, area, where, text, TEXT_COLOUR, wrapped=True)
+        _text(painter, area, where, "\n".join(rows), TEXT_COLOUR)
 
     def _badges(self, painter: QPainter, badges: tuple[str, ...]) -> None:
         font = _font(TEXT_PX, bold=True)
@@ -253,12 +257,10 @@ def _text(
     where: Qt.AlignmentFlag,
     text: str,
     colour: str,
-    *,
-    wrapped: bool = False,
 ) -> None:
     if not text:
         return
-    flags = int(where.value) | (int(Qt.TextFlag.TextWordWrap.value) if wrapped else 0)
+    flags = int(where.value)
     painter.setPen(_DARK)
     for dx, dy in _AROUND:
         painter.drawText(area.translated(dx, dy), flags, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Pixel = tuple[float, float]
 # Left, top, width, height, in pixels.
@@ -15,6 +15,8 @@ Box = tuple[float, float, float, float]
 GAP_PX: Final = 12.0
 STEP_PX: Final = 7.0
 TRIES: Final = 10
+# Between two parts of a line that may come to stand in two rows.
+PARTS: Final = "   "
 # Texts keep this far from the edges of the canvas.
 EDGE_PX: Final = 4.0
 
@@ -46,6 +48,33 @@ def beside(
             return box
     assert first is not None
     return _kept_inside(first, canvas)
+
+
+def rows(
+    text: str, widths: Sequence[float], measure: Callable[[str], float]
+) -> list[str]:
+    """Break lines into rows between their parts, never within one.
+
+    Parameters
+    ----------
+    text : str
+        Lines whose parts are parted by `PARTS`.
+    widths : sequence of float
+        Room in each row; the last one holds for all further rows.
+    measure : callable
+        Gives the width of a text.
+    """
+    broken: list[str] = []
+    for line in text.split("\n"):
+        row = ""
+        for part in line.split(PARTS):
+            longer = f"{row}{PARTS}{part}" if row else part
+            if row and measure(longer) > widths[min(len(broken), len(widths) - 1)]:
+                broken.append(row)
+                longer = part
+            row = longer
+        broken.append(row)
+    return broken
 
 
 def _across(ends: Sequence[Pixel], size: tuple[float, float]) -> Iterator[Pixel]:

@@ -15,6 +15,7 @@ from osteotrace_napari import wording
 from osteotrace_napari.canvas import drawing, layers
 from osteotrace_napari.canvas.display import NOT_TO_SCALE, Displays
 from osteotrace_napari.canvas.overlay import Overlay, Scene
+from osteotrace_napari.canvas.placing import PARTS
 from osteotrace_napari.canvas.volume_view import VolumeView
 
 if TYPE_CHECKING:
@@ -126,11 +127,11 @@ class ReadingView(VolumeView):
         if self.volume is None or self._view is None:
             return ""
         who, window = self.volume.identity, self.window
-        named = f"  {window.name}" if window.name else ""
+        named = f"{PARTS}{window.name}" if window.name else ""
         lines = [self._where(), f"W {window.width:.0f}  L {window.level:.0f}{named}"]
         if self.says_who:
             series = wording.series_name(who)
-            lines.insert(0, f"{who.patient}   {series}   {who.date}")
+            lines.insert(0, PARTS.join((who.patient, series, who.date)))
             lines.append(about.RESEARCH_USE_SHORT)
         return "\n".join(lines)
 
