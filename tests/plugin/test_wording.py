@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import msgspec
+import numpy as np
 import pytest
 
 from osteotrace.change import Change
@@ -204,3 +205,11 @@ def test_ct_windows_are_those_that_readers_know() -> None:
     assert (windows.BONE.width, windows.BONE.level) == (2000, 500)
     assert (windows.SOFT_TISSUE.width, windows.SOFT_TISSUE.level) == (400, 40)
     assert windows.SOFT_TISSUE.limits == (-160, 240)
+
+
+def test_a_capture_of_eight_bits_is_shown_from_black_to_white() -> None:
+    brightness = np.zeros((2, 3, 4), np.uint8)
+    for modality in ("CT", "OT", "US"):
+        (window,) = windows.presets(modality, brightness)
+        assert window.limits == (0, 255)
+    assert len(windows.presets("MR", brightness)) == 2

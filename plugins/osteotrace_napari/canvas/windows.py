@@ -32,6 +32,9 @@ class Window:
 BONE: Final = Window("Bone", 2000, 500)
 SOFT_TISSUE: Final = Window("Soft tissue", 400, 40)
 
+# Captures and photographs have eight bits and no unit.
+BRIGHTNESS: Final = Window("Brightness", 255, 127.5)
+
 # MR signal has no unit: percentiles of the image's own values, by preset.
 _MR_PERCENTILES: Final = {
     "MR T1": (1.0, 99.5),
@@ -41,6 +44,8 @@ _MR_PERCENTILES: Final = {
 
 def presets(modality: str, values: NDArray[Any]) -> tuple[Window, ...]:
     """Return the windows that fit an image, the default first."""
+    if modality != "MR" and values.dtype == np.uint8:
+        return (BRIGHTNESS,)
     if modality == "CT":
         return BONE, SOFT_TISSUE
     sample = values.reshape(-1)[:: max(1, values.size // _SAMPLED_VOXELS)]
