@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -259,7 +260,13 @@ def _reach(finding: Finding) -> tuple[Point, ...]:
 
 def _marks(held: Sequence[Held], volume: Volume, chosen: str) -> list[Mark]:
     return [
-        finding_mark(one.finding, strong=one.uid == chosen)
+        _with_balls(finding_mark(one.finding, strong=one.uid == chosen), one)
         for one in held
         if shares_space(one.finding, one.finding.regions[0], volume)
     ]
+
+
+def _with_balls(mark: Mark, one: Held) -> Mark:
+    """Return a mark with the balls that its finding was looked for in."""
+    balls = () if one.entry is None else grips.mark_of(one.entry).balls
+    return replace(mark, balls=balls) if balls else mark

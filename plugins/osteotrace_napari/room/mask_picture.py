@@ -12,6 +12,7 @@ from osteotrace_napari import wording
 from osteotrace_napari.canvas.mask_layer import FAINT, FILLED, STRONG, MaskLayer
 from osteotrace_napari.canvas.mask_values import IN_HAND, MaskValues, Shown
 from osteotrace_napari.colours import LIVE_COLOUR, STATE_COLOURS
+from osteotrace_napari.tools.grips import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -157,11 +158,19 @@ def _finding_masks(held: Sequence[Held], volume: Volume, *, without: str) -> lis
             if isinstance(region, Mask) and shares_space(one.finding, region, volume)
         ]
         for mask in masks:
+            if _is_searched(one, mask) and _is_ball(one):
+                # Its circle is drawn: a fill would only veil what was searched.
+                continue
             if _is_searched(one, mask):
                 searched.append(Shown(mask, _FIRST_FAINT + state))
             else:
                 found.append(Shown(mask, _FIRST_STATE + state))
     return [*searched, *found]
+
+
+def _is_ball(held: Held) -> bool:
+    """Tell whether the region of a finding is a ball: its circle is on the canvas."""
+    return held.entry is not None and bool(mark_of(held.entry).balls)
 
 
 def _is_searched(held: Held, mask: Mask) -> bool:

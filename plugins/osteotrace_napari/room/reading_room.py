@@ -136,7 +136,7 @@ class ReadingRoom:
         session = self.session
         self.dock.findings.show_findings(self._rows(), select=select)
         count, saved = len([x for x in session.held if not x.leader]), session.last_saved
-        when = f"draft saved {saved[TIME_OF_DAY]}" if saved else "no change yet"
+        when = f"draft {saved[TIME_OF_DAY]}" if saved else "no change yet"
         self.dock.show_draft(
             f"{count} finding{'' if count == 1 else 's'}  ·  {when}",
             undo=session.can_undo,
