@@ -269,4 +269,4 @@ def _marks(held: Sequence[Held], volume: Volume, chosen: str) -> list[Mark]:
 def _with_balls(mark: Mark, one: Held) -> Mark:
     """Return a mark with the balls that its finding was looked for in."""
     balls = () if one.entry is None else grips.mark_of(one.entry).balls
-    return replace(mark, balls=balls) if balls else mark
+    return replace(mark, balls=balls, box=()) if balls else mark
