@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from osteotrace.measurements.measurement import Measurement, Reading
     from osteotrace.series import SeriesIdentity, VolumeHeader
 
-# The views show stacks whose slices lie straight above one another.
-_NOT_SHOWN: Final = "not shown here yet: use the command line"
 
 # What a finding's first value is like.
 ACCEPTED: Final = "accepted"
@@ -103,15 +101,13 @@ def series_name(identity: SeriesIdentity) -> str:
 
 def can_load(header: VolumeHeader) -> bool:
     """Tell whether a volume's verdict lets it be loaded."""
-    return header.verdicts == ("regular",)
+    return header.measurable
 
 
 def verdict(header: VolumeHeader) -> str:
-    """Return what the geometry verdict means, and whether the window can use it."""
+    """Return what the geometry verdict means, and whether it lets one measure."""
     words = verdict_in_words(header)
-    if can_load(header):
-        return f"{words}, can be measured"
-    return f"{words}; {_NOT_SHOWN}" if header.measurable else words
+    return f"{words}, can be measured" if can_load(header) else words
 
 
 def state(finding: Finding) -> str:
