@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from tests.window.screen import Screen
 
 import osteotrace as ot
 from osteotrace import phantoms
+from osteotrace.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
 
 # Said at the end of a run: what was counted.
@@ -62,10 +65,20 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def volume_of(folder: Path, modality: str = "CT") -> Volume:
     """Load what the reader knows of a case."""
-    headers = [
-        header
-        for series in ot.scan(folder)
-        for header in series.volumes
-        if header.identity.modality == modality
-    ]
-    return ot.load(headers[0])
+    return ot.load(_header(ot.scan(folder), modality))
+
+
+@contextmanager
+def draft_of(study: Path, drafts: Path, modality: str = "CT") -> Iterator[Session]:
+    """Take up what the window left on disk, as any other program may."""
+    session = Session(drafts=drafts)
+    try:
+        session.load(_header(session.open(study), modality))
+        yield session
+    finally:
+        session.close()
+
+
+def _header(catalogue: Catalogue, modality: str) -> VolumeHeader:
+    headers = [header for series in catalogue for header in series.volumes]
+    return next(h for h in headers if h.identity.modality == modality)

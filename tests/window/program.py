@@ -94,7 +94,7 @@ class Program:
         return find_word(self.screen.look(), "Research use only") is not None
 
     def _fills_the_screen(self) -> bool:
-        """Ask for the whole screen, and tell whether the window has come to rest there."""
+        """Ask for the whole screen, and tell whether the window rests there."""
         screen = self.screen
         screen.do("windowmove", self.window, 0, 0)
         screen.do("windowsize", self.window, WIDTH, HEIGHT)

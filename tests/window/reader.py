@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Words come a moment after what they tell.
 READING_S: Final = 120.0
+# So often a slice is looked for where it was before, until it is sought all over.
+LOOKS_NEARBY: Final = 8
 # The window a CT opens with: bone, width 2000, level 500.
 BONE: Final = (-500.0, 1500.0)
 
@@ -50,6 +53,7 @@ class Reader:
         self.plane = "axial"
         self.index = 0
         self.sight: Sight | None = None
+        self._known: dict[str, Sight] = {}
 
     # Eyes ------------------------------------------------------------------------
 
@@ -58,22 +62,28 @@ class Reader:
         axes, _ = sight.plane_axes(self.volume.grid, plane)
         if index is None:
             index = (self.volume.grid.shape[axes[0]] - 1) // 2
-        self.sight = self.program.wait(
-            f"{plane} slice {index}", partial(self._seen, plane, index)
+        looks = count()
+        self.sight = self._known[plane] = self.program.wait(
+            f"{plane} slice {index}", lambda: self._seen(plane, index, next(looks))
         )
         self.plane, self.index = plane, index
         return self.sight
 
-    def _seen(self, plane: str, index: int) -> Sight | None:
-        picture = self.program.screen.rest()
-        for near in (self.sight if plane == self.plane else None, None):
-            try:
-                return sight.find_slice(
-                    picture, self.volume, plane, index, self.limits, near=near
-                )
-            except sight.NotSeen:
-                continue
-        return None
+    def _seen(self, plane: str, index: int, look: int) -> Sight | None:
+        """Look where the plane was before; everywhere where it was not, or in vain."""
+        known = self._known.get(plane)
+        near = None if look and look % LOOKS_NEARBY == 0 else known
+        try:
+            return sight.find_slice(
+                self.program.screen.rest(),
+                self.volume,
+                plane,
+                index,
+                self.limits,
+                near=near,
+            )
+        except sight.NotSeen:
+            return None
 
     def at(self, point: ArrayLike) -> tuple[int, int]:
         """Return where a patient point is on the screen."""
