@@ -24,9 +24,11 @@ LINES_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 PICTURE_ROLE: Final = Qt.ItemDataRole.UserRole + 2
 STUDY_ROLE: Final = Qt.ItemDataRole.UserRole + 3
 
-PICTURE_PX: Final = 56
+PICTURE_PX: Final = 64
 _MARGIN_PX: Final = 5
+_LEADING_PX: Final = 2
 _GAP_PX: Final = 10
+_TOP_LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _GREY: Final = "#838d98"
 _GREY_CHOSEN: Final = "#b4bcc4"
 
@@ -136,19 +138,19 @@ def _paint_lines(
     grey: str,
     is_open: bool,
 ) -> None:
-    height = inside.height() // len(lines)
     font = QFont(painter.font())
+    height = painter.fontMetrics().height() + _LEADING_PX
+    name, *rest = lines
     for number, line in enumerate(lines):
         font.setBold(number == 0 and is_open)
         painter.setFont(font)
-        colour = TEXT_COLOUR if number == 0 else QUIET_COLOUR
-        painter.setPen(QColor(grey or colour))
-        place = QRect(
-            inside.left(), inside.top() + number * height, inside.width(), height
-        )
+        painter.setPen(QColor(grey or (TEXT_COLOUR if line is name else QUIET_COLOUR)))
+        place = inside.adjusted(0, number * height, 0, 0)
+        if line is rest[-1]:
+            # A reason may need two lines.
+            painter.drawText(place, _TOP_LEFT | Qt.TextFlag.TextWordWrap, line)
+            continue
         told = painter.fontMetrics().elidedText(
             line, Qt.TextElideMode.ElideRight, place.width()
         )
-        painter.drawText(
-            place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, told
-        )
+        painter.drawText(place, _TOP_LEFT, told)
