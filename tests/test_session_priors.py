@@ -155,6 +155,32 @@ def test_change_is_called_beyond_repeatability_alone(
     assert verdict in found.as_text
 
 
+def test_what_does_not_compare_says_so_in_a_few_words(
+    reading_session: Session, now: Finding, tmp_path: Path
+) -> None:
+    was = before(now, 0.0)
+    doubted = tuple(
+        msgspec.structs.replace(one, flags=("a rival edge", "thick slices"))
+        for one in was.measurements
+    )
+    was = msgspec.structs.replace(was, measurements=doubted)
+    keep(tmp_path / "records", reading_session, reading("2023-06-20", was), "2.25.31")
+    found = prior(reading_session, now)
+    assert found.as_text.endswith("not comparable (the earlier value is flagged).")
+    assert found.change is not None
+    assert "a rival edge; thick slices" in found.change.as_text
+
+
+def test_an_earlier_absence_is_told_as_that(
+    reading_session: Session, now: Finding, tmp_path: Path
+) -> None:
+    was = msgspec.structs.replace(now, presence="absent", measurements=(), regions=())
+    keep(tmp_path / "records", reading_session, reading("2023-06-20", was), "2.25.31")
+    found = prior(reading_session, now)
+    assert (found.value, found.verdict) == ("absent", "")
+    assert found.as_text == "Before, on 2023-06-20 (6 months before): absent."
+
+
 def test_the_latest_earlier_reading_counts_later_ones_and_amended_ones_do_not(
     reading_session: Session, now: Finding, tmp_path: Path
 ) -> None:

@@ -107,7 +107,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         if self.between is not None:
             by = f"by {shown_range(*self.between, self.unit)}"
         if self.percent is not None and self.unit != "%":
-            by += f", {self.percent:+.0f} %"
+            by += f", {self.percent:+z.0f} %"
         limit = shown(self.limit, self.unit, None)
         return f"{self.verdict} ({by}; repeatability {limit}, {self.limit_origin})"
 

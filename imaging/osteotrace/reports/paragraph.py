@@ -269,11 +269,16 @@ def _values(finding: Finding) -> str:
 
 def _value(reading: Reading) -> str:
     if isinstance(reading, NotMeasured):
-        why = _KEY.sub(_named, reading.reason)
-        return f"{_quantity(reading)} not measured ({why})"
+        why = without_keys(reading.reason)
+        return f"{spoken(reading)} not measured ({why})"
     if reading.name in _COUNTED:
         return f"{text.value(reading)} {_COUNTED[reading.name]}"
-    return f"{_quantity(reading)} {text.value(reading)}"
+    return f"{spoken(reading)} {text.value(reading)}"
+
+
+def without_keys(words: str) -> str:
+    """Return a reason with the quantities in it named in words."""
+    return _KEY.sub(_named, words)
 
 
 def _named(key: re.Match[str]) -> str:
@@ -283,7 +288,8 @@ def _named(key: re.Match[str]) -> str:
     return named or (_lower(coded.meaning) if coded else key.group())
 
 
-def _quantity(reading: Reading) -> str:
+def spoken(reading: Reading) -> str:
+    """Return what a value is called in a sentence."""
     counted = _COUNTED.get(reading.name)
     return counted or _QUANTITIES.get(reading.name) or _lower(reading.code.meaning)
 
@@ -311,7 +317,7 @@ def _doubts(findings: Iterable[Finding]) -> list[str]:
                 of_all.append(flag)
             else:
                 named = of_values.setdefault(flag, {})
-                named.update(dict.fromkeys(map(_quantity, meant)))
+                named.update(dict.fromkeys(map(spoken, meant)))
     some = [f"{', '.join(named)}: {flag}" for flag, named in of_values.items()]
     return _merged([*of_all, *some])
 

@@ -18,6 +18,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Case, Finding, SeriesReference
 from osteotrace.findings.dates import DAYS_A_MONTH, days, months_between
 from osteotrace.reports import text
+from osteotrace.reports.paragraph import spoken, without_keys
 
 if TYPE_CHECKING:
     import os
@@ -57,15 +58,18 @@ class Prior(msgspec.Struct, frozen=True, kw_only=True):
     change: Change | None = None
 
     @property
-    def value(self) -> str:
-        """The earlier value with ± u and unit, or why there is none."""
-        if self.finding.presence != "present":
-            return self.finding.presence
-        if not self.finding.measurements:
-            return "present"
+    def reading(self) -> Reading | None:
+        """The earlier value; None where nothing was measured."""
         name = "" if self.change is None else self.change.name
         named = [one for one in self.finding.measurements if one.name == name]
-        return text.value((named or self.finding.measurements)[0])
+        return next(iter(named or self.finding.measurements), None)
+
+    @property
+    def value(self) -> str:
+        """The earlier value with ± u and unit, or whether it was there."""
+        if self.finding.presence != "present" or self.reading is None:
+            return self.finding.presence
+        return text.value(self.reading)
 
     @property
     def verdict(self) -> str:
@@ -74,12 +78,23 @@ class Prior(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def as_text(self) -> str:
-        """The earlier reading as a sentence of a report."""
+        """The earlier reading as a sentence of a report; `change` has it in full."""
         when = self.date or "an unknown date"
         apart = f" ({self.interval} before)" if self.interval else ""
         how = ", proposed by kind and site" if self.matched == "proposed" else ""
-        told = f": {self.change.as_text}" if self.change is not None else ""
-        return f"Before, on {when}{apart}{how}: {self.value}{told}."
+        is_value = self.finding.presence == "present" and self.reading is not None
+        what = f"{spoken(self.reading)} " if is_value and self.reading else ""
+        return f"Before, on {when}{apart}{how}: {what}{self.value}{self._became}."
+
+    @property
+    def _became(self) -> str:
+        if self.change is None:
+            return ""
+        if self.change.verdict != "not comparable":
+            return f": {self.change.as_text}"
+        # Definitions and flags in full would be longer than the report.
+        reason = without_keys(self.change.reason.partition(":")[0])
+        return f": not comparable ({reason})"
 
 
 class Priors:
