@@ -285,21 +285,20 @@ def test_a_study_is_scanned_once_and_its_series_read_once(
     small_study: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from osteotrace.series import sources
     from osteotrace.volume import loading as library
 
     calls: list[str] = []
-    scanned, read = sources.scan, library.read_stored
+    read = library.read_stored
 
     def scan_once(*args: Any, **options: Any) -> Any:
         calls.append("scan")
-        return scanned(*args, **options)
+        return scan(*args, **options)
 
     def read_once(instances: Any, *args: Any, **options: Any) -> Any:
         calls.append(f"read {len(instances)}")
         return read(instances, *args, **options)
 
-    monkeypatch.setattr(sources, "scan", scan_once)
+    monkeypatch.setattr("osteotrace.series.sources.scan", scan_once)
     monkeypatch.setattr(library, "read_stored", read_once)
     # Thumbnails are another matter: they come after.
     monkeypatch.setattr(room.dock.study, "is_busy", lambda: True)

@@ -160,7 +160,7 @@ def test_a_sample_is_made_beside_the_window_and_opened(
     qtbot: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held, write = threading.Event(), cached.write_case
+    held, write = threading.Event(), vars(cached)["write_case"]
 
     def slow(folder: Path, name: str, progress: Any = None) -> None:
         assert held.wait(PATIENCE_MS / 1000)

@@ -197,10 +197,12 @@ def test_thumbnails_wait_for_what_is_more_urgent(
         return len(asked) < 3
 
     made: list[int] = []
-    monkeypatch.setattr(
-        "osteotrace.volume.thumbnails.thumbnail",
-        lambda header: made.append(len(asked)) or np.zeros((9, 9), np.uint8),
-    )
+
+    def make(_: VolumeHeader) -> Any:
+        made.append(len(asked))
+        return np.zeros((9, 9), np.uint8)
+
+    monkeypatch.setattr("osteotrace.volume.thumbnails.thumbnail", make)
     tab.is_busy = busy
     tab.show_catalogue(scan(small_study))
     settled()
