@@ -119,6 +119,13 @@ def test_points_carry_their_labels() -> None:
     assert dot.label == "2"
 
 
+def test_a_point_that_lies_on_another_slice_is_hollow() -> None:
+    spots = [Spot(point=point) for point in points(GRID, [[10, 20, 30], [16, 40, 30]])]
+    for index, hollow in ((16, [True, False]), (13, [True, True]), (10, [False, True])):
+        dots = drawing.picture([Mark(spots=tuple(spots))], place(GRID, index=index)).dots
+        assert [dot.hollow for dot in dots] == hollow
+
+
 def test_a_mark_of_nothing_is_nothing() -> None:
     drawn = drawing.picture([Mark(text="12 mm")], place(GRID))
     assert (drawn.strokes, drawn.dots, drawn.labels) == ([], [], [])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A mark is shown on the slices it passes, and on one that is nearest to it.
 HALF_SLICE: Final = 0.5
+# A point farther than this from the slices shown is drawn hollow.
+NEAR_SLICES: Final = 0.5
 BAR_PX: Final = 13.0
 STRONG: Final = 1.5
 # Said of a line that looks shorter than it is.
@@ -104,13 +106,14 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
-    """A point on the canvas with what is written beside it."""
+    """A point on the canvas with what is written beside it; hollow beyond the slice."""
 
     x: float
     y: float
     label: str
     colour: str
     strong: bool
+    hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +186,16 @@ def _add(drawn: Picture, mark: Mark, place: Place, pixels: Array, index: Array) 
         end = first + len(line.points)
         drawn.strokes += _strokes(mark, line, pixels[first:end])
         first = end
-    for spot, (x, y) in zip(mark.spots, pixels[first:].tolist(), strict=False):
-        dot = Dot(x=x, y=y, label=spot.label, colour=mark.colour, strong=mark.strong)
+    along = index[first:, place.view.order[0]].tolist()
+    for spot, (x, y), at in zip(mark.spots, pixels[first:].tolist(), along, strict=False):
+        dot = Dot(
+            x=x,
+            y=y,
+            label=spot.label,
+            colour=mark.colour,
+            strong=mark.strong,
+            hollow=not place.shows(at - NEAR_SLICES, at + NEAR_SLICES),
+        )
         drawn.dots.append(dot)
     first += len(mark.spots)
     for ball, centre in zip(mark.balls, pixels[first:], strict=False):

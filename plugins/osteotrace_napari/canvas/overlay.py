@@ -22,7 +22,7 @@ from osteotrace_napari.canvas.drawing import Picture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osteotrace_napari.canvas.drawing import Dot, Label, Stroke
+    from osteotrace_napari.canvas.drawing import Dot, Stroke
 
 LETTER_COLOUR: Final = "#ffd60a"
 TEXT_COLOUR: Final = "#e8edf2"
@@ -135,7 +135,7 @@ class Overlay(QWidget):
             self._scale(painter, scene.zoom)
         if scene.prompt:
             self._prompt(painter, scene.prompt)
-        self._values(painter, scene.picture.labels)
+        self._values(painter, scene.picture)
 
     def _letters(self, painter: QPainter, letters: dict[str, str]) -> None:
         painter.setFont(_font(LETTER_PX, bold=True))
@@ -220,14 +220,14 @@ class Overlay(QWidget):
         room = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 16)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, room)
 
-    def _values(self, painter: QPainter, labels: list[Label]) -> None:
+    def _values(self, painter: QPainter, picture: Picture) -> None:
         font = _font(VALUE_PX, bold=True)
         metrics = QFontMetricsF(font)
         painter.setFont(font)
-        taken: list[placing.Box] = []
+        taken: list[placing.Box] = [_dot_box(dot) for dot in picture.dots]
         # The selected one finds its place first and is painted last.
         boxes = []
-        for label in sorted(labels, key=lambda each: not each.strong):
+        for label in sorted(picture.labels, key=lambda each: not each.strong):
             size = metrics.horizontalAdvance(label.text) + 16, metrics.height() + 6
             box = placing.beside(
                 label.corners,
@@ -301,13 +301,23 @@ def _stroke(painter: QPainter, stroke: Stroke) -> None:
             painter.drawPolyline(line)
 
 
+def _dot_box(dot: Dot) -> placing.Box:
+    """Return what a point and its label take up."""
+    return dot.x - 8, dot.y - 8, 16 + 8 * len(dot.label), 16
+
+
 def _dot(painter: QPainter, dot: Dot) -> None:
     centre = QPointF(dot.x, dot.y)
     radius = DOT_PX * (1.3 if dot.strong else 1.0)
-    painter.setPen(QPen(_DARK, EDGE_PX))
-    painter.setBrush(QColor(dot.colour))
-    painter.drawEllipse(centre, radius, radius)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if dot.hollow:
+        for colour, width in ((_DARK, 1.5 + 2 * EDGE_PX), (QColor(dot.colour), 1.5)):
+            painter.setPen(QPen(colour, width))
+            painter.drawEllipse(centre, radius, radius)
+    else:
+        painter.setPen(QPen(_DARK, EDGE_PX))
+        painter.setBrush(QColor(dot.colour))
+        painter.drawEllipse(centre, radius, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
     if dot.label:
         painter.setFont(_font(TEXT_PX, bold=True))
         area = QRectF(dot.x + radius + 4, dot.y - 10, 400, 20)
