@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = REPOSITORY / "docs" / "pictures" / "reading_room"
 # Colours are few: a palette halves the file and shows no less.
-COLOURS: Final = 128
+COLOURS: Final = 64
 # A clock, a cursor or a shade of noise may differ; a window that changed may not.
 SAME_SHARE: Final = 0.005
 SAME_GREY: Final = 24.0

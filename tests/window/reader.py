@@ -136,6 +136,14 @@ class Reader:
         x, y = self.program.wait(f"the words {words!r}", seen, READING_S)
         return int(x), int(y)
 
+    def wait_for_no_words(self, words: str) -> None:
+        """Read the screen until words stand on it no more."""
+        gone = partial(self._is_gone, words)
+        self.program.wait(f"no words {words!r}", gone, READING_S)
+
+    def _is_gone(self, words: str) -> bool:
+        return self.read(words) is None
+
     def click_words(self, words: str, *, nth: int = 0) -> None:
         """Click where words stand."""
         self.program.click(self.wait_for_words(words, nth=nth))

@@ -24,6 +24,8 @@ SEQUESTRA: Final = "SEQ"
 LEVELS: Final = ("T12", "L1", "L2")
 # Every body that the images show from top to bottom.
 BODIES: Final = ("T12", "L1", "L2", "L3", "L4", "L5")
+# What narrows the most stages while nothing is known of the patient.
+FIRST_QUESTION: Final = "antiresorptive drug"
 # A reader clicks beside the edge, not on it.
 BESIDE_MM: Final = 1.0
 # The order in which the window asks for the corners of a vertebra.
@@ -124,6 +126,16 @@ def mark_sequestra(
     count.end("sequestra")
     reader.wait_for_words("SEQ-1 accepted")
     reader.press("cancel")
+
+
+def answer_a_question(reader: Reader, album: Album) -> None:
+    """Say yes to the question that narrows most, in the Stage tab."""
+    reader.press("tab_stage")
+    reader.wait_for_words("Most decisive questions")
+    reader.wait_for_words(FIRST_QUESTION)
+    reader.click_words("Yes")
+    reader.wait_for_no_words(FIRST_QUESTION)
+    album.take("04_staged")
 
 
 def save(reader: Reader, records: Path, album: Album, picture: str) -> None:

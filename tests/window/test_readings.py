@@ -20,6 +20,7 @@ from tests.window.readings import (
     MAXILLA,
     SPINE,
     Count,
+    answer_a_question,
     label_levels,
     mark_sequestra,
     measure_gap,
@@ -84,6 +85,7 @@ def test_the_maxilla_is_read_in_three_actions_a_finding_and_gives_the_same_numbe
         album.take("01_opened")
         measure_gap(reader, built, count, album)
         mark_sequestra(reader, built, count, album)
+        answer_a_question(reader, album)
         save(reader, study.parent / RECORDS_FOLDER, album, "05_saved")
     tell(f"maxilla: actions a finding {count.actions}")
     assert count.actions["caliper"] <= CALIPER_ACTIONS
@@ -93,6 +95,9 @@ def test_the_maxilla_is_read_in_three_actions_a_finding_and_gives_the_same_numbe
     protocol = protocol_of(study, home, tmp_path / "reading.toml")
     again = ot.measure(study, protocol)
     assert numbers(read.findings) == numbers(again.findings)
+    (answer,) = read.facts
+    assert (answer.name, answer.value) == ("drug_antiresorptive", True)
+    assert {"aaoms_2014", "aaoms_2022"} <= {stage.system for stage in read.stagings}
     found = {finding.label: finding for finding in read.findings}
     gap = found["CAL-1"].measurements[0]
     assert isinstance(gap, ot.Measurement)
