@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from qtpy.QtCore import QEvent, QObject
 
+from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
 from osteotrace.segmentation.labels import READERS
 from osteotrace_napari import reader
 
 if TYPE_CHECKING:
     from osteotrace_napari.room import ReadingRoom
 
-Taker = Literal["study", "mask", "napari"]
+Taker = Literal["study", "on images", "napari"]
 _PLUGIN: Final = "osteotrace"
-_MASK_ENDS: Final = tuple(READERS)
+# Masks and reports that are no DICOM.
+_ON_IMAGES_ENDS: Final = (*READERS, ".json")
+# Structured reports, all kinds of them (PS3.4 B.5).
+_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
 
 
 def taker_of(paths: list[Path]) -> Taker:
@@ -26,11 +30,19 @@ def taker_of(paths: list[Path]) -> Taker:
     of its readers shall fail.
     """
     first = paths[0]
+    if len(paths) == 1 and first.is_file() and _lies_on_images(first):
+        return "on images"
     if first.is_dir() or reader.holds_study(first):
         return "study"
-    if first.name.lower().endswith(_MASK_ENDS):
-        return "mask"
     return "napari" if _napari_reads(paths) else "study"
+
+
+def _lies_on_images(file: Path) -> bool:
+    """Tell whether a file holds masks or a report of images, and none itself."""
+    if file.name.lower().endswith(_ON_IMAGES_ENDS):
+        return True
+    kind = storage_class(file)
+    return kind in STORAGE_CLASSES or kind.startswith(_REPORTS)
 
 
 def _napari_reads(paths: list[Path]) -> bool:
@@ -82,7 +94,7 @@ class StudyDrop(QObject):
         if taker == "napari":
             return False
         event.acceptProposedAction()
-        if taker == "mask":
+        if taker == "on images":
             self._room.keeping.take_up(paths[0])
         else:
             self._room.opening.open(reader.root_of(paths))

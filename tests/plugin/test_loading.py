@@ -409,3 +409,29 @@ def test_what_napari_reads_itself_stays_naparis(
     drop(room.view.qt_viewer, tmp_path / "points.npy")
     assert "points" in viewer.layers
     assert not room.busy
+
+
+@pytest.mark.parametrize(
+    ("storage", "taker"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.2", "study"),
+        ("1.2.840.10008.5.1.4.1.1.66.4", "on images"),
+        ("1.2.840.10008.5.1.4.1.1.88.34", "on images"),
+    ],
+)
+def test_masks_and_reports_belong_to_the_images_shown(
+    small_study: Path, tmp_path: Path, storage: str, taker: str
+) -> None:
+    from pydicom import dcmread
+    from pydicom.uid import UID
+
+    from osteotrace_napari.dropping import taker_of
+
+    data = dcmread(next((small_study / "ct").iterdir()))
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = UID(storage)
+    data.save_as(tmp_path / "a")
+    assert taker_of([tmp_path / "a"]) == taker
+    for name in ("mask.nii.gz", "mask.nrrd", "reading.json"):
+        (tmp_path / name).touch()
+        assert taker_of([tmp_path / name]) == "on images"
+    assert taker_of([tmp_path]) == "study"
