@@ -51,8 +51,12 @@ SHORT_NAMES: Final = {
     "rai_cromris": "RAI-CROMRIS",
     "fap": "Functional-aesthetic profile",
 }
-# A stage of up to so many letters is said large, beside its system.
-_MOST_LETTERS: Final = 22
+# A stage stands beside its system where both have up to so many letters; those of the
+# stage are larger.
+_MOST_LETTERS: Final = 46
+_STAGE_LETTER: Final = 1.45
+# A stage of more letters is a line of its own, in plain size.
+_LARGE_LETTERS: Final = 22
 _NO_STAGE: Final = "stage …"
 _STAGE_PX: Final = 17
 # Lines of a result by how they begin: those of its forms are left out.
@@ -118,7 +122,9 @@ class StageRow(QFrame):
             unknown.setStyleSheet(f"color: {QUIET_COLOUR}; font-size: 11px;")
             head.addWidget(unknown)
         head.addStretch(1)
-        is_long = len(self.stage.text()) > _MOST_LETTERS
+        name = SHORT_NAMES.get(result.system, result.system)
+        letters = len(name) + _STAGE_LETTER * len(self.stage.text())
+        is_long = letters > _MOST_LETTERS
         if not is_long:
             head.addWidget(self.stage)
         layout.addLayout(head)
@@ -276,7 +282,7 @@ def _stage(result: StagingResult) -> QLabel:
     words_ = result.as_text.replace("..", " … ")
     label = QLabel(words_)
     label.setTextFormat(Qt.TextFormat.PlainText)
-    is_long = len(words_) > _MOST_LETTERS
+    is_long = len(words_) > _LARGE_LETTERS
     label.setWordWrap(is_long)
     size = f"font-size: {_STAGE_PX}px; font-weight: bold;" if not is_long else ""
     label.setStyleSheet(f"color: {colour}; {size}")
