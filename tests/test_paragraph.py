@@ -119,6 +119,22 @@ def test_a_finding_is_said_with_kind_side_site_and_every_headline() -> None:
     )
 
 
+def test_a_region_is_said_with_its_volume_and_only_a_region() -> None:
+    drawn = value("voxel_volume", 904.8, "mm3", 31)
+    values = (
+        value("mean_value", 60.2, "[hnsf'U]", 1.1, flags=("streaks",)),
+        value("median_value", 59.0, "[hnsf'U]", 1.4, flags=("streaks",)),
+        value("value_sd", 25.0, "[hnsf'U]", None),
+    )
+    region = finding("REG-1", "region", "mandible", *values, drawn)
+    assert one(region) == (
+        "Measured region at the mandible (REG-1): mean 60 ± 1 HU, median 59 ± 1 HU, "
+        "volume 905 ± 31 mm3 (check: mean, median: streaks)."
+    )
+    lucent = value("trabecular_lucent_fraction", 12, "%", 2)
+    assert "volume" not in one(finding("MOTH", "moth_eaten", "maxilla", lucent, drawn))
+
+
 def test_what_could_not_be_measured_says_why_in_words() -> None:
     reason = "bone_width_right not measured: no edge can be fitted"
     expansion = finding(

@@ -1,7 +1,7 @@
 """Grey values of a region: HU on CT, uncalibrated on cone beam CT, signal on MR.
 
 The mean comes with the uncertainty that the image's correlated noise gives it. The other
-values describe the voxels as they are.
+values describe the voxels as they are. The region's volume comes last.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from osteotrace.measurements import region_values
+from osteotrace.measurements import region_values, region_volume
 from osteotrace.measurements.measurement import (
     Detail,
     LesionReading,
@@ -35,7 +35,7 @@ MEDIAN_OVER_MEAN: Final = 0.5 * np.pi
 
 
 def measure(volume: Volume, region: Mask) -> LesionReading:
-    """Measure the grey values of a region.
+    """Measure the grey values of a region, and its volume.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def measure(volume: Volume, region: Mask) -> LesionReading:
     -------
     LesionReading
         ``mean_value`` first, then ``median_value``, ``value_sd``, ``minimum_value`` and
-        ``maximum_value``, in the unit of the volume.
+        ``maximum_value``, in the unit of the image; ``voxel_volume`` (mm3) last.
 
     Raises
     ------
@@ -58,16 +58,14 @@ def measure(volume: Volume, region: Mask) -> LesionReading:
     """
     found = region_values.read(volume, region)
     noise = region_values.noise_near(volume, found)
-    flags = (
-        *calibration_doubts(volume),
-        *region_values.doubts(volume, found, "region"),
-        *volume.notes,
-    )
+    doubts = (*region_values.doubts(volume, found, "region"), *volume.notes)
+    flags = (*calibration_doubts(volume), *doubts)
     return LesionReading(
         measurements=(
             _mean(volume, region, found, noise, flags),
             _median(volume, region, found, noise, flags),
             *_descriptors(volume, region, found, flags),
+            _size(volume, region, found, noise, doubts),
         ),
         regions=(region,),
     )
@@ -183,3 +181,37 @@ def _descriptors(
             )
         )
     return tuple(readings)
+
+
+def _size(
+    volume: Volume,
+    region: Mask,
+    found: RegionValues,
+    noise: RegionNoise | None,
+    flags: tuple[str, ...],
+) -> Measurement | NotMeasured:
+    """Return the volume of the voxels, whatever their values can be compared with."""
+    name = "voxel_volume"
+    if len(volume.grid.origins) < 2:
+        reason = region_volume.NO_THICKNESS
+        return not_measured(name, reason, method=METHOD, sources=found.sources)
+    size = region_volume.of_region(volume, found, noise, corrected=False)
+    border = (
+        "half way between its deep voxels and what lies around"
+        if np.isfinite(size.level)
+        else "not seen in the image, so taken as drawn to half a voxel"
+    )
+    return measured(
+        name,
+        size.value,
+        "mm3",
+        method=METHOD,
+        sources=found.sources,
+        uncertainty=size.uncertainty if noise else None,
+        uncertainty_reason="" if noise else _NO_NOISE,
+        region=region.role,
+        definition="voxels whose centre lies in the region times the volume of each; u "
+        f"includes how far its border lies from the image's, {border}",
+        flags=flags,
+        details=size.terms if noise else (),
+    )

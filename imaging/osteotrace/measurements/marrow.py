@@ -111,7 +111,7 @@ class _Lesion:
 
 
 def _no_volume(found: RegionValues, edema: Mask) -> LesionReading:
-    reason = "a single slice has no thickness: no volume without a second slice"
+    reason = region_volume.NO_THICKNESS
     names = ("edema_volume", "edema_percent", "signal_ratio_to_muscle")
     return LesionReading(
         measurements=tuple(

@@ -1,9 +1,9 @@
 """The volume of a marked region, with what its border leaves uncertain.
 
 A region is a set of whole voxels, its border a surface that runs between them. The voxel
-sum is corrected for the blur of a curved border and carries four uncertainties: the
-grid's place, the noise at the border, the correction, and how far the region's border
-lies from the half-way surface of the image.
+sum, which can be corrected for the blur of a curved border, carries four uncertainties:
+the grid's place, the noise at the border, that blur, and how far the region's border lies
+from the half-way surface of the image; flat faces along the grid are a fifth.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ LEAST_CONTRAST: Final = 3.0
 BORDER_BAND: Final = 0.15
 # A region without a visible border is drawn to about this share of a voxel.
 BLIND_CONTOUR_VOXELS: Final = 0.5
+NO_THICKNESS: Final = "a single slice has no thickness: no volume without a second slice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class RegionVolume:
     Parameters
     ----------
     value : float
-        mm³, corrected for the blur of its curved border.
+        mm³, corrected for the blur of its curved border where that was asked for.
     uncertainty : float
         Standard uncertainty, mm³.
     terms : tuple of Detail
@@ -87,6 +88,8 @@ def of_region(
     region: RegionValues,
     noise: RegionNoise | None,
     within: NDArray[np.bool_] | None = None,
+    *,
+    corrected: bool = True,
 ) -> RegionVolume:
     """Return the volume of a region whose border is seen in the image.
 
@@ -98,6 +101,9 @@ def of_region(
     noise : RegionNoise or None
     within : (slices, rows, columns) bool array of the whole volume, optional
         Where the surroundings are read, such as the bone unit.
+    corrected : bool
+        For the blur of a curved border. False for the voxel sum as it is: a region that
+        was drawn need not follow what is seen, so all of the blur is uncertain.
     """
     counted = float(voxel_volumes(volume, region).sum())
     voxel = counted / region.count
@@ -112,8 +118,10 @@ def of_region(
     seen = border is not None and border.contrast > LEAST_CONTRAST * sd
     terms = {
         "u voxel": grid_uncertainty(counted, spacing, surface),
-        "u curvature": 0.5 * correction,
+        "u curvature": 0.5 * correction if corrected else correction,
     }
+    if not corrected:
+        terms["u flat faces"] = flat_faces_uncertainty(volume, region)
     level, half_way = float("nan"), float("nan")
     if border is not None and seen:
         level, half_way = border.level, border.half_way * voxel
@@ -123,10 +131,11 @@ def of_region(
         blind = BLIND_CONTOUR_VOXELS * voxel ** (1 / 3)
         terms["u contour"] = surface * blind
     details = [Detail(name, float(value), "mm3") for name, value in terms.items()]
-    details.append(Detail("correction for blur", correction, "mm3"))
-    details.append(Detail("voxel sum", counted, "mm3"))
+    if corrected:
+        details.append(Detail("correction for blur", correction, "mm3"))
+        details.append(Detail("voxel sum", counted, "mm3"))
     return RegionVolume(
-        value=counted + correction,
+        value=counted + correction if corrected else counted,
         uncertainty=float(np.sqrt(sum(value**2 for value in terms.values()))),
         terms=tuple(details),
         level=level,
@@ -150,6 +159,31 @@ def grid_uncertainty(volume: float, spacing: Array, surface: float = 0.0) -> flo
     radius = (3 * volume / (4 * np.pi)) ** (1 / 3)
     reach = max(surface / (4 * np.pi * radius), radius)
     return float(GRID_SHARE * reach * np.sqrt((spacing**4).sum()))
+
+
+def flat_faces_uncertainty(volume: Volume, region: RegionValues) -> float:
+    """Return what flat faces along the grid do to a voxel sum, mm³.
+
+    Voxels of a face that follows the grid are all in or all out: as a whole it lies
+    anywhere within one voxel. A box has six, a mask cut off at a slice has one; a face
+    is flat where it is larger than any of a ball of the same volume.
+    """
+    grid = volume.grid
+    each = np.zeros(region.inside.shape)
+    each[region.inside] = voxel_volumes(volume, region)
+    radius = (3 * float(each.sum()) / (4 * np.pi)) ** (1 / 3)
+    variance = 0.0
+    for axis, spacing in enumerate(grid.spacing):
+        padded = np.pad(each, [(1, 1) if a == axis else (0, 0) for a in range(3)])
+        steps = np.diff(padded > 0, axis=axis)
+        lower, upper = (np.delete(padded, end, axis=axis) for end in (-1, 0))
+        of_ball = 2 * np.pi * radius * spacing**2
+        for begins in (True, False):
+            side = upper if begins else lower
+            others = tuple(a for a in range(3) if a != axis)
+            faces = np.where(steps & (side > 0), side, 0.0).sum(axis=others)
+            variance += float((faces[faces > of_ball] ** 2).sum()) / 12
+    return float(np.sqrt(variance))
 
 
 def blur_squared(spacing: Array) -> float:

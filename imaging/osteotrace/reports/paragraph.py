@@ -41,6 +41,7 @@ _QUANTITIES: Final = {
     "separated_fraction": "separated surface",
     "median_value": "median",
     "mean_value": "mean",
+    "voxel_volume": "volume",
     "cortical_breach_fraction": "breached share of the cortex",
     "trabecular_lucent_fraction": "lucent share of the marrow space against reference",
     "gas_volume": "volume",

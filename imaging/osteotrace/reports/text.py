@@ -36,6 +36,8 @@ BESIDE: Final = frozenset(
         "median_value",
     }
 )
+# What is shown beside one primary value alone: elsewhere it is how a region was drawn.
+BESIDE_OF: Final = {"mean_value": frozenset({"voxel_volume"})}
 
 
 def report(assessment: Assessment) -> str:
@@ -116,7 +118,8 @@ def heading(finding: Finding) -> str:
 def headlines(finding: Finding) -> tuple[Reading, ...]:
     """Return the primary value of a finding and the measured ones read beside it."""
     primary, *others = finding.measurements
-    beside = (r for r in others if isinstance(r, Measurement) and r.name in BESIDE)
+    names = BESIDE | BESIDE_OF.get(primary.name, frozenset())
+    beside = (r for r in others if isinstance(r, Measurement) and r.name in names)
     return (primary, *beside)
 
 
