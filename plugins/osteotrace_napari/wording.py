@@ -11,11 +11,14 @@ from osteotrace.series.wording import verdict_in_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from osteotrace.errors import OsteotraceError
     from osteotrace.findings import Finding
     from osteotrace.measurements.measurement import Measurement, Reading
     from osteotrace.series import SeriesIdentity, VolumeHeader
 
 
+# A path longer than this would hide the reason behind it.
+_SHORT_PLACE: Final = 40
 # What a finding's first value is like.
 ACCEPTED: Final = "accepted"
 FLAGGED: Final = "flagged"
@@ -229,3 +232,10 @@ def _as_drawn(measurements: Sequence[Reading]) -> str:
         if each.name == "length_as_drawn" and not isinstance(each, NotMeasured):
             return amount(each)
     return ""
+
+
+def refusal(problem: OsteotraceError) -> str:
+    """Return why something was refused and what to do; a short place, no long path."""
+    place = problem.where if len(problem.where) <= _SHORT_PLACE else ""
+    words = f"found {problem.found}; expected {problem.expected}; {problem.advice}"
+    return f"{place}: {words}" if place else words[:1].upper() + words[1:]

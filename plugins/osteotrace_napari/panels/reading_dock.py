@@ -90,6 +90,10 @@ class ReadingDock(QWidget):
         self.message.setStyleSheet(f"color: {colour};")
         self.message.setText(words)
         self.message.setToolTip(words)
+        # A refusal is read to its end: the tabs give way.
+        self.message.setMinimumHeight(
+            self.message.heightForWidth(self.message.width()) if words else 0
+        )
 
     def show_progress(self, done: int, of: int) -> None:
         """Show how much of the work is done; of none: that it goes on."""

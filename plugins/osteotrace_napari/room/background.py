@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from osteotrace_napari import loading
+from osteotrace_napari import loading, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class Background:
 
         def failed(problem: OsteotraceError) -> None:
             self._next()
-            self._dock.say(str(problem), problem=True)
+            self._dock.say(wording.refusal(problem), problem=True)
             piece.failed(problem)
 
         def cancelled() -> None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QObject
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.session import Session
+from osteotrace_napari import wording
 from osteotrace_napari.canvas.arrangement import Arrangement
 from osteotrace_napari.keyboard import Keyboard, guard
 from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
@@ -127,7 +128,7 @@ class ReadingRoom:
         try:
             question()
         except OsteotraceError as problem:
-            self.say(str(problem), problem=True)
+            self.say(wording.refusal(problem), problem=True)
             return False
         return True
 
