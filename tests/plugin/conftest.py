@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from qtpy.QtCore import QPoint
 
@@ -22,6 +23,27 @@ PATIENCE_MS = 60_000
 HAND_MS = 20
 
 Point = tuple[float, float, float]
+
+
+_SCREEN = pytest.StashKey["Screen"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several processes a screen of its own: windows share a focus."""
+    if not hasattr(config, "workerinput"):
+        return
+    from tests.window.screen import Screen
+
+    screen = Screen(Path(tempfile.mkdtemp(prefix="osteotrace-screen-")))
+    config.stash[_SCREEN] = screen
+    os.environ["DISPLAY"] = screen.display
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Put the screen away."""
+    screen = config.stash.get(_SCREEN, None)
+    if screen is not None:
+        screen.close()
 
 
 @pytest.fixture(autouse=True)

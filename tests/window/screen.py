@@ -65,6 +65,10 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Put the screen away; whatever runs on it ends."""
         self._memory.close()
         self._server.terminate()
         self._server.wait()
