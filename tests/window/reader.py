@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
 
 # Words come a moment after what they tell.
-READING_S: Final = 120.0
+READING_S: Final = 60.0
 # So often a slice is looked for where it was before, until it is sought all over.
 LOOKS_NEARBY: Final = 8
 # The window a CT opens with: bone, width 2000, level 500.
