@@ -11,6 +11,7 @@ from tests.fixtures.mask_studies import grids
 from osteotrace.geometry import Grid
 from osteotrace.phantoms.in_memory import straight_grid
 from osteotrace.segmentation import between_slices
+from osteotrace.session.mask_parts import extent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,3 +181,64 @@ def test_an_outline_at_the_edge_of_the_image_is_an_outline_too() -> None:
     sides = np.sqrt(found[10:17].sum(axis=(1, 2)))
     assert (np.diff(sides) <= 0).all()
     assert sides[3] == pytest.approx(8.0, abs=1.0)
+
+
+# Two discs drawn far apart and aside of each other: the middle wanders, the radius too.
+DRIFTS = {
+    "as it is": (7.0, 7.0, 0.0),
+    "narrower": (9.0, 3.0, 0.0),
+    "aside": (6.0, 6.0, 9.0),
+    "aside, wider": (3.0, 9.0, 7.0),
+    "aside by more than it is wide": (6.0, 1.5, 20.0),
+}
+
+
+def frustum(first: float, last: float, drift: float) -> Shape:
+    """Return what lies between two discs whose middles are ``drift`` mm apart."""
+    low, high = float(STRAIGHT.slice_positions[4]), float(STRAIGHT.slice_positions[30])
+
+    def shape(points: Array) -> NDArray[np.bool_]:
+        x, y, z = np.moveaxis(points, -1, 0)
+        share = (z - low) / (high - low)
+        there = (share > -1e-9) & (share < 1 + 1e-9)
+        away = np.hypot(x - drift * (share - 0.5), y + 0.7 * drift * (share - 0.5))
+        return np.asarray(there & (away <= first + share * (last - first)))
+
+    return shape
+
+
+@pytest.mark.parametrize("is_tight", [False, True], ids=["whole image", "tight crop"])
+@pytest.mark.parametrize("name", DRIFTS)
+def test_between_two_discs_lies_the_volume_of_the_frustum(
+    name: str, is_tight: bool
+) -> None:
+    first, last, drift = DRIFTS[name]
+    truth = rendered(frustum(first, last, drift), STRAIGHT)
+    given = np.zeros_like(truth)
+    given[[4, 30]] = truth[[4, 30]]
+    box = extent(given) if is_tight else (slice(None),) * 3
+    assert box is not None
+    found = between_slices.filled(given[box], STRAIGHT.cropped(box))
+    height = float(np.ptp(STRAIGHT.slice_positions[[4, 30]]))
+    # Half a slice of either disc lies beyond its middle.
+    ends = np.pi * (first**2 + last**2) * SPACING[0] / 2
+    analytic = np.pi * height * (first**2 + first * last + last**2) / 3 + ends
+    measured = float(found.sum()) * np.prod(SPACING)
+    assert measured == pytest.approx(analytic, rel=0.03)
+    assert overlap(found, truth[box]) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tight_crop_is_filled_as_the_whole_image_is(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x, y = np.ogrid[: STRAIGHT.shape[1], : STRAIGHT.shape[2]]
+    given = np.zeros(STRAIGHT.shape, dtype=bool)
+    for k in (3, 9, 20):
+        row, column, radius = *random.uniform(25, 70, 2), random.uniform(2, 20)
+        given[k] = (x - row) ** 2 + (y - column) ** 2 <= radius**2
+    box = extent(given)
+    assert box is not None
+    whole = between_slices.filled(given, STRAIGHT)
+    tight = between_slices.filled(given[box], STRAIGHT.cropped(box))
+    assert np.array_equal(tight, whole[box])
+    assert tight.sum() == whole.sum()

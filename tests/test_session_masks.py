@@ -164,6 +164,23 @@ def test_empty_slices_between_drawn_ones_are_filled(session: Session) -> None:
     assert np.array_equal(filled, between_slices.filled(before, volume.grid))
 
 
+def test_filling_between_strokes_far_apart_does_not_swell_the_mask(
+    session: Session,
+) -> None:
+    volume = load(session)
+    uid = session.masks.begin(volume)
+    places = volume.grid.to_patient([[4.0, 30.0, 20.0], [12.0, 70.0, 55.0]])
+    for place, radius in zip(places, (5.0, 1.5), strict=True):
+        session.masks.stroke(uid, volume, [place], radius)
+    drawn_areas = session.masks.voxels(uid).sum(axis=(1, 2))[[4, 12]]
+    whole = between_slices.filled(session.masks.voxels(uid), volume.grid)
+    session.masks.interpolate(uid, volume)
+    assert same(current(session, uid), whole)
+    areas = session.masks.voxels(uid)[4:13].sum(axis=(1, 2))
+    radii = np.interp(range(4, 13), (4, 12), np.sqrt(drawn_areas))
+    assert areas.sum() == pytest.approx((radii**2).sum(), rel=0.03)
+
+
 def test_a_threshold_keeps_what_lies_between_the_levels(session: Session) -> None:
     volume = load(session)
     uid = session.masks.begin(volume, Where(centre=(0.0, 5.0, 0.0), radius=5.0))

@@ -191,6 +191,7 @@ class DrawnMasks:
         voxels = self._voxels(uid, volume)
         box = extent(voxels)
         assert box is not None
+        box = between_slices.reach(box, volume.grid, axis=axis)
         after = between_slices.filled(voxels[box], volume.grid.cropped(box), axis=axis)
         return self._turn(uid, volume, "mask filled between slices", box, after)
 
