@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -405,6 +406,71 @@ def test_a_resampled_volume_is_not_drawn_on(session: Session, refusal: Refusal) 
     volume = load(session)
     error = refusal(lambda: session.masks.begin(volume.rectified(1.0)))
     assert "not loaded as it is" in error.found
+
+
+def test_what_is_drawn_while_a_mask_is_measured_stays_in_hand(session: Session) -> None:
+    volume = load(session)
+    uid = drawn(session, volume, (8,))
+    measured = current(session, uid)
+    prepared = session.masks.prepare(uid, volume, "intensity")
+    session.masks.stroke(uid, volume, on_slice(volume, 12), RADIUS)
+    (finding,) = session.masks.record(uid, prepared)
+    (mask,) = finding.regions
+    assert isinstance(mask, Mask)
+    assert same(mask.on(volume.grid), measured)
+    left = current(session, uid)
+    assert np.flatnonzero(left.any(axis=(1, 2))).tolist() == [12]
+    session.undo()
+    assert same(current(session, uid), measured | left)
+    session.redo()
+    assert same(current(session, uid), left)
+
+
+def test_what_is_erased_while_a_mask_is_measured_stays_erased(session: Session) -> None:
+    volume = load(session)
+    uid = drawn(session, volume)
+    prepared = session.masks.prepare(uid, volume, "intensity")
+    session.masks.stroke(uid, volume, on_slice(volume, 12), 5.0, erase=True)
+    session.masks.record(uid, prepared)
+    assert uid not in session.masks
+
+
+def test_a_finding_s_mask_drawn_on_while_it_is_measured_stays_whole_in_hand(
+    session: Session,
+) -> None:
+    volume = load(session)
+    (first,) = session.masks.finish(drawn(session, volume), volume, "intensity")
+    uid = session.masks.begin_from(first.tracking_uid)
+    session.masks.stroke(uid, volume, on_slice(volume, 9), RADIUS)
+    prepared = session.masks.prepare(uid, volume, "intensity")
+    session.masks.stroke(uid, volume, on_slice(volume, 10), RADIUS)
+    whole = current(session, uid)
+    session.masks.record(uid, prepared)
+    assert same(current(session, uid), whole)
+    (moved,) = session.masks.finish(uid, volume, "intensity")
+    (mask,) = moved.regions
+    assert isinstance(mask, Mask)
+    assert same(mask.on(volume.grid), whole)
+    assert uid not in session.masks
+
+
+@pytest.mark.parametrize("how", ["begun with", "thresholded in", "grown in"])
+def test_a_mask_of_another_frame_of_reference_is_no_region_here(
+    how: str, session: Session, refusal: Refusal
+) -> None:
+    volume = load(session)
+    ball = marked.ball(volume, IN_WALL, 3.0, role="region")
+    other = msgspec.structs.replace(ball, frame_of_reference_uid="2.25.77")
+    uid, masks = drawn(session, volume), session.masks
+    before = current(session, uid)
+    given: dict[str, Callable[[], object]] = {
+        "begun with": lambda: masks.begin(volume, other),
+        "thresholded in": lambda: masks.threshold(uid, volume, 0.0, 1e4, within=other),
+        "grown in": lambda: masks.grow(uid, volume, IN_WALL, 0.0, 1e4, within=other),
+    }
+    assert "another frame of reference" in refusal(given[how]).found
+    assert session.masks.on(volume) == (uid,)
+    assert same(current(session, uid), before)
 
 
 def test_two_masks_can_be_in_hand_on_one_series(session: Session) -> None:

@@ -13,25 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.region_values import require_same_frame
 from osteotrace.regions import Mask
 from osteotrace.segmentation import between_slices, brush, growing, marked
 from osteotrace.session import marking
-from osteotrace.session.changes import MaskPatch
 from osteotrace.session.mask_parts import (
     MASK_KEYS,
     drawn_region,
     extent,
     mask_key,
     on_volume,
+    patch,
+    window_of,
 )
-from osteotrace.session.mask_runs import runs_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from osteotrace.findings import Finding
     from osteotrace.protocol import Where
-    from osteotrace.session.changes import DrawnMask
+    from osteotrace.session.changes import DrawnMask, MaskPatch
     from osteotrace.session.marking import Prepared
     from osteotrace.session.mask_parts import Window
     from osteotrace.session.session import Session
@@ -260,10 +261,9 @@ class DrawnMasks:
         """Take every voxel out of a mask, which is then no longer in hand."""
         if uid not in self:
             return None
-        patch = self._cleared(uid)
-        self._session.commit("mask cleared", patch)
-        a, b, c = (slice(*ends) for ends in patch.box)
-        return a, b, c
+        change = self._cleared(uid)
+        self._session.commit("mask cleared", change)
+        return window_of(change)
 
     # Finishing ---------------------------------------------------------------------
 
@@ -301,9 +301,10 @@ class DrawnMasks:
     def record(self, uid: str, prepared: Prepared) -> tuple[Finding, ...]:
         """Hold a prepared finding; its mask is no longer in hand: one command.
 
-        Errors as `Session.record`.
+        What was drawn while it was measured stays in hand; the mask of a finding then
+        stays as a whole, to be measured anew. Errors as `Session.record`.
         """
-        return self._session.record(prepared, self._cleared(uid))
+        return self._session.record(prepared, *self._taken(uid, prepared))
 
     def finish(
         self, uid: str, volume: Volume, tool: str, **said: Any
@@ -344,6 +345,7 @@ class DrawnMasks:
 
     def _region(self, volume: Volume, where: Mask | Where) -> Mask:
         if isinstance(where, Mask):
+            require_same_frame(volume.frame_of_reference_uid, where)
             return where
         return marking.LoadedVolume(volume, {}).region(volume, where, DRAWN)
 
@@ -357,37 +359,28 @@ class DrawnMasks:
     ) -> Window | None:
         """Make a part of a mask another, as one command; none where it is the same."""
         turned = self._part(uid, volume, box) ^ after
-        inner = extent(turned)
-        if inner is None:
+        if not turned.any():
             return None
-        series_uid, k = self._session.key_of(volume)
-        a, b, c = (
-            slice(side.start + part.start, side.start + part.stop)
-            for side, part in zip(box, inner, strict=True)
-        )
-        patch = MaskPatch(
-            uid=uid,
-            series_uid=series_uid,
-            k=k,
-            shape=volume.grid.shape,
-            box=((a.start, a.stop), (b.start, b.stop), (c.start, c.stop)),
-            runs=runs_of(turned[inner]),
-        )
-        self._session.commit(what, patch)
-        return a, b, c
+        change = patch(uid, self._session.key_of(volume), volume.grid.shape, box, turned)
+        self._session.commit(what, change)
+        return window_of(change)
+
+    def _taken(self, uid: str, prepared: Prepared) -> tuple[MaskPatch, ...]:
+        """Return the change that takes what was measured out of the hand, if any is."""
+        mask = self._mask(uid)
+        region = drawn_region(prepared.mark)
+        assert isinstance(region, Mask)
+        box, measured = on_volume(prepared.volume, region)
+        turned = mask.voxels[box] & measured
+        is_all = turned.sum() == measured.sum() == mask.voxels.sum()
+        if not turned.any() or (self.is_finding(uid) and not is_all):
+            return ()
+        shape = prepared.volume.grid.shape
+        return (patch(uid, (mask.series_uid, mask.k), shape, box, turned),)
 
     def _cleared(self, uid: str) -> MaskPatch:
         """Return the change that takes a mask out of the hand."""
         mask = self._mask(uid)
-        box = extent(mask.voxels)
-        assert box is not None
-        a, b, c = ((side.start, side.stop) for side in box)
-        slices, rows, columns = mask.voxels.shape
-        return MaskPatch(
-            uid=uid,
-            series_uid=mask.series_uid,
-            k=mask.k,
-            shape=(slices, rows, columns),
-            box=(a, b, c),
-            runs=runs_of(mask.voxels[box]),
-        )
+        shape = slices, rows, columns = mask.voxels.shape
+        box = slice(0, slices), slice(0, rows), slice(0, columns)
+        return patch(uid, (mask.series_uid, mask.k), shape, box, mask.voxels)

@@ -1,4 +1,4 @@
-"""Which entries a drawn mask can be given to, and where a mask lies in its volume."""
+"""Parts of drawn masks: entries they can be given to, where they lie, what changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import TABLES, Where
+from osteotrace.session.changes import MaskPatch
+from osteotrace.session.mask_runs import runs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,3 +73,47 @@ def extent(voxels: NDArray[np.bool_]) -> Window | None:
         slice(int(rows[0]), int(rows[-1]) + 1),
         slice(int(columns[0]), int(columns[-1]) + 1),
     )
+
+
+def patch(
+    uid: str,
+    key: tuple[str, int],
+    shape: tuple[int, int, int],
+    box: Window,
+    turned: NDArray[np.bool_],
+) -> MaskPatch:
+    """Return the change that turns some voxels of a mask over.
+
+    Parameters
+    ----------
+    uid : str
+        Of the mask.
+    key : tuple of str and int
+        Its series, and the volume in it.
+    shape : three ints
+        Of the volume.
+    box : window
+    turned : bool array
+        What is turned over in the box, at least one voxel.
+    """
+    inner = extent(turned)
+    assert inner is not None
+    a, b, c = (
+        (side.start + part.start, side.start + part.stop)
+        for side, part in zip(box, inner, strict=True)
+    )
+    series_uid, k = key
+    return MaskPatch(
+        uid=uid,
+        series_uid=series_uid,
+        k=k,
+        shape=shape,
+        box=(a, b, c),
+        runs=runs_of(turned[inner]),
+    )
+
+
+def window_of(change: MaskPatch) -> Window:
+    """Return where a change turns voxels over."""
+    a, b, c = (slice(*ends) for ends in change.box)
+    return a, b, c
