@@ -11,7 +11,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.geometry import Grid
 from osteotrace.regions import Mask
 from osteotrace.session import Session, levels
-from osteotrace.session.level_labels import doubts, levels_from_masks
+from osteotrace.session.level_labels import doubts, gaps, levels_from_masks
 from osteotrace.session.levels import Levels
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def test_a_body_above_or_below_gets_the_next_name() -> None:
 
 def test_a_missing_name_goes_to_the_body_clicked_there() -> None:
     every = levels_from_masks({"T12": cube("T12", 0), "L2": cube("L2", 2)})
-    assert levels.gaps(every) == ["L1 is not labelled"]
+    assert gaps(every) == ["L1 is not labelled"]
     every = levels.with_point(every, body(1))
     assert every.names == ("T12", "L1", "L2")
-    assert levels.gaps(every) == []
+    assert gaps(every) == []
 
 
 def test_a_forgotten_body_moves_the_names_away_from_the_one_that_was_named() -> None:
@@ -125,6 +125,26 @@ def test_a_shift_by_one_names_every_level_anew() -> None:
     every = levels.named(labelled(0, 1, 2, 3, 4), 0, "L1")
     assert levels.shifted(every, -1).names == ("T12", "L1", "L2", "L3", "L4")
     assert levels.shifted(levels.shifted(every, -1), 1).names == every.names
+
+
+def test_names_given_anew_keep_the_levels_between_them_that_are_not_labelled() -> None:
+    every = levels_from_masks({"L1": cube("L1", 0), "L3": cube("L3", 2)})
+    assert levels.shifted(every, 1).names == ("L2", "L4")
+    assert levels.shifted(every, 0).names == ("L1", "L3")
+    assert levels.named(every, 0, "T12").names == ("T12", "L2")
+    assert levels.named(every, -1, "L4").names == ("L2", "L4")
+    assert levels.counted(every, transitional=["L5"]).names == ("L1", "L3")
+    assert levels.counted(every, thoracic=13).names == ("L1", "L3")
+    assert gaps(levels.counted(every, thoracic=11)) == ["L2 is not labelled"]
+
+
+def test_another_count_keeps_a_level_that_is_not_labelled_out() -> None:
+    below = {"L4": cube("L4", 0), "S1": cube("S1", 2)}
+    six = levels.counted(levels_from_masks(below), lumbar=6)
+    assert six.names == ("L4", "L6")
+    assert levels.counted(six, lumbar=5).names == ("L4", "S1")
+    with pytest.raises(OsteotraceError, match="beyond the spine"):
+        levels.named(levels_from_masks(below), 0, "S4")
 
 
 # Count and transitional levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +146,25 @@ def levels_from_masks(masks: Mapping[str, Mask]) -> Levels:
         transitional=tuple(level for level in ("T13", "L6") if level in chosen),
         anchor=min(chosen, key=column(13, 6).index),
     )
+
+
+def gaps(levels: Levels) -> list[str]:
+    """Return what is missing or doubled among the names, in sentences."""
+    order = column(13, 6)
+    places = [order.index(name) for name in levels.names if name in order]
+    said = []
+    for upper, lower in itertools.pairwise(places):
+        between = [
+            name
+            for name in order[upper + 1 : lower]
+            if name in column(levels.thoracic, levels.lumbar)
+        ]
+        if lower <= upper:
+            said.append(f"{order[lower]} lies below {order[upper]}")
+        elif between:
+            one = " is" if len(between) == 1 else " are"
+            said.append(f"{', '.join(between)}{one} not labelled")
+    return said
 
 
 def doubts(levels: Levels | None, level: str, points: Iterable[ArrayLike]) -> list[str]:

@@ -8,7 +8,6 @@ frozen; each function returns the labels as they are after it.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -197,6 +196,9 @@ def moved(levels: Levels, level: str, point: ArrayLike) -> Levels:
 def named(levels: Levels, at: int, level: str) -> Levels:
     """Return the labels named from one of them; the others follow, up and down.
 
+    Labels that have names keep their distance: none is closed up where a level between
+    them is not labelled.
+
     Parameters
     ----------
     at : int
@@ -209,6 +211,13 @@ def named(levels: Levels, at: int, level: str) -> Levels:
     OsteotraceError
         If there is no such level, or the labels reach beyond the spine.
     """
+    if not -len(levels.labels) <= at < len(levels.labels):
+        raise unlabelled()
+    return _named(levels, at % len(levels.labels), level, _steps_from(levels, at))
+
+
+def _named(levels: Levels, at: int, level: str, steps: Sequence[int]) -> Levels:
+    """Return the labels so many levels below the one that is named."""
     name = level.strip().upper()
     thoracic, lumbar = levels.thoracic, levels.lumbar
     # Whoever names a thirteenth or a sixth vertebra has counted it.
@@ -225,12 +234,10 @@ def named(levels: Levels, at: int, level: str) -> Levels:
             advice="name the vertebra, e.g. L1, or change the count first",
             usage=True,
         )
-    if not -len(levels.labels) <= at < len(levels.labels):
-        raise unlabelled()
-    first = names.index(name) - at % len(levels.labels)
-    if first < 0 or first + len(levels.labels) > len(names):
+    places = [names.index(name) + step for step in steps]
+    if min(places) < 0 or max(places) >= len(names):
         raise OsteotraceError(
-            f"{len(levels.labels)} labels, of which number {at % len(levels.labels) + 1} "
+            f"{len(levels.labels)} labels, of which number {at + 1} "
             f"is {name}: they reach beyond the spine",
             expected="labels between C1 and the sacrum",
             advice="check the count of labels, or name another one",
@@ -239,14 +246,22 @@ def named(levels: Levels, at: int, level: str) -> Levels:
     return msgspec.structs.replace(
         levels,
         labels=tuple(
-            LabelledLevel(level=names[first + k], point=label.point)
-            for k, label in enumerate(levels.labels)
+            LabelledLevel(level=names[place], point=label.point)
+            for place, label in zip(places, levels.labels, strict=True)
         ),
         thoracic=thoracic,
         lumbar=lumbar,
         anchor=name,
         confirmed=False,
     )
+
+
+def _steps_from(levels: Levels, at: int) -> list[int]:
+    """Return how many levels each label lies below one of them."""
+    order = column(levels.thoracic, levels.lumbar)
+    if levels.is_named and all(name in order for name in levels.names):
+        return [_steps(order, levels.names[at], name) for name in levels.names]
+    return [k - at % len(levels.labels) for k in range(len(levels.labels))]
 
 
 def shifted(levels: Levels, by: int) -> Levels:
@@ -311,7 +326,8 @@ def counted(
     if not levels.is_named:
         return changed
     anchor = levels.anchor if levels.anchor in levels.names else levels.names[0]
-    return named(changed, levels.names.index(anchor), anchor)
+    at = levels.names.index(anchor)
+    return _named(changed, at, anchor, _steps_from(levels, at))
 
 
 def confirmed(levels: Levels) -> Levels:
@@ -325,25 +341,6 @@ def confirmed(levels: Levels) -> Levels:
     if not levels.is_named:
         raise unlabelled()
     return msgspec.structs.replace(levels, confirmed=True)
-
-
-def gaps(levels: Levels) -> list[str]:
-    """Return what is missing or doubled among the names, in sentences."""
-    order = column(13, 6)
-    places = [order.index(name) for name in levels.names if name in order]
-    said = []
-    for upper, lower in itertools.pairwise(places):
-        between = [
-            name
-            for name in order[upper + 1 : lower]
-            if name in column(levels.thoracic, levels.lumbar)
-        ]
-        if lower <= upper:
-            said.append(f"{order[lower]} lies below {order[upper]}")
-        elif between:
-            one = " is" if len(between) == 1 else " are"
-            said.append(f"{', '.join(between)}{one} not labelled")
-    return said
 
 
 def _relabelled(

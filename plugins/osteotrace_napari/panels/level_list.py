@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from osteotrace.session.levels import column, gaps
+from osteotrace.session.level_labels import gaps
+from osteotrace.session.levels import column
 from osteotrace_napari import keys
 from osteotrace_napari.colours import (
     CHOSEN_COLOUR,
