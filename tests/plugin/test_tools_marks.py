@@ -17,13 +17,14 @@ from osteotrace_napari.tools.grips import Grip, grips_of, mark_of, moved
 from osteotrace_napari.tools.landmarks import Landmarks
 from osteotrace_napari.tools.palatal import PalatalDefect
 from osteotrace_napari.tools.pointer import Pointer
-from osteotrace_napari.tools.region import REGIONS, Region, region_tools
+from osteotrace_napari.tools.region import region_tools
 
 if TYPE_CHECKING:
     from osteotrace.regions import Point
     from osteotrace.volume import Volume
     from osteotrace_napari.canvas.marks import Mark
     from osteotrace_napari.canvas.view import ReadingView
+    from osteotrace_napari.tools.region import Region
     from osteotrace_napari.tools.tool import Tool
 
 pytestmark = pytest.mark.plugin
@@ -40,6 +41,7 @@ class Bench:
     """What a tool is given to work with, noted."""
 
     recorded: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    completed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     shown: list[Mark | None] = field(default_factory=list)
     followed: list[tuple[Point, Point]] = field(default_factory=list)
     planes: list[tuple[Point, ...]] = field(default_factory=list)
@@ -47,6 +49,9 @@ class Bench:
 
     def record(self, tool: str, view: ReadingView, **where: Any) -> None:
         self.recorded.append((tool, where))
+
+    def complete(self, tool: str, view: ReadingView, **where: Any) -> None:
+        self.completed.append((tool, where))
 
     def preview(self, mark: Mark | None) -> None:
         self.shown.append(mark)
@@ -72,6 +77,15 @@ class Bench:
         return Caliper(
             preview=self.preview, record=self.record, live=self, snapped=lambda: self.snap
         )
+
+    def regions(self, pointer: Pointer) -> dict[str, Region]:
+        tools = region_tools(
+            preview=self.preview,
+            record=self.record,
+            complete=self.complete,
+            modifiers=lambda: pointer.modifiers,
+        )
+        return {tool.name: tool for tool in tools}
 
 
 @dataclass
@@ -229,8 +243,7 @@ def test_a_soft_tissue_gap_is_a_line_of_its_own(
 def test_a_region_is_a_ball_with_the_radius_that_was_shown(
     mouse: FakeMouse, pointer: Pointer, bench: Bench
 ) -> None:
-    tool = Region(REGIONS[0], preview=bench.preview, record=bench.record)
-    pointer.take_up(tool)
+    pointer.take_up(bench.regions(pointer)["sequestra"])
     centre, edge = path(mouse.view, (1.0, 2.0), (6.04, 2.0))
     mouse.press(centre)
     mouse.move(edge)
@@ -246,7 +259,7 @@ def test_a_region_is_a_ball_with_the_radius_that_was_shown(
 def test_a_region_can_be_clicked_and_clicked(
     mouse: FakeMouse, pointer: Pointer, bench: Bench
 ) -> None:
-    pointer.take_up(Region(REGIONS[1], preview=bench.preview, record=bench.record))
+    pointer.take_up(bench.regions(pointer)["moth_eaten"])
     centre, edge = path(mouse.view, (0.0, 0.0), (0.0, 7.0))
     mouse.click(centre)
     mouse.move(edge, held=False)
@@ -254,10 +267,54 @@ def test_a_region_can_be_clicked_and_clicked(
     assert bench.recorded[0][1]["region"].radius == 7.0
 
 
-def test_every_region_tool_names_an_entry_and_one_of_its_keys(bench: Bench) -> None:
-    for tool in region_tools(preview=bench.preview, record=bench.record):
+@pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [
+        ("moth_eaten", "reference", "Shift and drag on the sound side for a reference"),
+        ("gas", "airway", "Shift and drag in the airway"),
+    ],
+)
+def test_a_ball_drawn_with_shift_belongs_to_the_finding_made_last(
+    mouse: FakeMouse, pointer: Pointer, bench: Bench, name: str, key: str, words: str
+) -> None:
+    tool = bench.regions(pointer)[name]
+    pointer.take_up(tool)
+    first = tool.prompt
+    mouse.drag(path(mouse.view, (0.0, 0.0), (5.0, 0.0)))
+    assert words in tool.prompt
+    centre, edge = path(mouse.view, (-8.0, 0.0), (-4.0, 0.0))
+    mouse.press(centre, modifiers=("Shift",))
+    assert tool.prompt.lower().startswith(key)
+    # The key may come up before the button does.
+    mouse.move(edge)
+    mouse.release(edge)
+    assert [told for told, _ in bench.recorded] == [name]
+    ((told, where),) = bench.completed
+    assert (told, list(where)) == (name, [key])
+    assert where[key].centre == near(centre)
+    assert where[key].radius == pytest.approx(4.0, abs=0.1)
+    pointer.accepted()
+    assert tool.prompt == first
+
+
+def test_shift_means_nothing_where_there_is_no_second_ball(
+    mouse: FakeMouse, pointer: Pointer, bench: Bench
+) -> None:
+    tool = bench.regions(pointer)["intensity"]
+    pointer.take_up(tool)
+    assert "Shift" not in tool.prompt
+    mouse.drag(path(mouse.view, (0.0, 0.0), (5.0, 0.0)), modifiers=("Shift",))
+    assert [told for told, _ in bench.recorded] == ["intensity"]
+    assert bench.completed == []
+
+
+def test_every_region_tool_names_an_entry_and_keys_of_it(
+    pointer: Pointer, bench: Bench
+) -> None:
+    for tool in bench.regions(pointer).values():
         assert keys.command_of(tool.name).name == tool.name
-        assert tool.marked.key in TABLES[tool.name].__struct_fields__
+        named = {tool.marked.key, tool.marked.second} - {""}
+        assert named <= set(TABLES[tool.name].__struct_fields__)
 
 
 # Palate
@@ -371,7 +428,7 @@ def test_what_the_tools_record_makes_entries_of_a_protocol(
         bench.caliper(),
         soft_tissue_gap(preview=bench.preview, record=bench.record),
         PalatalDefect(preview=bench.preview, record=bench.record),
-        *region_tools(preview=bench.preview, record=bench.record),
+        *bench.regions(pointer).values(),
     ]
     for tool in tools:
         pointer.take_up(tool)

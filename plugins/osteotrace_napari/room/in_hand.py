@@ -62,7 +62,12 @@ class ToolBox:
             ),
             soft_tissue_gap(preview=preview, record=record),
             PalatalDefect(preview=preview, record=record),
-            *region_tools(preview=preview, record=record),
+            *region_tools(
+                preview=preview,
+                record=record,
+                complete=room.marking.complete,
+                modifiers=lambda: room.pointer.modifiers,
+            ),
             self.angle,
             Landmarks(preview=preview, plane=room.opening.show_plane),
             LabelLevels(preview=preview, labelling=self),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from osteotrace.findings import shares_space
+from osteotrace.protocol import TABLES
 from osteotrace.protocol.entries import CaliperEntry
 from osteotrace.regions import extent
 from osteotrace_napari import keys, wording
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from osteotrace.findings import Finding
+    from osteotrace.protocol import Entry
     from osteotrace.regions import Point
     from osteotrace.session import Held
     from osteotrace.session.marking import Prepared
@@ -67,6 +69,32 @@ class Marking:
         words = f"Measuring: {keys.command_of(tool).title} …"
         self._room.background.start(
             words, work, self.take, failed=lambda _: self._measured()
+        )
+
+    def complete(self, tool: str, view: ReadingView, **where: Any) -> None:
+        """Measure the finding made or chosen last again, with more of it marked."""
+        one = self._led_by(self._latest)
+        volume = self._room.measured(view)
+        title = keys.command_of(tool).title
+        if volume is None:
+            return
+        if (
+            one is None
+            or type(one.entry) is not TABLES[tool]
+            or not _is_marked_in(one.entry, volume)
+        ):
+            self._measured()
+            self._room.say(
+                f"No {title} is in hand: mark it, or choose one, then go on.",
+                problem=True,
+            )
+            return
+        work = partial(self._room.session.prepare_move, one.uid, **where)
+        self._room.background.start(
+            f"Measuring {one.finding.label} …",
+            work,
+            self.take,
+            failed=lambda _: self._measured(),
         )
 
     def take(
@@ -239,7 +267,10 @@ class Marking:
         self.show()
 
     def _chosen(self) -> Held | None:
-        uid = self._room.dock.findings.current
+        return self._led_by(self._room.dock.findings.current)
+
+    def _led_by(self, uid: str) -> Held | None:
+        """Return a held finding, or the one that it is a part of."""
         held = {one.uid: one for one in self._room.session.held}
         one = held.get(uid)
         return None if one is None else held.get(one.leader, one)
@@ -247,6 +278,11 @@ class Marking:
 
 def _marked(finding: Finding) -> Any:
     return finding.regions[0]
+
+
+def _is_marked_in(entry: Entry, volume: Volume) -> bool:
+    frame = volume.frame_of_reference_uid
+    return bool(frame) and entry.frame_of_reference_uid == frame
 
 
 def _is_seen(finding: Finding, view: ReadingView) -> bool:

@@ -272,4 +272,5 @@ def _moved(pressed_at: Array, event: Any) -> float:
 
 
 def _modifiers(event: Any) -> frozenset[str]:
-    return frozenset(str(key) for key in event.modifiers)
+    # Keys of vispy, whose text is not their name.
+    return frozenset(getattr(key, "name", key) for key in event.modifiers)
