@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = REPOSITORY / "docs" / "pictures" / "reading_room"
-# Colours are few: a palette halves the file and shows no less.
-COLOURS: Final = 64
+# Images are grey and a panel has few colours: one palette of both halves the file.
+GREYS, COLOURS = 160, 96
+# A pixel whose channels differ by less is grey.
+GREY_WITHIN: Final = 10
 # A clock, a cursor or a shade of noise may differ; a window that changed may not.
 SAME_SHARE: Final = 0.005
 SAME_GREY: Final = 24.0
@@ -43,7 +45,17 @@ class Album:
         taken = Image.fromarray(self._screen.rest())
         if path.exists() and _look_the_same(Image.open(path), taken):
             return
-        taken.quantize(COLOURS).save(path, optimize=True)
+        _with_palette(taken).save(path, optimize=True)
+
+
+def _with_palette(picture: Image.Image) -> Image.Image:
+    pixels = np.asarray(picture).reshape(-1, 3)
+    coloured = pixels[np.ptp(pixels, axis=1) >= GREY_WITHIN]
+    colours = Image.fromarray(coloured[None]).quantize(COLOURS).getpalette() or []
+    greys = np.linspace(0, 255, GREYS).round().astype(int).repeat(3).tolist()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*greys, *colours[: 3 * COLOURS]])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _look_the_same(one: Image.Image, other: Image.Image) -> bool:

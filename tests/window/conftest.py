@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,11 +34,18 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Callable[[str], Path]:
+def studies() -> Iterator[Path]:
+    """Give a folder for studies with a path that is short enough for a picture."""
+    with TemporaryDirectory(prefix="studies-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def case(studies: Path) -> Callable[[str], Path]:
     """Copy a committed sample case: records go beside the folder that is opened."""
 
     def copy(name: str) -> Path:
-        folder = tmp_path / "studies" / name
+        folder = studies / name
         shutil.copytree(SAMPLES / name, folder)
         return folder
 
@@ -45,10 +53,10 @@ def case(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def spine(tmp_path: Path) -> Path:
+def spine(studies: Path) -> Path:
     """Write the sample spine."""
-    phantoms.write_samples(tmp_path / "samples", ["spine_2023-07"])
-    return tmp_path / "samples"
+    phantoms.write_samples(studies, ["spine_2023-07"])
+    return studies
 
 
 @pytest.fixture
