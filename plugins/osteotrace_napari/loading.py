@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from napari.qt.threading import create_worker
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from osteotrace.errors import OsteotraceError
@@ -27,8 +28,24 @@ class Stopped(Exception):
     """The reader does not want the result any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What a job does, and whom it tells; see `start`."""
+
+    work: Callable[..., Any]
+    done: Callable[[Any], None]
+    failed: Callable[[OsteotraceError], None]
+    progress: Callable[[int, int], None] | None = None
+    cancelled: Callable[[], None] | None = None
+
+
 class Job:
     """Work that is being done beside the window; keep it until it ends.
+
+    Parameters
+    ----------
+    calls : Calls
+        Let go of at the end: napari keeps every worker that it ran, and with it the job.
 
     Attributes
     ----------
@@ -36,15 +53,22 @@ class Job:
         Whether it ended, one way or another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calls: Calls) -> None:
         self.is_done = False
-        self.worker: Any = None
+        self._calls: Calls | None = calls
         self._told: tuple[int, int] | None = None
         self._stop = threading.Event()
+        self._timer = None if calls.progress is None else _teller(self, calls.progress)
+        self._worker = create_worker(self._work, _connect={"returned": self._returned})
 
     def cancel(self) -> None:
         """Ask it to stop at its next step; what is done by then comes as ever."""
         self._stop.set()
+
+    def abandon(self) -> None:
+        """Ask it to stop and tell nobody any more: its window is closed."""
+        self._stop.set()
+        self._end()
 
     @property
     def told(self) -> tuple[int, int] | None:
@@ -62,6 +86,53 @@ class Job:
         self._told = done, total
         if self._stop.is_set():
             raise Stopped
+
+    # An exception that a worker returns or raises is shown as a traceback by napari, so
+    # every outcome travels in a record.
+    def _work(self) -> _Outcome:
+        calls = self._calls
+        if calls is None:
+            return _Outcome()
+        counted = {} if calls.progress is None else {"progress": self.tell}
+        try:
+            return _Outcome(results=(calls.work(**counted),))
+        except Stopped:
+            return _Outcome(stopped=True)
+        except OsteotraceError as problem:
+            return _Outcome(problems=(problem,))
+        # What nobody foresaw must not become a traceback on a reader's screen.
+        except Exception as problem:
+            _log.exception("loading failed")
+            return _Outcome(problems=(_unforeseen(problem),))
+
+    def _returned(self, outcome: _Outcome) -> None:
+        calls = self._calls
+        self._end()
+        if calls is None:
+            return
+        if outcome.stopped and calls.cancelled is not None:
+            calls.cancelled()
+        for problem in outcome.problems:
+            calls.failed(problem)
+        for result in outcome.results:
+            calls.done(result)
+
+    def _end(self) -> None:
+        self.is_done = True
+        self._calls = None
+        timer, self._timer = self._timer, None
+        if timer is not None and isalive(timer):
+            timer.stop()
+            timer.deleteLater()
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of work: at most one result or problem."""
+
+    results: tuple[Any, ...] = ()
+    problems: tuple[OsteotraceError, ...] = ()
+    stopped: bool = False
 
 
 def start(
@@ -86,41 +157,7 @@ def start(
     cancelled : callable, optional
         Called when work has stopped because it was cancelled.
     """
-    job = Job()
-    asked = work if progress is None else partial(work, progress=job.tell)
-    timer = _teller(job, progress)
-    stopped: list[bool] = []
-
-    # An exception that a worker returns or raises is shown as a traceback by napari, so
-    # both outcomes travel in a list: the result, or nothing and the problem.
-    def attempt() -> tuple[list[Result], list[OsteotraceError]]:
-        try:
-            return [asked()], []
-        except Stopped:
-            stopped.append(True)
-            return [], []
-        except OsteotraceError as problem:
-            return [], [problem]
-        # What nobody foresaw must not become a traceback on a reader's screen.
-        except Exception as problem:
-            _log.exception("loading failed")
-            return [], [_unforeseen(problem)]
-
-    def returned(outcome: tuple[list[Result], list[OsteotraceError]]) -> None:
-        job.is_done = True
-        if timer is not None:
-            timer.stop()
-            timer.deleteLater()
-        if stopped and cancelled is not None:
-            cancelled()
-        results, problems = outcome
-        for problem in problems:
-            failed(problem)
-        for result in results:
-            done(result)
-
-    job.worker = create_worker(attempt, _connect={"returned": returned})
-    return job
+    return Job(Calls(work, done, failed, progress, cancelled))
 
 
 def warm_up() -> None:
@@ -144,13 +181,11 @@ def _nothing(_: object) -> None:
     """Leave it at that."""
 
 
-def _teller(job: Job, progress: Callable[[int, int], None] | None) -> QTimer | None:
+def _teller(job: Job, progress: Callable[[int, int], None]) -> QTimer:
     """Return a timer that tells the window how far the work is.
 
     The work itself reaches no Qt object: it leaves two numbers, and the window looks.
     """
-    if progress is None:
-        return None
     said: list[tuple[int, int]] = []
 
     def look() -> None:
