@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -295,7 +296,7 @@ def slices(bare: Bare, ours: Ours, rounds: int) -> None:
 
 def make_findings(ours: Ours) -> None:
     """Measure gaps all over the volume, and the tissue in balls, which are masks."""
-    from osteotrace.protocol.entries import Where
+    from osteotrace.protocol import Where
 
     session, volume = ours.room.session, ours.volume
     for n in range(FINDINGS):
@@ -326,7 +327,7 @@ def caliper(ours: Ours, rounds: int) -> None:
         there = end + np.array([0.0, STEP_MM * (n % 5), 0.0])
         before, begun = view._preview, time.perf_counter()
         mouse.move(there)
-        wait_until(lambda was=before: has_value(view._preview) and view._preview != was)
+        wait_until(partial(has_new_value, view, before))
         values.append(time.perf_counter() - begun)
         pictures.append(values[-1] + painted_overlay(view))
     ours.room.press("cancel")
@@ -340,9 +341,11 @@ def caliper(ours: Ours, rounds: int) -> None:
     )
 
 
-def has_value(mark: Any) -> bool:
-    """Tell whether a mark shows a line that was fitted, with its value."""
-    return mark is not None and len(mark.lines) > 1 and bool(mark.text)
+def has_new_value(view: Any, before: Any) -> bool:
+    """Tell whether the line under the mouse was fitted anew, and has its value."""
+    mark = view._preview
+    fitted = mark is not None and len(mark.lines) > 1 and bool(mark.text)
+    return fitted and mark is not before
 
 
 def painted_overlay(view: Any) -> float:
