@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import TABLES
+from osteotrace.protocol.entries import VertebraEntry
 from osteotrace.session.changes import FindingChange, Held
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ Everything = tuple["Held", ...]
 # What a reader says of a marking as a whole: parts that said the same follow it.
 _OF_ALL: Final = ("kind", "site", "laterality", "certainty", "presence", "note")
 # What an entry says too: measured anew, new parts say it as well.
-_OF_ENTRY: Final = ("kind", "site", "laterality", "note")
+OF_ENTRY: Final = ("kind", "site", "laterality", "note")
 
 
 def changes(before: Everything, after: Everything) -> tuple[FindingChange, ...]:
@@ -134,7 +136,7 @@ def _edited(held: Held, said: Mapping[str, str]) -> Held:
     new = {k: v for k, v in said.items() if v != getattr(held.finding, k)}
     entry = held.entry
     if entry is not None:
-        of_entry = {name: text for name, text in new.items() if name in _OF_ENTRY}
+        of_entry = {name: text for name, text in new.items() if name in OF_ENTRY}
         entry = msgspec.structs.replace(entry, **of_entry)
     return msgspec.structs.replace(
         held,
@@ -156,6 +158,23 @@ def accepted(held: Everything, uid: str, *, is_accepted: bool) -> Everything:
 def without(held: Everything, uid: str) -> Everything:
     """Return what is held without a finding and its parts."""
     return tuple(one for one in held if uid not in (one.uid, one.leader))
+
+
+def check_site(held: Held, site: str) -> None:
+    """Refuse another site for a vertebra: its level is measured, not said.
+
+    Raises
+    ------
+    OsteotraceError
+        If the site is another one than was marked.
+    """
+    if isinstance(held.entry, VertebraEntry) and site != held.finding.site:
+        raise OsteotraceError(
+            f"{held.finding.label}, which was marked as {held.entry.level.upper()}, at "
+            f"the site {site}",
+            expected=f"{held.finding.site}, as its level is",
+            advice="delete it and mark it as the other level, or label the levels anew",
+        )
 
 
 def named(held: Held) -> str:

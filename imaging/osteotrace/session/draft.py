@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment
 from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.session.changes import impossible
@@ -37,8 +36,32 @@ if TYPE_CHECKING:
 
 # What a record holds of the reader.
 Content = tuple[tuple["Finding", ...], "CaseFacts"]
+# Where a draft stands: how many commands are made, and which one is the last.
+Place = tuple[int, "Done | None"]
 # Commands that can be taken back; older ones stay made.
 UNDO_DEPTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """A record that is being written, or was when the session ended.
+
+    Parameters
+    ----------
+    uid, folder : str
+        Of the record; empty in journals of earlier versions.
+    held : tuple of Held
+    statements : CaseFacts
+        What was there when it began.
+    place : (int, Done or None)
+        After which command that was.
+    """
+
+    uid: str
+    folder: str
+    held: tuple[Held, ...]
+    statements: CaseFacts
+    place: Place
 
 
 @dataclass(slots=True)
@@ -77,15 +100,16 @@ class Draft:
         The last record, None before the first.
     saved_content : Content or None
         What that record holds of the reader.
-    is_changed : bool
-        Whether anything was changed since the last record was saved, drafts included.
+    made : int
+        How many commands are made: done and not taken back.
+    saved_place : (int, Done or None)
+        Where the draft stood when the last record was saved.
     is_closed : bool
         Whether the last line is one of `Closed`.
     saved : tuple of Held
         What the record that was saved last holds.
-    saving : (held, statements, bool) or None
-        While a record is written: what was there when that began, and whether a command
-        came since.
+    writing : Writing or None
+        The record that is being written; it stays where that was interrupted.
     """
 
     start: Started | None = None
@@ -104,10 +128,26 @@ class Draft:
     recorded: str = ""
     last_record: Saved | None = None
     saved_content: Content | None = None
-    is_changed: bool = False
+    made: int = 0
+    saved_place: Place = (0, None)
     is_closed: bool = False
     saved: tuple[Held, ...] = ()
-    saving: tuple[tuple[Held, ...], CaseFacts, bool] | None = None
+    writing: Writing | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the draft stands."""
+        return self.made, self.done[-1] if self.done else None
+
+    def stands_at(self, place: Place) -> bool:
+        """Tell whether the draft is as it was at a place."""
+        made, last = self.place
+        return made == place[0] and last is place[1]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs from when the last record was saved, drafts too."""
+        return not self.stands_at(self.saved_place)
 
     def apply(self, line: Line) -> Callable[[], None]:
         """Let what a line says happen, whole or not at all; return what takes it back.
@@ -133,7 +173,7 @@ class Draft:
 
         try:
             self._follow(line, made)
-        except OsteotraceError:
+        except BaseException:
             take_back()
             raise
         return take_back
@@ -151,29 +191,39 @@ class Draft:
         if isinstance(line, Read):
             self.series = (*self.series, line.series)
         elif isinstance(line, Saved):
-            self.assessment_uid, self.predecessor_uid = (
-                line.next_uid,
-                line.sop_instance_uid,
-            )
-            # Journals of earlier versions do not tell when a save began.
-            held, statements, later = self.saving or (self.held, self.statements, False)
-            self.saved = tuple(one for one in held if one.accepted)
-            self.last_record = line
-            self.saved_content = tuple(one.finding for one in self.saved), statements
-            self.is_changed, self.saving = later, None
+            self._have_saved(line)
         elif isinstance(line, Saving):
-            self.saving = self.held, self.statements, False
+            self.writing = self._begun(line)
+            self.assessment_uid = line.sop_instance_uid or self.assessment_uid
         elif not isinstance(line, Closed):
             for change in self._changes(line):
                 change.make(self)
                 made.append(change)
             self.recorded = self.last_saved = line.at
-            self.is_changed = True
-            if self.saving is not None:
-                self.saving = (*self.saving[:2], True)
+
+    def _begun(self, line: Saving | Saved) -> Writing:
+        return Writing(
+            uid=line.sop_instance_uid,
+            folder=line.folder if isinstance(line, Saving) else "",
+            held=self.held,
+            statements=self.statements,
+            place=self.place,
+        )
+
+    def _have_saved(self, line: Saved) -> None:
+        # Journals of earlier versions do not tell when a save began.
+        of = self.writing or self._begun(line)
+        if of.uid not in ("", line.sop_instance_uid):
+            raise impossible("a record that is saved while another one is written")
+        self.assessment_uid, self.predecessor_uid = line.next_uid, line.sop_instance_uid
+        self.last_record = line
+        self.saved = tuple(one for one in of.held if one.accepted)
+        self.saved_content = tuple(one.finding for one in self.saved), of.statements
+        self.saved_place, self.writing = of.place, None
 
     def _changes(self, line: Done | Undone | Redone) -> tuple[Change, ...]:
         """Move a command between the stacks; return the changes to be made."""
+        self.made += -1 if isinstance(line, Undone) else 1
         if isinstance(line, Done):
             self.done.append(line)
             self.undone.clear()

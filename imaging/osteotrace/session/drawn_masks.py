@@ -362,7 +362,7 @@ class DrawnMasks:
         if not turned.any():
             return None
         change = patch(uid, self._session.key_of(volume), volume.grid.shape, box, turned)
-        self._session.commit(what, change)
+        self._session.commit(what, change, on=volume)
         return window_of(change)
 
     def _taken(self, uid: str, prepared: Prepared) -> tuple[MaskPatch, ...]:

@@ -169,7 +169,8 @@ class HeldFindings(OpenStudy):
         It may take its time, and may run beside the thread that changes the session.
         Parameters and errors as `add`.
         """
-        self._check_reading()
+        self.check_read(volume)
+        is_counted = not label
         label = label or self._next_label(tool, where)
         self._check_label(label)
         said = {"kind": kind, "site": site, "laterality": laterality, "note": note}
@@ -177,7 +178,9 @@ class HeldFindings(OpenStudy):
             tool, volume, label=label, said=said, where=where, masks=masks
         )
         finding = msgspec.structs.replace(mark.finding, certainty=certainty)
-        return marking.prepared(msgspec.structs.replace(mark, finding=finding), volume)
+        return marking.prepared(
+            msgspec.structs.replace(mark, finding=finding), volume, is_counted=is_counted
+        )
 
     def record(self, prepared: Prepared, *along: Change) -> tuple[Finding, ...]:
         """Hold what was prepared, as one command; return its finding and its parts.
@@ -187,22 +190,19 @@ class HeldFindings(OpenStudy):
         Raises
         ------
         OsteotraceError
-            If its label was given away, or what was moved deleted, in the meantime.
+            If its label was given away, what was moved deleted, or another study taken
+            up in the meantime.
         """
-        self._check_reading()
-        prepared = self._with_free_label(prepared)
-        mark, held = prepared.mark, self.draft.held
-        if mark.uid:
-            # What the reader said of it while it was measured holds.
-            now = self.held_finding(mark.uid)
-            mark = msgspec.structs.replace(now, entry=mark.entry, masks=mark.masks)
-        else:
-            self._check_label(mark.finding.label)
-        after = marking.held_with(
-            held, mark, prepared.volume, self.new_uid, found=prepared.found
-        )
-        what = "moved" if mark.uid else "added"
-        self._become(f"{commands.named(mark)} {what}", after, *along)
+        # Another study may be taken up beside the window.
+        with self.lock:
+            self.check_read(prepared.volume)
+            prepared = self._up_to_date(prepared)
+            mark, held = prepared.mark, self.draft.held
+            after = marking.held_with(
+                held, mark, prepared.volume, self.new_uid, found=prepared.found
+            )
+            what = "moved" if mark.uid else "added"
+            self._become(f"{commands.named(mark)} {what}", after, *along)
         uid = mark.uid or after[len(held)].uid
         return tuple(one.finding for one in commands.marking(after, uid))
 
@@ -254,8 +254,8 @@ class HeldFindings(OpenStudy):
         Raises
         ------
         OsteotraceError
-            If there is no such finding, a kind or site is not in the vocabulary, or the
-            label is another finding's.
+            If there is no such finding, a kind or site is not in the vocabulary, the
+            site is another level than was marked, or the label is another finding's.
         """
         before = self.held_finding(tracking_uid).finding
         given = {
@@ -272,6 +272,7 @@ class HeldFindings(OpenStudy):
             look_up(KINDS, kind, "kind")
         if site is not None:
             look_up(SITES, site, "site")
+            commands.check_site(self.held_finding(tracking_uid), site)
         if label is not None and label != before.label:
             self._check_label(label)
         what = ", ".join(name for name in said if said[name] != getattr(before, name))
@@ -326,7 +327,7 @@ class HeldFindings(OpenStudy):
         after = marking.held_without(
             self.draft.held,
             gone,
-            None if header is None else self.load(header),
+            None if header is None else self.view(header),
             self.new_uid,
         )
         self._become(f"{commands.named(gone)} deleted", after)
@@ -334,13 +335,17 @@ class HeldFindings(OpenStudy):
     def _next_label(self, tool: str, where: Mapping[str, Any]) -> str:
         return mark_entries.next_label(tool, self.draft.labels_used, where)
 
-    def _with_free_label(self, prepared: Prepared) -> Prepared:
-        """Return a mark with the next label, where its own was given away meanwhile."""
-        mark, tool = prepared.mark, commands.tool_of(prepared.mark)
-        label, used = mark.finding.label, self.draft.labels_used
-        if mark.uid or label not in used or not mark_entries.is_counted(tool, label):
-            return prepared
-        return marking.relabelled(prepared, mark_entries.next_label(tool, used, {}))
+    def _up_to_date(self, prepared: Prepared) -> Prepared:
+        """Return a mark with what became of it and of its label while it was measured."""
+        mark = prepared.mark
+        if mark.uid:
+            return marking.said_since(prepared, self.held_finding(mark.uid))
+        label, tool = mark.finding.label, commands.tool_of(mark)
+        if prepared.is_counted and label in self.draft.labels_used:
+            where = {"level": getattr(mark.entry, "level", "")}
+            return marking.relabelled(prepared, self._next_label(tool, where))
+        self._check_label(label)
+        return prepared
 
     def _check_label(self, label: str) -> None:
         if any(label == one.finding.label for one in self.draft.held):

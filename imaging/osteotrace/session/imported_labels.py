@@ -137,12 +137,19 @@ class ImportedLabels:
         return self._measured(marks, volume, what)
 
     def record_levels(self, prepared: PreparedLevels) -> tuple[Finding, ...]:
-        """Hold vertebrae that were measured together: one command."""
+        """Hold vertebrae that were measured together: one command.
+
+        Raises
+        ------
+        OsteotraceError
+            If another study is read by now.
+        """
+        self._session.check_read(prepared.volume)
         if prepared.before != self._session.held:
             # Others were marked beside them in the meantime.
             prepared = self._measured(prepared.marks, prepared.volume, prepared.what)
         changes = commands.changes(prepared.before, prepared.after)
-        self._session.commit(prepared.what, *changes)
+        self._session.commit(prepared.what, *changes, on=prepared.volume)
         old = {one.uid for one in prepared.before}
         return tuple(one.finding for one in prepared.after if one.uid not in old)
 

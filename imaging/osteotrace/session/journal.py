@@ -61,6 +61,27 @@ class _BareChange(
         return Done(at=self.at, what=f"{label} {how}".strip(), changes=(change,))
 
 
+_DECODER: Final = msgspec.json.Decoder(Line | _BareChange)
+
+
+def _encoded(line: Line) -> bytes:
+    """Return a line as the file holds it; refused where that reads as something else."""
+    try:
+        text = msgspec.json.encode(line)
+        is_same = _DECODER.decode(text) == line
+        problem = "a number that is none"
+    except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
+        is_same, problem = False, str(error)
+    if not is_same:
+        raise OsteotraceError(
+            f"a value that no draft can hold ({problem})",
+            expected="values of the kind that a reading states, and plain text",
+            advice="correct it and try again; nothing was changed",
+            usage=True,
+        )
+    return text
+
+
 def drafts_folder() -> Path:
     """Return the folder of the journals, below ``XDG_STATE_HOME`` or its like."""
     if sys.platform == "win32":
@@ -134,9 +155,10 @@ class Journal:
         Raises
         ------
         OsteotraceError
-            If it could not be written whole; the file is then as it was before.
+            If it could not be written whole, or could not be read again; the file is
+            then as it was before.
         """
-        text, checksum = msgspec.json.encode(line) + b"\n", None
+        text, checksum = _encoded(line) + b"\n", None
         if self._checksum is not None:
             text, checksum = chained_lines.chained(text[:-1], self._checksum)
         try:
@@ -157,6 +179,12 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
         self._file = -1
+
+    @staticmethod
+    def is_there(study_uid: str, reader: str, *, folder: Path | None = None) -> bool:
+        """Tell whether there is such a journal."""
+        folder = drafts_folder() if folder is None else folder
+        return (folder / _name(study_uid, reader)).exists()
 
     @classmethod
     def set_aside(
@@ -220,7 +248,6 @@ class Journal:
         if parts and not chained_lines.carries_checksum(parts[0]):
             self._checksum = None
         lines: list[Line] = []
-        decoder = msgspec.json.Decoder(Line | _BareChange)
         for number, part in enumerate(parts, start=1):
             content = part
             if self._checksum is not None:
@@ -229,7 +256,7 @@ class Journal:
                     raise self._damaged(number)
                 content, self._checksum = follows
             try:
-                line = decoder.decode(content)
+                line = _DECODER.decode(content)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
                 raise self._damaged(number) from problem
             lines.append(line.done() if isinstance(line, _BareChange) else line)

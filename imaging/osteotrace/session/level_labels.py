@@ -91,6 +91,7 @@ class LevelLabels:
         return next((x for x in every if x.frame_of_reference_uid == frame), None)
 
     def _begun(self, volume: Volume) -> Levels:
+        self._session.check_read(volume)
         frame = volume.frame_of_reference_uid
         return self._in(frame) or Levels(frame_of_reference_uid=frame)
 

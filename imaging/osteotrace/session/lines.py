@@ -74,9 +74,19 @@ class Redone(
 class Saving(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
-    """A record is being written of the reading as it is here; commands may follow."""
+    """A record is being written of the reading as it is here; commands may follow.
+
+    Parameters
+    ----------
+    at : str
+        ISO 8601 date and time.
+    sop_instance_uid, folder : str
+        Of the record, and where it goes; empty where an earlier version saved it.
+    """
 
     at: str
+    sop_instance_uid: str = ""
+    folder: str = ""
 
 
 class Saved(

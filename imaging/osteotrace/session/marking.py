@@ -121,27 +121,64 @@ class Prepared:
         What it was marked on.
     found : tuple of Finding
         What it gave; empty where that depends on others beside it.
+    is_counted : bool
+        Whether its label is the next one of its tool, and none that was given.
     """
 
     mark: Held
     volume: Volume
     found: tuple[Finding, ...] = ()
+    is_counted: bool = False
 
 
-def prepared(mark: Held, volume: Volume) -> Prepared:
+def prepared(mark: Held, volume: Volume, *, is_counted: bool = False) -> Prepared:
     """Return a mark measured, as far as it does not depend on others.
+
+    Parameters as in `Prepared`.
 
     Raises
     ------
     OsteotraceError
         If the mark cannot be measured at all.
     """
+    mark = _labelled_now(mark)
     if has_neighbours(mark):
-        return Prepared(mark=mark, volume=volume)
+        return Prepared(mark=mark, volume=volume, is_counted=is_counted)
     assert mark.entry is not None
     found = measured([mark], volume)[mark.entry.label]
     check_measurable(found[0])
-    return Prepared(mark=mark, volume=volume, found=found)
+    return Prepared(mark=mark, volume=volume, found=found, is_counted=is_counted)
+
+
+def _labelled_now(mark: Held) -> Held:
+    """Return a mark whose entry has its finding's label: no other finding has that."""
+    entry, label = mark.entry, mark.finding.label
+    if entry is None or entry.label == label:
+        return mark
+    return msgspec.structs.replace(
+        mark, entry=msgspec.structs.replace(entry, label=label)
+    )
+
+
+def said_since(prepared: Prepared, now: Held) -> Prepared:
+    """Return a finding marked elsewhere with what was said of it in the meantime."""
+    entry = prepared.mark.entry
+    assert entry is not None
+    latest = now.finding if now.entry is None else now.entry
+    old = {name: getattr(entry, name) for name in commands.OF_ENTRY}
+    said = {name: getattr(latest, name) for name in commands.OF_ENTRY}
+    new = {name: text for name, text in said.items() if text != old[name]}
+    mark = msgspec.structs.replace(
+        now, entry=msgspec.structs.replace(entry, **new), masks=prepared.mark.masks
+    )
+    found = tuple(
+        msgspec.structs.replace(
+            one,
+            **{n: text for n, text in new.items() if getattr(one, n) == old[n]},
+        )
+        for one in prepared.found
+    )
+    return replace(prepared, mark=mark, found=found)
 
 
 def relabelled(prepared: Prepared, label: str) -> Prepared:
@@ -181,24 +218,13 @@ def held_with(
     OsteotraceError
         If the mark cannot be measured at all.
     """
-    assert mark.entry is not None
     if found:
         return commands.with_findings(held, mark, found, new_uid)
+    mark = _labelled_now(mark)
     marks = [mark, *_beside(held, mark, volume)]
-    return _with_measured(held, mark, marks, volume, new_uid)
-
-
-def _with_measured(
-    held: Everything,
-    mark: Held,
-    marks: list[Held],
-    volume: Volume,
-    new_uid: Callable[[], str],
-) -> Everything:
-    assert mark.entry is not None
-    found = measured(marks, volume)
-    check_measurable(found[mark.entry.label][0])
-    return _with_each(held, marks, found, new_uid)
+    every = measured(marks, volume)
+    check_measurable(every[mark.finding.label][0])
+    return _with_each(held, marks, every, new_uid)
 
 
 def held_with_each(
@@ -248,7 +274,7 @@ def has_neighbours(held: Held) -> bool:
 def _beside(held: Everything, mark: Held, volume: Volume) -> list[Held]:
     """Return the other vertebrae of a volume, where the mark is one."""
     return [
-        one
+        _labelled_now(one)
         for one in held
         if has_neighbours(mark)
         and has_neighbours(one)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from osteotrace import about
 from osteotrace.errors import OsteotraceError
 from osteotrace.session.draft import Draft, Recovery
-from osteotrace.session.journal import Journal
 from osteotrace.session.lines import (
     Closed,
     Done,
@@ -25,17 +24,18 @@ from osteotrace.session.lines import (
     Started,
     Undone,
 )
+from osteotrace.session.open_images import OpenImages, nothing_open
+from osteotrace.session.study_drafts import StudyOfPatient, set_aside, take_up
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
-    from osteotrace.findings import Assessment, Finding
-    from osteotrace.series import Catalogue, VolumeHeader
-    from osteotrace.series.sources import Source
+    from osteotrace.findings import Assessment
+    from osteotrace.series import VolumeHeader
     from osteotrace.session.changes import Change
+    from osteotrace.session.journal import Journal
     from osteotrace.session.lines import Line
     from osteotrace.volume import Volume
 
@@ -54,7 +54,7 @@ def _login_name() -> str:
         return ""
 
 
-class OpenStudy:
+class OpenStudy(OpenImages):
     """The studies below a path, and the draft of the one that is read.
 
     Parameters
@@ -72,7 +72,7 @@ class OpenStudy:
     Attributes
     ----------
     catalogue : Catalogue or None
-        What lies below the opened path.
+        As in `OpenImages`.
     draft : Draft
         The reading as it stands; changed by `commit`, `undo` and `redo` alone.
     recovery : Recovery or None
@@ -89,41 +89,21 @@ class OpenStudy:
         now: Callable[[], datetime] = _local_time,
         new_uid: Callable[[], str] = new_uid,
     ) -> None:
+        super().__init__()
         self.reader = _login_name() if reader is None else reader
-        self.catalogue: Catalogue | None = None
         self.draft = Draft()
         self.recovery: Recovery | None = None
         self.new_uid = new_uid
         self.lock = threading.RLock()
         self._drafts = drafts
         self._now = now
-        self._volumes: dict[tuple[str, int], Volume] = {}
         self._journal: Journal | None = None
-        self._source: Source | None = None
+        # Whose draft is held.
+        self._study: StudyOfPatient | None = None
         # What was to be taken up last, damaged or not.
         self._wanted: VolumeHeader | None = None
 
-    # Studies and volumes ---------------------------------------------------------
-
-    def open(
-        self, path: str | os.PathLike[str], progress: Progress | None = None
-    ) -> Catalogue:
-        """Read the headers of a folder, file, DICOMDIR or zip.
-
-        The draft being edited stays until a load.
-
-        Raises
-        ------
-        OsteotraceError
-            If nothing there is DICOM; what was open before then stays open.
-        """
-        from osteotrace.series.sources import open_source
-
-        source = open_source(path, progress)
-        self._close_source()
-        self._volumes.clear()
-        self._source, self.catalogue = source, source.catalogue
-        return source.catalogue
+    # Studies ---------------------------------------------------------------------
 
     def load(self, header: VolumeHeader, progress: Progress | None = None) -> Volume:
         """Load a volume and take up the reading of its study, draft included.
@@ -134,89 +114,53 @@ class OpenStudy:
             If the volume is refused, or the study's draft is damaged or in use.
         """
         volume = self.view(header, progress)
-        start = self.draft.start
-        if start is None or start.study_uid != header.identity.study_uid:
-            self._take_up(header)
-        self.note_series(header)
+        # A command of the window comes before another study is taken up, or after it.
+        with self.lock:
+            self._wanted = header
+            if not self.is_read(header):
+                self._take_up(header)
+            self.note_series(header)
         return volume
 
-    def view(self, header: VolumeHeader, progress: Progress | None = None) -> Volume:
-        """Load a volume to look at, of whatever study; the reading stays as it is.
+    def is_read(self, images: VolumeHeader | Volume) -> bool:
+        """Tell whether a volume is of the study that is read, and of its patient."""
+        return self._study is not None and StudyOfPatient.of(images) == self._study
+
+    def check_read(self, volume: Volume) -> None:
+        """Refuse a volume of another study than the one that is read.
 
         Raises
         ------
         OsteotraceError
-            If the volume is refused.
+            If it is, or none is read.
         """
-        from osteotrace.volume import load
-
-        key = header.identity.series_uid, header.k
-        if key not in self._volumes:
-            self._volumes[key] = load(header, progress=progress)
-        return self._volumes[key]
-
-    def header_of(self, finding: Finding) -> VolumeHeader | None:
-        """Return the volume that a finding was marked on, None where it is not there."""
-        from osteotrace.findings import marked_volume
-
-        headers = (h for series in self.catalogue or () for h in series.volumes)
-        return marked_volume(finding, headers)
-
-    def volume_of(self, finding: Finding) -> Volume:
-        """Return the volume that a finding was marked on, loaded where it is not yet.
-
-        Raises
-        ------
-        OsteotraceError
-            If its images are not below the opened path, or cannot be read.
-        """
-        header = self.header_of(finding)
-        if header is None:
+        start = self.draft.start
+        if start is None:
+            raise nothing_open()
+        if not self.is_read(volume):
+            of = f"of {volume.identity.date or 'no stated date'}"
             raise OsteotraceError(
-                f"{finding.label} without its images",
-                expected="the images that it was marked on below the opened folder",
-                advice="open the folder of the study",
+                f"a mark on another study, {of}: it was not recorded",
+                expected=f"marks on the study that is read, of {start.study_date}",
+                advice=f"load the study {of} and mark it there",
             )
-        return self.load(header)
-
-    def key_of(self, volume: Volume) -> tuple[str, int]:
-        """Return the series and the number in it of a volume that was loaded here.
-
-        Raises
-        ------
-        OsteotraceError
-            If it is no volume of this session, as one that was resampled.
-        """
-        for key, one in self._volumes.items():
-            if one is volume:
-                return key
-        raise OsteotraceError(
-            "a volume that was not loaded as it is",
-            expected="a series as it was scanned, on its own slices",
-            advice="show the series itself, not a plane that was resampled from it",
-        )
 
     def close(self) -> None:
         """Let go of what is open, so that another session may take the draft up."""
         self._close_source()
         self._let_go()
 
-    def _close_source(self) -> None:
-        if self._source is not None:
-            self._source.close()
-        self._source = None
-
     def _let_go(self) -> None:
         if self._journal is not None:
             try:
-                if self.draft.is_changed and not self.draft.is_closed:
+                if Recovery.of(self.draft) is not None and not self.draft.is_closed:
                     self._record(Closed(at=self._time()))
             except OsteotraceError:
                 # Taken for a crash next time: nothing is lost by it.
                 pass
             finally:
                 self._journal.close()
-        self._journal = None
+        self._journal = self._study = None
         self.draft, self.recovery = Draft(), None
 
     def begin_anew(self) -> Path | None:
@@ -236,13 +180,12 @@ class OpenStudy:
         if header is None:
             raise nothing_open()
         self._let_go()
-        aside = Journal.set_aside(_study_key(header), self.reader, folder=self._drafts)
+        aside = set_aside(StudyOfPatient.of(header), self.reader, self._drafts)
         self._take_up(header)
         for series in self.catalogue or ():
             for one in series.volumes:
-                if (one.identity.series_uid, one.k) in self._volumes and (
-                    one.identity.study_uid == header.identity.study_uid
-                ):
+                key = one.identity.series_uid, one.k
+                if key in self._volumes and self.is_read(one):
                     self.note_series(one)
         return aside
 
@@ -268,7 +211,7 @@ class OpenStudy:
         """True where a command that was taken back can be made again."""
         return bool(self.draft.undone)
 
-    def commit(self, what: str, *changes: Change) -> None:
+    def commit(self, what: str, *changes: Change, on: Volume | None = None) -> None:
         """Make changes as one command, on disk before it returns; none is no command.
 
         Parameters
@@ -276,16 +219,21 @@ class OpenStudy:
         what : str
             The command in words, as `undo` will name it.
         *changes : Change
+        on : Volume, optional
+            What was marked: it has to be of the study that is read.
 
         Raises
         ------
         OsteotraceError
-            If no study is read, a change does not fit what is there, or it cannot be
-            written; nothing is changed then.
+            If no study is read, or another one; a change does not fit what is there, or
+            it cannot be written; nothing is changed then.
         """
-        self._check_reading()
-        if changes:
-            self._record(Done(at=self._time(), what=what, changes=changes))
+        with self.lock:
+            self._check_reading()
+            if on is not None:
+                self.check_read(on)
+            if changes:
+                self._record(Done(at=self._time(), what=what, changes=changes))
 
     def undo(self) -> str:
         """Take the last command back; return it in words, empty where there is none."""
@@ -301,8 +249,9 @@ class OpenStudy:
         self._record(Redone(at=self._time()))
         return self.draft.done[-1].what
 
-    def _note_saving(self) -> None:
-        self._record(Saving(at=self._time()))
+    def _note_saving(self, uid: str, folder: Path) -> None:
+        where = str(folder.absolute())
+        self._record(Saving(at=self._time(), sop_instance_uid=uid, folder=where))
 
     def _note_saved(self, uid: str, record: Path) -> None:
         with self.lock:
@@ -322,29 +271,16 @@ class OpenStudy:
     def _time(self) -> str:
         return self._now().isoformat(timespec="seconds")
 
-    def _opened(self) -> Catalogue:
-        if self.catalogue is None:
-            raise nothing_open()
-        return self.catalogue
-
     def _check_reading(self) -> None:
         if self.draft.start is None:
             raise nothing_open()
 
     def _take_up(self, header: VolumeHeader) -> None:
         """Replay the study's draft, or start one; the draft before it is let go."""
-        study = header.identity
-        self._wanted = header
-        journal = Journal(_study_key(header), self.reader, folder=self._drafts)
-        draft = Draft()
-        try:
-            for line in journal.lines:
-                draft.apply(line)
-        except OsteotraceError:
-            journal.close()
-            raise
+        study, whose = header.identity, StudyOfPatient.of(header)
+        journal, draft = take_up(whose, self.reader, self._drafts)
         self._let_go()
-        self._journal, self.draft = journal, draft
+        self._journal, self.draft, self._study = journal, draft, whose
         self.recovery = Recovery.of(draft)
         if draft.start is None:
             self._record(
@@ -376,23 +312,6 @@ class OpenStudy:
             take_back = self.draft.apply(line)
             try:
                 self._journal.append(line)
-            except OsteotraceError:
+            except BaseException:
                 take_back()
                 raise
-
-
-def _study_key(header: VolumeHeader) -> str:
-    """Return what tells a study's draft from others."""
-    study = header.identity
-    # Where the study was not named, its patient and series keep drafts apart.
-    nameless = f"{study.patient_id}/{study.series_uid or header.instances[0].source}"
-    return study.study_uid or nameless
-
-
-def nothing_open() -> OsteotraceError:
-    """Return the error of what needs a study where none is read."""
-    return OsteotraceError(
-        "no study",
-        expected="an open study",
-        advice="open a folder and load one of its series first",
-    )

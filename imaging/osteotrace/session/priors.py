@@ -121,6 +121,10 @@ class Priors:
         """Look again at what is saved: after a save, or where others save too."""
         self._read = None
 
+    def read_again(self) -> None:
+        """Look again now; what was read before is offered until that is done."""
+        self._records(anew=True)
+
     @property
     def folder(self) -> Path | None:
         """Where records are looked for; None before anything is open."""
@@ -137,13 +141,19 @@ class Priors:
     @property
     def records(self) -> tuple[Assessment, ...]:
         """Every saved reading of the patient, amended ones too; read once."""
+        return self._records()
+
+    def _records(self, *, anew: bool = False) -> tuple[Assessment, ...]:
         start, folder = self._session.draft.start, self.folder
         # Nobody knows whether two nameless patients are one.
         if start is None or folder is None or not start.patient:
             return ()
-        if self._read is None or self._read[:2] != (folder, start.patient):
-            self._read = (folder, start.patient, self._saved(folder, start.patient))
-        return self._read[2]
+        # A save reads beside the window: what another thread sets is not looked at twice.
+        read = self._read
+        if anew or read is None or read[:2] != (folder, start.patient):
+            read = folder, start.patient, self._saved(folder, start.patient)
+            self._read = read
+        return read[2]
 
     def _saved(self, folder: Path, patient: str) -> tuple[Assessment, ...]:
         from osteotrace.reading.cases import saved_cases

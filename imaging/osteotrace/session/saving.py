@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def to_save(
     *,
     staged: Callable[[Assessment], Assessment],
     note_saved: Callable[[str, Path], None],
+    new_uid: Callable[[], str],
 ) -> ToSave:
     """Return what is to be written of a draft, as it is now.
 
@@ -75,6 +78,8 @@ def to_save(
     note_saved : callable
         Notes in the draft that the record of a UID is there, and where: a save that was
         interrupted could not.
+    new_uid : callable
+        Returns a new UID.
 
     Raises
     ------
@@ -84,13 +89,15 @@ def to_save(
     from osteotrace.records import sr, store
 
     _check_folder(folder, catalogue)
+    _note_finished(draft, folder, note_saved)
     last = draft.last_record
     if last is not None and draft.content() == draft.saved_content:
         path = store.record_path(folder, last.sop_instance_uid)
         if path.exists():
             return ToSave(assessment=_accepted(draft), report=path, is_there=True)
-    assessment = staged(_accepted(draft))
+    assessment = staged(_to_write(draft, folder, new_uid))
     path = store.record_path(folder, assessment.assessment_uid)
+    # Earlier versions did not note that a save began.
     if path.exists():
         is_whole = sr.read(path) == assessment
         note_saved(assessment.assessment_uid, path)
@@ -101,6 +108,32 @@ def to_save(
     return ToSave(
         assessment=assessment, report=path, predecessor=_predecessor(draft, folder)
     )
+
+
+def _note_finished(
+    draft: Draft, folder: Path, note_saved: Callable[[str, Path], None]
+) -> None:
+    """Note the record that an interrupted save had written, wherever it was to go."""
+    from osteotrace.records import store
+
+    begun = draft.writing
+    if begun is None:
+        return
+    uid = draft.assessment_uid
+    path = store.record_path(Path(begun.folder) if begun.folder else folder, uid)
+    if path.exists():
+        note_saved(uid, path)
+
+
+def _to_write(draft: Draft, folder: Path, new_uid: Callable[[], str]) -> Assessment:
+    """Return what is accepted, under a UID that no other content was written under."""
+    reading, begun = _accepted(draft), draft.writing
+    if begun is None:
+        return reading
+    if Path(begun.folder) == folder.absolute() and draft.stands_at(begun.place):
+        return reading
+    # Parts of what was interrupted may lie there, or a record where nobody can look.
+    return msgspec.structs.replace(reading, assessment_uid=new_uid())
 
 
 def write(saved: ToSave, catalogue: Catalogue) -> tuple[Path, ...]:

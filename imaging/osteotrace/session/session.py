@@ -8,15 +8,17 @@ returns, so that a crash loses nothing that was shown as saved.
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from osteotrace.errors import OsteotraceError
 from osteotrace.session import protocol_files, saving
 from osteotrace.session.drawn_masks import DrawnMasks
 from osteotrace.session.held_findings import HeldFindings
 from osteotrace.session.imported_labels import ImportedLabels
 from osteotrace.session.level_labels import LevelLabels
-from osteotrace.session.open_study import nothing_open
+from osteotrace.session.open_images import nothing_open
 from osteotrace.session.priors import Priors
 from osteotrace.session.statements import Statements
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from osteotrace.series import Catalogue
     from osteotrace.session.amending import Opened
 
 
@@ -32,6 +35,11 @@ class Session(HeldFindings):
 
     Parameters and attributes as in `OpenStudy`.
     """
+
+    @cached_property
+    def _saves(self) -> threading.Lock:
+        """Held while a record is written."""
+        return threading.Lock()
 
     @cached_property
     def levels(self) -> LevelLabels:
@@ -84,25 +92,45 @@ class Session(HeldFindings):
         Raises
         ------
         OsteotraceError
-            If there is nothing to save, the folder lies inside the DICOM folder, or it
-            cannot be written.
+            If there is nothing to save, a save is at work, the folder lies inside the
+            DICOM folder, or it cannot be written.
         """
         catalogue = self._opened()
         self._check_reading()
+        if not self._saves.acquire(blocking=False):
+            raise OsteotraceError(
+                "a second save while the first is at work",
+                expected="one save after the other",
+                advice="wait until the record is written, then save again",
+            )
+        try:
+            return self._save(
+                catalogue, self.records_folder() if folder is None else folder
+            )
+        finally:
+            self._saves.release()
+
+    def _save(self, catalogue: Catalogue, folder: Path) -> tuple[Path, ...]:
+        # Read before the window has to wait.
+        others = self.priors.records
         with self.lock:
             saved = saving.to_save(
                 self.draft,
                 catalogue,
-                self.records_folder() if folder is None else folder,
-                staged=self.statements.staged,
+                folder,
+                staged=lambda reading: self.statements.staged(
+                    reading, [one for one in others if one.patient == reading.patient]
+                ),
                 note_saved=self._note_saved,
+                new_uid=self.new_uid,
             )
+            uid = saved.assessment.assessment_uid
             if not saved.is_there:
-                self._note_saving()
+                self._note_saving(uid, saved.report.parent)
         files = saving.write(saved, catalogue)
         if not saved.is_there:
-            self._note_saved(saved.assessment.assessment_uid, files[0])
-        self.priors.refresh()
+            self._note_saved(uid, files[0])
+        self.priors.read_again()
         return files
 
     def protocol_text(self) -> str:
