@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtr
@@ -85,6 +87,16 @@ def test_a_flat_profile_yields_no_fit() -> None:
     flat = bundle()
     empty = Bundle(values=np.full_like(flat.values, 7.0), t=flat.t, u=flat.u, v=flat.v)
     assert edges.fit(empty, edges.Candidate(0.0, 0.0)) is None
+
+
+def test_noise_without_an_edge_warns_of_nothing() -> None:
+    # A step of this fit is thrown 10^189 mm away, whose square is no number.
+    part = bundle()
+    noise = np.random.default_rng(92).normal(0, 50, part.values.shape)
+    part = replace(part, values=noise)
+    with np.errstate(all="raise", under="ignore"):
+        for candidate in edges.candidates(part, 0.0):
+            edges.fit(part, candidate)
 
 
 def test_an_edge_that_some_lines_do_not_cross_yields_no_fit() -> None:

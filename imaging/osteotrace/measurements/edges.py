@@ -35,6 +35,9 @@ LEAST_PLATEAU_MM: Final = 0.5
 MOST_LOG_SIGMA: Final = 3.0
 # A line whose steepest slope is less than this share of the step, per mm, is level.
 NO_SLOPE: Final = 1e-6
+# So many sigma from the edge its slope is 0 in double precision; the square of a place
+# that a step of the fit threw far away would overflow.
+NO_BELL: Final = 40.0
 # The least-squares fit: first and greatest damping, steps allowed, and the last step's
 # size in mm, far below any uncertainty.
 INITIAL_DAMPING: Final = 1e-3
@@ -299,7 +302,8 @@ def _jacobian(p: Array, part: Bundle) -> Array:
     t, a, b, log_sigma, before, after = p
     rate = np.exp(-log_sigma)
     z = (part.t[None, :] - (t + a * part.u + b * part.v)[:, None]) * rate
-    bell = (after - before) * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+    near = np.clip(z, -NO_BELL, NO_BELL)
+    bell = (after - before) * np.exp(-0.5 * near * near) / np.sqrt(2 * np.pi)
     share = _normal_share(z)
     columns = [
         -bell * rate,
