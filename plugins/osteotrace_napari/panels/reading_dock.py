@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 WIDTH_PX: Final = 490
 _SPACING_PX: Final = 4
 _MESSAGE_LINES: Final = 3
+_MOST_MESSAGE_LINES: Final = 8
 
 
 class ReadingDock(QWidget):
@@ -90,10 +91,11 @@ class ReadingDock(QWidget):
         self.message.setStyleSheet(f"color: {colour};")
         self.message.setText(words)
         self.message.setToolTip(words)
-        # A refusal is read to its end: the tabs give way.
-        self.message.setMinimumHeight(
-            self.message.heightForWidth(self.message.width()) if words else 0
-        )
+        # A refusal is read to its end: the tabs give way, the canvas stays.
+        line = self.message.fontMetrics().lineSpacing()
+        needed = self.message.heightForWidth(self.message.width())
+        least, most = _MESSAGE_LINES * line, _MOST_MESSAGE_LINES * line
+        self.message.setFixedHeight(min(max(needed, least), most) + 2)
 
     def show_progress(self, done: int, of: int) -> None:
         """Show how much of the work is done; of none: that it goes on."""
