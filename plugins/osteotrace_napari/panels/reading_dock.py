@@ -92,8 +92,10 @@ class ReadingDock(QWidget):
         self.message.setText(words)
         self.message.setToolTip(words)
         # A refusal is read to its end: the tabs give way, the canvas stays.
-        line = self.message.fontMetrics().lineSpacing()
-        needed = self.message.heightForWidth(self.message.width())
+        metrics = self.message.fontMetrics()
+        line, width = metrics.lineSpacing(), self.message.width()
+        wrapped = int(Qt.TextFlag.TextWordWrap.value)
+        needed = metrics.boundingRect(0, 0, width, 0, wrapped, words).height()
         least, most = _MESSAGE_LINES * line, _MOST_MESSAGE_LINES * line
         self.message.setFixedHeight(min(max(needed, least), most) + 2)
 
