@@ -324,7 +324,7 @@ def caliper(ours: Ours, rounds: int) -> None:
     values, pictures = [], []
     for n in range(rounds):
         settle(BETWEEN_MOVES_S)
-        there = end + np.array([0.0, STEP_MM * (n % 5), 0.0])
+        there = end + np.array([0.0, STEP_MM * (n % 3), 0.0])
         before, begun = view._preview, time.perf_counter()
         mouse.move(there)
         wait_until(partial(has_new_value, view, before))
