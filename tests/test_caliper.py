@@ -58,6 +58,7 @@ def test_measures_a_structure_as_well_as_a_gap() -> None:
     value = value_of(caliper.measure(volume, *clicks(walls, 2, within=1.0)))
     assert value.value == pytest.approx(8.0, abs=0.05)
     assert value.definition.startswith("structure")
+    assert caliper.choices_of(value) == ("structure", "any")
 
 
 def test_measures_on_mr_whatever_its_signal_scale() -> None:
@@ -300,6 +301,7 @@ def test_a_bony_gap_with_soft_tissue_walls_is_flagged() -> None:
     volume = photograph(walls, seed=1)
     value = value_of(caliper.measure(volume, *walls.edges(), walls="bone"))
     assert any("air to soft tissue" in flag for flag in value.flags)
+    assert caliper.choices_of(value) == ("gap", "bone")
     assert value_of(caliper.measure(volume, *walls.edges())).flags == ()
 
 

@@ -18,12 +18,13 @@ from tests.fixtures.kept_readings import gap, loaded
 from tests.fixtures.small_study import CT_FRAME_UID, CT_SERIES_UID, STUDY_UID
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.protocol import CaliperEntry
 from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.records import sr
 from osteotrace.records.sealed_json import sealed
 from osteotrace.regions import Mask
 from osteotrace.segmentation import marked
-from osteotrace.session import Session
+from osteotrace.session import Session, mark_entries, marking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +137,20 @@ def refused(session: Session, path: Path, match: str) -> None:
         session.open_record(path)
     now = (session.held, session.draft.statements, session.draft.predecessor_uid)
     assert now == before
+
+
+def test_a_caliper_of_a_record_is_moved_by_the_rule_it_was_measured_by(
+    lee: Session,
+) -> None:
+    volume = loaded(lee)
+    drawn = gap(lee, between="gap")
+    # A record holds what was found, and not the entry.
+    bare = msgspec.structs.replace(lee.held_finding(drawn.tracking_uid), entry=None)
+    again = mark_entries.rebuilt(bare, volume)
+    assert isinstance(again.entry, CaliperEntry)
+    assert (again.entry.between, again.entry.walls) == ("gap", "any")
+    (found,) = marking.measured([again], volume)[drawn.label]
+    assert found.measurements == drawn.measurements
 
 
 # A record of osteotrace ------------------------------------------------------------

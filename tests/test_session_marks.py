@@ -72,6 +72,25 @@ def test_a_mark_is_held_as_a_draft_with_the_entry_that_measured_it(
     )
 
 
+@pytest.mark.parametrize(
+    ("tool", "where"),
+    [
+        ("caliper", {"start": START, "end": END}),
+        ("intensity", {"region": Where(centre=MIDDLE, radius=2.0)}),
+        ("angle", {"start": START, "vertex": (2.0, 0.0, 0.0), "end": END}),
+    ],
+)
+def test_a_reader_who_names_no_place_states_none(
+    tool: str, where: dict[str, Any], session: Session, volume: Volume
+) -> None:
+    (finding,) = session.add(tool, volume, **where)
+    (held,) = session.held
+    assert held.entry is not None
+    assert finding.site == held.entry.site == "unspecified"
+    (named,) = session.add(tool, volume, site="mandible", **where)
+    assert named.site == "mandible"
+
+
 def test_measuring_alone_records_nothing(session: Session, volume: Volume) -> None:
     (live,) = session.measure("caliper", volume, start=START, end=END)
     assert session.held == ()

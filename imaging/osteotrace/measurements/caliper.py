@@ -52,6 +52,10 @@ AS_DRAWN: Final = "as drawn"
 ALONG_LINE: Final = "along the line"
 PERPENDICULAR: Final = "perpendicular"
 
+# What a definition says of what lies between the edges.
+_GAP: Final = "gap between two walls"
+_STRUCTURE: Final = "structure"
+
 # Why a value under the mouse has no uncertainty yet.
 LIVE: Final = "live value"
 
@@ -384,8 +388,30 @@ def _length(
     return measurement, line
 
 
+def choices_of(value: Measurement | NotMeasured) -> tuple[Between, Walls]:
+    """Return what a caliper was asked for, as far as its value says it.
+
+    Parameters
+    ----------
+    value : Measurement or NotMeasured
+        Of `measure`, perhaps under the name of another length.
+
+    Returns
+    -------
+    between, walls : str
+        As in `measure`; what the value does not tell is as where nothing is asked for.
+    """
+    if isinstance(value, NotMeasured):
+        return "auto", "any"
+    walls: Walls = "bone" if doubts.SOFT_WALL in value.flags else "any"
+    what = value.definition.partition(":")[0]
+    return (
+        "gap" if what == _GAP else "structure" if what == _STRUCTURE else "auto"
+    ), walls
+
+
 def _definition(role: str, between: Between) -> str:
-    what = "gap between two walls" if between == "gap" else "structure"
+    what = _GAP if between == "gap" else _STRUCTURE
     how = (
         "perpendicular distance between planes fitted to both edges (walls flat and "
         "parallel)"

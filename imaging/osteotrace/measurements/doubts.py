@@ -32,6 +32,7 @@ SIGMA_RANGE_MM: Final = (0.15, 1.6)
 MODEL_DISAGREEMENT_MM: Final = 0.3
 # CT: a plateau below this is soft tissue, contrast-enhanced included; bone is brighter.
 SOFT_TISSUE_CEILING_HU: Final = 200.0
+SOFT_WALL: Final = "air to soft tissue: a wall is soft tissue, not bone"
 # The slice thickness along the line may take this share of the length.
 BLUR_SHARE: Final = 1.0 / 3.0
 # A gap between slices is wide beyond this many times the usual one: what lies in it was
@@ -94,7 +95,7 @@ def image_doubts(volume: Volume, fit: EdgePair, walls: Walls) -> Iterator[str]:
         outer = (fit.first.before, fit.second.after)
         soft = [value < SOFT_TISSUE_CEILING_HU for value in outer]
         if any(soft) and (walls == "bone" or not all(soft)):
-            yield "air to soft tissue: a wall is soft tissue, not bone"
+            yield SOFT_WALL
     # v lies in the slices, where readers place points; the redraw gate covers u.
     oblique = float(np.hypot(fit.first.slopes[1], fit.second.slopes[1]))
     if oblique > OBLIQUE_SPREAD_MM:

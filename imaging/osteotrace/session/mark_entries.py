@@ -14,10 +14,10 @@ from osteotrace import geometry
 from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
-from osteotrace.measurements.caliper import AS_DRAWN
+from osteotrace.measurements.caliper import AS_DRAWN, choices_of
 from osteotrace.measurements.measurement import NotMeasured
 from osteotrace.protocol import TABLES, CaliperEntry, Entry, Where
-from osteotrace.protocol.entries import LENGTHS
+from osteotrace.protocol.entries import LENGTHS, AngleEntry, IntensityEntry
 from osteotrace.protocol.entry import regions
 from osteotrace.regions import Mask, Polyline
 from osteotrace.session.changes import Held
@@ -47,7 +47,8 @@ PREFIXES: Final[dict[str, str]] = {
 }
 # Of a lesion that was looked for and is not there.
 ABSENT: Final = "ABS"
-_DEFAULTS: Final = {"kind": "lesion", "site": "jaw", "quantity": "distance"}
+# What a reader who says nothing has said of a place: nothing.
+_DEFAULTS: Final = {"kind": "lesion", "site": "unspecified", "quantity": "distance"}
 
 
 def next_label(tool: str, used: set[str], where: Mapping[str, Any]) -> str:
@@ -110,6 +111,8 @@ def marked(
             usage=True,
         )
     asked = {name.name for name in msgspec.structs.fields(entry_type) if name.required}
+    if issubclass(entry_type, AngleEntry | IntensityEntry):
+        asked.add("site")
     keys, drawn = _keys(label, where)
     keys |= {key: text for key, text in said.items() if text}
     keys = {key: text for key, text in _DEFAULTS.items() if key in asked} | keys
@@ -256,6 +259,7 @@ def rebuilt(held: Held, volume: Volume) -> Held:
             advice="delete it and mark it again",
         )
     quantity = finding.measurements[0].name
+    between, walls = choices_of(finding.measurements[0])
     entry = CaliperEntry(
         label=finding.label,
         modality=volume.identity.modality,
@@ -271,5 +275,7 @@ def rebuilt(held: Held, volume: Volume) -> Held:
         end=drawn[0].points[-1],
         # Without snapping the line as drawn is the value, and there is no other line.
         snap=len(finding.regions) > 1 or isinstance(finding.measurements[0], NotMeasured),
+        between=between,
+        walls=walls,
     )
     return msgspec.structs.replace(held, entry=entry)

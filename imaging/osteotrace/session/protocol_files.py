@@ -119,7 +119,7 @@ def _segmentations(
                 tracking_uid=new_uid(),
                 label=name,
                 kind="region",
-                site="jaw",
+                site="unspecified",
                 # Its segment is named as the entry names it: by the label alone.
                 regions=(msgspec.structs.replace(mask, role=""),),
             )
