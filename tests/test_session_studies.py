@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from pydicom import dcmread
+from tests.fixtures.copied_study import copied
 from tests.fixtures.sessions import END, START
 
 from osteotrace.errors import OsteotraceError
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from osteotrace.series import VolumeHeader
 
 OTHER_STUDY = "2.25.2001"
-
-
-def copied(study: Path, folder: Path, **tags: Any) -> None:
-    """Copy the CT of a study as other images, with tags of their own."""
-    folder.mkdir(parents=True)
-    for file in sorted((study / "ct").iterdir()):
-        image = dcmread(file)
-        image.SeriesInstanceUID += f".{len(folder.name)}"
-        image.SOPInstanceUID = f"{image.SeriesInstanceUID}.{image.InstanceNumber}"
-        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-        for keyword, value in tags.items():
-            setattr(image, keyword, value)
-        image.save_as(folder / file.name)
 
 
 @pytest.fixture

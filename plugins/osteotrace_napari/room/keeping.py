@@ -109,9 +109,11 @@ class Keeping:
 
     def offer(self) -> None:
         """Offer what was there when the study was taken up."""
+        # What was offered before was another study's.
+        self._refused = None
+        self._room.dock.recovery.hide()
         found = self._room.session.recovery
         if found is None:
-            self._room.dock.recovery.hide()
             return
         count = f"{found.findings} finding{'' if found.findings == 1 else 's'}"
         drafts = f", {found.unaccepted} not accepted" if found.unaccepted else ""

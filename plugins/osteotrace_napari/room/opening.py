@@ -93,19 +93,24 @@ class Opening:
 
     def _load(self, header: VolumeHeader, progress: Progress) -> Volume:
         """Load a volume and make what is shown of it, off the window's thread."""
-        volume = self._room.session.load(header, progress=progress)
+        self._view(header, progress)
+        return self._room.session.load(header, progress=progress)
+
+    def _view(self, header: VolumeHeader, progress: Progress) -> Volume:
+        """Load a volume to be shown; what is read stays."""
+        volume = self._room.session.view(header, progress=progress)
         self._room.arrangement.displays.of(volume)
         return volume
 
     def open_beside(self, header: VolumeHeader) -> None:
-        """Load a second volume and show it beside the first."""
+        """Load a second volume and show it beside the first, whose study is read."""
         if self._room.view.volume is None:
             self.load(header)
             return
         self._room.background.start(
             f"Loading {len(header.instances)} slices …",
-            partial(self._load, header),
-            self._show_beside,
+            partial(self._view, header),
+            partial(self._show_beside, header),
             counts=True,
         )
 
@@ -117,10 +122,15 @@ class Opening:
         else:
             self.open_beside(header)
 
-    def _show_beside(self, volume: Volume) -> None:
+    def _show_beside(self, header: VolumeHeader, volume: Volume) -> None:
         room = self._room
         if room.ask(lambda: room.arrangement.show_beside(volume)):
             room.say("Side by side: both scroll to the same place of the patient.")
+            if room.session.assessment is None or room.session.is_read(header):
+                room.ask(lambda: room.session.load(header))
+            else:
+                day = header.identity.date or "no stated date"
+                room.say(f"Beside it to compare: the study of {day} is not read here.")
         room.refresh()
 
     def toggle_beside(self, on: bool | None = None) -> None:
