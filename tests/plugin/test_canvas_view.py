@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -15,6 +16,7 @@ from osteotrace_napari.canvas import layers
 from osteotrace_napari.canvas.display import NOT_TO_SCALE, RESAMPLED
 from osteotrace_napari.canvas.marks import Line, Mark
 from osteotrace_napari.canvas.view import ReadingView
+from osteotrace_napari.canvas.windows import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,3 +232,88 @@ def test_a_view_that_is_put_away_keeps_nothing() -> None:
     assert (view.volume, view.display, view.image) == (None, None, None)
     assert (view.texts, view.place_text, view.scene()) == ([], "", None)
     assert called
+
+
+# The mouse
+
+
+class Turn:
+    """A turn of the wheel, or a drag of the right button, as napari gives them."""
+
+    button, modifiers, handled = 2, (), False
+
+    def __init__(self, *, delta: float = 0.0) -> None:
+        self.delta = (0.0, delta)
+        self.pos, self.type = (0, 0), "mouse_press"
+
+
+def scroll(view: ReadingView, *deltas: float) -> list[int]:
+    """Turn the wheel and return the slices shown."""
+    (turn,) = view.viewer.mouse_wheel_callbacks
+    shown = []
+    for delta in deltas:
+        turn(view.viewer, Turn(delta=delta))
+        shown.append(view.slice_index)
+    return shown
+
+
+def test_each_step_of_a_wheel_is_a_slice() -> None:
+    view = view_of(heights(stack()))
+    view.go_to_slice(16)
+    assert scroll(view, -1.0, -1.0, 3.0) == [17, 18, 15]
+
+
+def test_a_touchpad_scrolls_by_the_parts_it_turns() -> None:
+    view = view_of(heights(stack()))
+    view.go_to_slice(16)
+    assert scroll(view, *[-0.25] * 9) == [16, 16, 16, 17, 17, 17, 17, 18, 18]
+    # Back begins anew: what was left of the other way is not waited for.
+    assert scroll(view, 0.5, 0.5) == [18, 17]
+
+
+def drag_window(view: ReadingView, across: int, down: int = 0) -> None:
+    """Drag the right button by some pixels."""
+    event = Turn()
+    drag = view.viewer.mouse_drag_callbacks[-1]
+    step = drag(view.viewer, event)
+    next(step)
+    event.type, event.pos = "mouse_move", (across, down)
+    next(step)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6])
+def test_a_signal_of_any_scale_can_be_windowed(scale: float) -> None:
+    values = np.random.default_rng(4).random(stack().shape) * scale
+    volume = volume_on(stack(), values.astype(np.float32))
+    identity = msgspec.structs.replace(volume.identity, modality="MR")
+    view = view_of(replace(volume, identity=identity))
+    first = view.window
+    assert first.name == "MR T1"
+    assert first.width == pytest.approx(0.985 * scale, rel=0.01)
+    drag_window(view, -200)
+    assert view.window.width == pytest.approx(first.width / 2, rel=1e-4)
+    drag_window(view, 0, 100)
+    assert view.window.level == pytest.approx(first.level + first.width / 8, rel=1e-4)
+    assert view.window.name == ""
+    drag_window(view, -1000)
+    assert 0 < view.window.width < first.width / 500
+
+
+def test_a_window_is_never_narrower_than_a_grey_value_where_there_are_many() -> None:
+    view = view_of(heights(stack()))
+    drag_window(view, -1000)
+    assert view.window.width == 1.0
+
+
+@pytest.mark.parametrize(
+    ("width", "level", "text"),
+    [
+        (2000, 500, "W 2000  L 500"),
+        (1.0, 40.25, "W 1.0  L 40.2"),
+        (0.985, 0.5, "W 0.98  L 0.50"),
+    ],
+)
+def test_a_window_is_said_in_two_digits_at_least(
+    width: float, level: float, text: str
+) -> None:
+    assert Window("", width, level).as_text == text

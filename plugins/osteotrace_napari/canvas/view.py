@@ -128,7 +128,7 @@ class ReadingView(VolumeView):
             return ""
         who, window = self.volume.identity, self.window
         named = f"{PARTS}{window.name}" if window.name else ""
-        lines = [self._where(), f"W {window.width:.0f}  L {window.level:.0f}{named}"]
+        lines = [self._where(), f"{window.as_text}{named}"]
         if self.says_who:
             series = wording.series_name(who)
             lines.insert(0, PARTS.join((who.patient, series, who.date)))

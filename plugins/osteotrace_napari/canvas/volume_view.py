@@ -9,6 +9,7 @@ import numpy as np
 
 from osteotrace_napari.canvas import drawing, layers, windowing
 from osteotrace_napari.canvas.display import Displays
+from osteotrace_napari.canvas.wheel import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,8 @@ class VolumeView:
         viewer.canvas.events.size.connect(self._resized)
         viewer.mouse_drag_callbacks.append(self._drag_window)
         # The wheel scrolls through slices; with Ctrl it zooms: a reader's habit.
-        viewer.mouse_wheel_callbacks[:] = [self._wheel]
+        self._wheel = Wheel()
+        viewer.mouse_wheel_callbacks[:] = [self._scroll]
 
     # What is shown ---------------------------------------------------------------
 
@@ -359,17 +361,17 @@ class VolumeView:
 
     def _drag_window(self, viewer: Any, event: Any) -> Any:
         if event.button == windowing.RIGHT_BUTTON and self.image is not None:
-            for window in windowing.dragged(self.window, event):
+            for window in windowing.dragged(self.window, event, self.presets):
                 self.set_window(window)
                 yield
 
     # Changes ---------------------------------------------------------------------
 
-    def _wheel(self, viewer: Any, event: Any) -> None:
+    def _scroll(self, viewer: Any, event: Any) -> None:
         if "Control" in event.modifiers or self.volume is None:
             return
         event.handled = True
-        self.go_to_slice(self.slice_index - round(float(event.delta[1])))
+        self.go_to_slice(self.slice_index - self._wheel.turned(float(event.delta[1])))
 
     def _slice_changed(self, event: Any = None) -> None:
         if self.volume is None or self._view is None:

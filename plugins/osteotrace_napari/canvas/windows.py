@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,10 +28,19 @@ class Window:
         """The values shown black and white."""
         return self.level - self.width / 2, self.level + self.width / 2
 
+    @property
+    def as_text(self) -> str:
+        """Width and level in two digits of the width at least."""
+        decimals = max(1 - math.floor(math.log10(self.width)), 0) if self.width else 0
+        return f"W {self.width:.{decimals}f}  L {self.level:.{decimals}f}"
+
 
 # Hounsfield units.
 BONE: Final = Window("Bone", 2000, 500)
 SOFT_TISSUE: Final = Window("Soft tissue", 400, 40)
+
+# The function key of the first preset: those of CT lie on F1 and F2, of MR on F3 and F4.
+FIRST_KEY: Final = {"CT": 1, "MR": 3}
 
 # Captures and photographs have eight bits and no unit.
 BRIGHTNESS: Final = Window("Brightness", 255, 127.5)
@@ -56,5 +66,6 @@ def presets(modality: str, values: NDArray[Any]) -> tuple[Window, ...]:
 
 
 def _between(name: str, low: float, high: float) -> Window:
-    width = max(float(high - low), 1.0)
+    # Values that are all the same still need a width.
+    width = float(high - low) or 1.0
     return Window(name, width, float(low) + width / 2)
