@@ -172,6 +172,39 @@ def test_a_doubt_of_one_value_names_it() -> None:
     assert said.endswith("(check: median: partial volume).")
 
 
+def test_a_doubt_of_a_level_is_said_once_whoever_names_it() -> None:
+    spoken = one(
+        finding(
+            "VERT-L1",
+            "vertebra",
+            "l1",
+            value("height_anterior", 20, "mm", 0.3, flags=("slices of 2.7 mm",)),
+            value("genant_grade", 1, "{0:3}", 0.2, flags=("L1: slices of 2.7 mm",)),
+        )
+    )
+    assert spoken.count("slices of 2.7 mm") == 1
+    beside = "L2: slices of 2.7 mm"
+    grade = value("genant_grade", 1, "{0:3}", 0.2, flags=(beside,))
+    assert beside in one(finding("VERT-L1", "vertebra", "l1", grade))
+
+
+def test_dates_and_names_in_doubts_are_no_numbers_to_make_a_range_of() -> None:
+    flags = [f"mask of 2023-06-{day} named L{day}, 20230{day}" for day in (10, 20)]
+    said = one(*sequestra(fragment(1, 11.2, flags[0]), fragment(2, 7.3, flags[1])))
+    assert f"median: {flags[0]}; median: {flags[1]}" in said
+
+
+def test_a_reason_is_said_without_the_advice_that_goes_with_it() -> None:
+    problem = refused(
+        "distance",
+        "the start point (1.00, 2.00, 3.00) outside the volume; expected a point in "
+        "patient LPS mm inside it; check the sign of x and y",
+    )
+    assert one(finding("CAL-1", "lesion", "maxilla", problem)).endswith(
+        "distance not measured (the start point (1.00, 2.00, 3.00) outside the volume)."
+    )
+
+
 def test_doubts_that_differ_in_numbers_alone_are_one_with_their_range() -> None:
     flags = [f"partial volume: {percent} % lies within the blur" for percent in (74, 50)]
     said = one(*sequestra(fragment(1, 11.2, flags[0]), fragment(2, 7.3, flags[1])))

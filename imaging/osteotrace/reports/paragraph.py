@@ -80,7 +80,8 @@ _SIDES: Final = {
     "bilateral": "both sides of {}",
     "unilateral": "one side of {}, which is not stated",
 }
-_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+# Not within a name or a date: L1, 2023-06-20, 1.2.840.
+_NUMBER: Final = re.compile(r"(?<![\w.-])-?\d{1,7}(?:\.\d+)?(?![\w-]|\.\d)")
 # What plain ASCII says otherwise; letters lose their marks.
 _ASCII: Final = {
     "±": "+/-",
@@ -270,11 +271,16 @@ def _values(finding: Finding) -> str:
 
 def _value(reading: Reading) -> str:
     if isinstance(reading, NotMeasured):
-        why = without_keys(reading.reason)
+        why = without_keys(_found(reading.reason))
         return f"{spoken(reading)} not measured ({why})"
     if reading.name in _COUNTED:
         return f"{text.value(reading)} {_COUNTED[reading.name]}"
     return f"{spoken(reading)} {text.value(reading)}"
+
+
+def _found(reason: str) -> str:
+    """Return what stood against a value, without what was expected and advised."""
+    return reason.partition("; expected ")[0]
 
 
 def without_keys(words: str) -> str:
@@ -310,8 +316,7 @@ def _doubts(findings: Iterable[Finding]) -> list[str]:
     of_all: list[str] = []
     for finding in findings:
         said = [one for one in _said(finding) if isinstance(one, Measurement)]
-        own = f"{finding.label}: "
-        flags = [[flag.removeprefix(own) for flag in one.flags] for one in said]
+        flags = [[_own(flag, finding) for flag in one.flags] for one in said]
         for flag in dict.fromkeys(flag for some in flags for flag in some):
             meant = [one for one, some in zip(said, flags, strict=True) if flag in some]
             if len(meant) == len(said):
@@ -321,6 +326,13 @@ def _doubts(findings: Iterable[Finding]) -> list[str]:
                 named.update(dict.fromkeys(map(spoken, meant)))
     some = [f"{', '.join(named)}: {flag}" for flag, named in of_values.items()]
     return _merged([*of_all, *some])
+
+
+def _own(flag: str, finding: Finding) -> str:
+    """Return a doubt without the name of the finding, or level, that it is said of."""
+    for name in (finding.label, finding.site.upper()):
+        flag = flag.removeprefix(f"{name}: ")
+    return flag
 
 
 def _merged(doubts: Iterable[str]) -> list[str]:
