@@ -99,11 +99,35 @@ def test_a_missing_name_goes_to_the_body_clicked_there() -> None:
     assert gaps(every) == []
 
 
-def test_a_forgotten_body_moves_the_names_away_from_the_one_that_was_named() -> None:
-    from_above = levels.named(labelled(0, 1, 2), 0, "L1")
-    assert levels.with_point(from_above, body(1.5)).names == ("L1", "L2", "L3", "L4")
-    from_below = levels.named(labelled(0, 1, 2), -1, "L3")
-    assert levels.with_point(from_below, body(1.5)).names == ("T12", "L1", "L2", "L3")
+@pytest.mark.parametrize(("at", "level"), [(0, "L1"), (-1, "L3")])
+def test_a_body_amid_the_others_renames_none_of_them_and_waits_for_a_name(
+    at: int, level: str
+) -> None:
+    every = levels.confirmed(levels.named(labelled(0, 1, 2), at, level))
+    more = levels.with_point(every, body(1.5))
+    assert more.names == ("L1", "L2", "", "L3")
+    assert gaps(more) == ["a label has no name: remove it, or name one label again"]
+    with pytest.raises(OsteotraceError, match="not labelled"):
+        levels.confirmed(more)
+    assert levels.without_point(more, body(1.5)).names == every.names
+    assert levels.with_point(more, body(3)).names == ("L1", "L2", "", "L3", "L4")
+
+
+def test_a_body_that_was_forgotten_gets_its_name_when_one_is_named_again() -> None:
+    every = levels.with_point(levels.named(labelled(0, 1, 2), 0, "L1"), body(1.5))
+    assert levels.named(every, 0, "L1").names == ("L1", "L2", "L3", "L4")
+    assert levels.named(every, -1, "L3").names == ("T12", "L1", "L2", "L3")
+    assert levels.named(every, 2, "L3").names == ("L1", "L2", "L3", "L4")
+    # What is counted may be the one without a name: a T13 between T12 and L1.
+    spine = levels.with_point(levels.named(labelled(0, 1), 0, "T12"), body(0.5))
+    assert levels.counted(spine, thoracic=13).names == ("T12", "T13", "L1")
+
+
+def test_a_level_that_is_not_labelled_stays_out_beside_a_body_without_a_name() -> None:
+    below = {"L1": cube("L1", 0), "L2": cube("L2", 1), "L4": cube("L4", 3)}
+    every = levels.with_point(levels_from_masks(below), body(0.5))
+    assert every.names == ("L1", "", "L2", "L4")
+    assert levels.named(every, 0, "L1").names == ("L1", "L2", "L3", "L5")
 
 
 def test_a_body_taken_away_closes_the_names_up() -> None:
@@ -265,6 +289,11 @@ def test_marks_nearest_to_another_label_are_doubted() -> None:
         "the marks of L1 lie nearest to the label of L2"
     ]
     assert doubts(every, "T4", [body(0)]) == ["T4 is not among the labelled levels"]
+    more = levels.with_point(every, body(0.5))
+    assert doubts(more, "L1", [body(0.4)]) == [
+        "levels not confirmed",
+        "the marks of L1 lie nearest to a label without a name",
+    ]
 
 
 def test_a_transitional_level_is_told() -> None:
@@ -316,6 +345,14 @@ def test_each_change_of_labels_can_be_taken_back_and_survives_a_crash(
     assert found is not None
     assert (found.names, found.anchor) == (("L3", "L4"), "L4")
     again.close()
+
+
+def test_a_click_beside_the_image_labels_nothing(session: Session) -> None:
+    volume = loaded(session)
+    beside = volume.grid.to_patient((-20.0, 0.0, 0.0))
+    with pytest.raises(OsteotraceError, match="beside the image"):
+        session.levels.add(volume, beside)
+    assert session.levels.of(volume) is None
 
 
 def test_labels_of_another_frame_of_reference_stay(session: Session) -> None:

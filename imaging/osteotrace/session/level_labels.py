@@ -40,7 +40,20 @@ class LevelLabels:
         return self._in(volume.frame_of_reference_uid)
 
     def add(self, volume: Volume, point: ArrayLike) -> Levels:
-        """Label one more body; see `levels.with_point`."""
+        """Label one more body; see `levels.with_point`.
+
+        Raises
+        ------
+        OsteotraceError
+            Also where the point lies beside the images.
+        """
+        if not volume.grid.contains(point):
+            raise OsteotraceError(
+                "a click beside the image",
+                expected="one click in each vertebral body",
+                advice="click into a body that is seen",
+                usage=True,
+            )
         return self._change(
             "level labelled", labels.with_point(self._begun(volume), point)
         )
@@ -151,9 +164,12 @@ def levels_from_masks(masks: Mapping[str, Mask]) -> Levels:
 
 def gaps(levels: Levels) -> list[str]:
     """Return what is missing or doubled among the names, in sentences."""
-    order = column(13, 6)
+    order, said = column(13, 6), []
+    if any(levels.names) and not levels.is_named:
+        count = levels.names.count("")
+        one = "a label has" if count == 1 else f"{count} labels have"
+        said.append(f"{one} no name: remove it, or name one label again")
     places = [order.index(name) for name in levels.names if name in order]
-    said = []
     for upper, lower in itertools.pairwise(places):
         between = [
             name
@@ -181,7 +197,7 @@ def doubts(levels: Levels | None, level: str, points: Iterable[ArrayLike]) -> li
         Its marks, LPS mm.
     """
     name = level.strip().upper()
-    if levels is None or not levels.is_named:
+    if levels is None or not any(levels.names):
         return [f"levels not labelled: {name} is as the reader called it"]
     said = []
     if not levels.confirmed:
@@ -191,7 +207,8 @@ def doubts(levels: Levels | None, level: str, points: Iterable[ArrayLike]) -> li
     marks = np.array([np.asarray(point, dtype=np.float64) for point in points])
     near = levels.nearest(marks.mean(axis=0)) if len(marks) else None
     if near is not None and name in levels.names and near.level != name:
-        said.append(f"the marks of {name} lie nearest to the label of {near.level}")
+        other = f"the label of {near.level}" if near.level else "a label without a name"
+        said.append(f"the marks of {name} lie nearest to {other}")
     if name in levels.transitional:
         said.append(f"{name} is labelled as a transitional level")
     return said

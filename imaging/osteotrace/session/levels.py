@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-
 # Vertebrae with ribs, and lumbar ones, that people are met with.
 Thoracic = Literal[11, 12, 13]
 Lumbar = Literal[4, 5, 6]
@@ -41,7 +40,7 @@ class LabelledLevel(
     Parameters
     ----------
     level : str
-        ``"L1"``; empty while none of the labels was named.
+        ``"L1"``; empty before it was named.
     point : (x, y, z)
         In the body, LPS mm, float32-representable.
     """
@@ -93,13 +92,11 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def nearest(self, point: ArrayLike) -> LabelledLevel | None:
         """Return the label nearest to an LPS mm point, None without labels."""
-        return min(
-            self.labels, key=lambda label: distance(label.point, point), default=None
-        )
+        return min(self.labels, key=lambda x: distance(x.point, point), default=None)
 
     def beside(self, level: str, *, downwards: bool = True) -> str:
         """Return the next labelled level in a direction; empty at the end."""
-        names = self.names
+        names = [name for name in self.names if name]
         if level.upper() not in names:
             return ""
         at = names.index(level.upper()) + (1 if downwards else -1)
@@ -116,8 +113,8 @@ def with_point(levels: Levels, point: ArrayLike) -> Levels:
     """Return the labels with one more body, not confirmed any more.
 
     Where the labels have names, the new one gets the name that is missing there, or the
-    next at either end. Where no name is missing, those on the side away from the level
-    that the reader named move on by one.
+    next at either end. Where none is missing it has no name, until the reader names one
+    of the labels again: the others are never renamed.
 
     Raises
     ------
@@ -135,20 +132,20 @@ def with_point(levels: Levels, point: ArrayLike) -> Levels:
             usage=True,
         )
     every = head_first((*levels.labels, new))
-    if not levels.is_named:
-        return _relabelled(levels, every, [""] * len(every))
     at = every.index(new)
-    names, order = list(levels.names), column(levels.thoracic, levels.lumbar)
-    upper, lower = names[:at], names[at:]
-    if not upper:
-        added = [_further(order, lower[0], -1)]
-    elif not lower or _steps(order, upper[-1], lower[0]) > 1:
-        added = [_further(order, upper[-1], 1)]
-    elif levels.anchor in upper:
-        added, lower = [lower[0]], [_further(order, name, 1) for name in lower]
-    else:
-        added, upper = [upper[-1]], [_further(order, name, -1) for name in upper]
-    return _relabelled(levels, every, [*upper, *added, *lower])
+    upper, lower = levels.names[:at], levels.names[at:]
+    order = column(levels.thoracic, levels.lumbar)
+    return _relabelled(levels, every, [*upper, _between(order, upper, lower), *lower])
+
+
+def _between(order: tuple[str, ...], upper: Sequence[str], lower: Sequence[str]) -> str:
+    """Return the name of a body between others; empty where none is free there."""
+    above, below = upper[-1] if upper else "", lower[0] if lower else ""
+    if not upper and below:
+        return _further(order, below, -1)
+    if (not lower and above) or _steps(order, above, below) > 1:
+        return _further(order, above, 1)
+    return ""
 
 
 def without_point(levels: Levels, point: ArrayLike) -> Levels:
@@ -186,18 +183,17 @@ def moved(levels: Levels, level: str, point: ArrayLike) -> Levels:
             advice="label the vertebra first",
             usage=True,
         )
-    places = (
-        point if label.level == level.upper() else label.point for label in levels.labels
-    )
-    labels = (LabelledLevel(level="", point=as_stored(place)) for place in places)
-    return _relabelled(levels, head_first(labels), levels.names)
+    name = level.upper()
+    places = (point if x.level == name else x.point for x in levels.labels)
+    labels = head_first(LabelledLevel(level="", point=as_stored(x)) for x in places)
+    return _relabelled(levels, labels, levels.names)
 
 
 def named(levels: Levels, at: int, level: str) -> Levels:
     """Return the labels named from one of them; the others follow, up and down.
 
     Labels that have names keep their distance: none is closed up where a level between
-    them is not labelled.
+    them is not labelled. They move on by one for each that has none.
 
     Parameters
     ----------
@@ -213,7 +209,8 @@ def named(levels: Levels, at: int, level: str) -> Levels:
     """
     if not -len(levels.labels) <= at < len(levels.labels):
         raise unlabelled()
-    return _named(levels, at % len(levels.labels), level, _steps_from(levels, at))
+    at %= len(levels.labels)
+    return _named(levels, at, level, _steps_from(levels, at))
 
 
 def _named(levels: Levels, at: int, level: str, steps: Sequence[int]) -> Levels:
@@ -237,8 +234,7 @@ def _named(levels: Levels, at: int, level: str, steps: Sequence[int]) -> Levels:
     places = [names.index(name) + step for step in steps]
     if min(places) < 0 or max(places) >= len(names):
         raise OsteotraceError(
-            f"{len(levels.labels)} labels, of which number {at + 1} "
-            f"is {name}: they reach beyond the spine",
+            f"{len(levels.labels)} labels, number {at + 1} {name}: beyond the spine",
             expected="labels between C1 and the sacrum",
             advice="check the count of labels, or name another one",
             usage=True,
@@ -258,10 +254,20 @@ def _named(levels: Levels, at: int, level: str, steps: Sequence[int]) -> Levels:
 
 def _steps_from(levels: Levels, at: int) -> list[int]:
     """Return how many levels each label lies below one of them."""
+    above = _steps_on(levels, levels.names[at::-1])
+    return [-step for step in above[:0:-1]] + _steps_on(levels, levels.names[at:])
+
+
+def _steps_on(levels: Levels, names: Sequence[str]) -> list[int]:
+    """Return how many levels each label lies from the first, going one way."""
     order = column(levels.thoracic, levels.lumbar)
-    if levels.is_named and all(name in order for name in levels.names):
-        return [_steps(order, levels.names[at], name) for name in levels.names]
-    return [k - at % len(levels.labels) for k in range(len(levels.labels))]
+    steps, known = [0], (names[0], 0)
+    for name in names[1:]:
+        apart = known[1] + abs(_steps(order, known[0], name))
+        steps.append(max(steps[-1] + 1, apart))
+        if name:
+            known = name, steps[-1]
+    return steps
 
 
 def shifted(levels: Levels, by: int) -> Levels:
@@ -323,10 +329,10 @@ def counted(
         transitional=odd,
         confirmed=False,
     )
-    if not levels.is_named:
+    if not any(levels.names):
         return changed
-    anchor = levels.anchor if levels.anchor in levels.names else levels.names[0]
-    at = levels.names.index(anchor)
+    # There is a named level where there are names; see `_relabelled`.
+    anchor, at = levels.anchor, levels.names.index(levels.anchor)
     return _named(changed, at, anchor, _steps_from(levels, at))
 
 
@@ -353,7 +359,7 @@ def _relabelled(
             LabelledLevel(level=name, point=label.point)
             for label, name in zip(labels, names, strict=True)
         ),
-        anchor=levels.anchor if levels.anchor in names else next(iter(names), ""),
+        anchor=levels.anchor if levels.anchor in names else next(filter(None, names), ""),
         confirmed=False,
     )
 
