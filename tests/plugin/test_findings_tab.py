@@ -247,15 +247,84 @@ def test_a_site_is_found_by_a_few_letters_and_by_a_synonym(
     assert heard[-1] == ("2.25.1", "site", "ramus_of_mandible")
 
 
-def test_words_that_mean_no_site_change_nothing(
+def test_words_that_mean_no_site_are_not_taken_and_enter_stays_with_them(
     tab: FindingsList, press: Callable[..., None]
 ) -> None:
     tab.show_findings([GAP], select="2.25.1")
-    heard = edits(tab)
+    heard, left = edits(tab), []
+    tab.left.connect(lambda: left.append("left"))
+    site = tab.form.fields["site"]
     tab.start_form()
     press("xyzzy", "Return")
-    assert heard == []
-    assert tab.form.fields["site"].text() == "Hard palate structure"
+    assert (heard, left) == ([], [])
+    assert site.hasFocus()
+    assert site.toolTip()
+    press("maxilla")
+    assert not site.toolTip()
+    press("Return")
+    assert heard == [("2.25.1", "site", "maxilla")]
+    assert left == ["left"]
+
+
+def test_every_field_lists_all_its_choices(tab: FindingsList, qtbot: Any) -> None:
+    import gc
+
+    from osteotrace_napari import choices
+
+    tab.show_findings([GAP], select="2.25.1")
+    # A list that nobody owns would be gone by now.
+    gc.collect()
+    listed = {
+        "kind": choices.KIND_CHOICES,
+        "site": choices.SITE_CHOICES,
+        "laterality": choices.SIDE_CHOICES,
+        "certainty": choices.CERTAINTY_CHOICES,
+        "presence": choices.PRESENCE_CHOICES,
+    }
+    for form in (tab.form, tab.absent):
+        for name, one in form.fields.items():
+            if name in listed:
+                one.completer().setCompletionPrefix("")
+                assert one.completer().completionCount() == len(listed[name])
+    from qtpy.QtCore import Qt
+
+    side = tab.form.fields["laterality"]
+    qtbot.mouseClick(side.arrow, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(side.completer().popup().isVisible)
+    side.completer().popup().hide()
+
+
+def test_what_is_typed_after_a_click_takes_the_place_of_what_was(
+    tab: FindingsList, press: Callable[..., None], qtbot: Any
+) -> None:
+    from qtpy.QtCore import Qt
+
+    tab.show_findings([GAP], select="2.25.1")
+    heard = edits(tab)
+    side = tab.form.fields["laterality"]
+    # A real click gives the keys first.
+    side.setFocus(Qt.FocusReason.MouseFocusReason)
+    qtbot.mouseClick(side, Qt.MouseButton.LeftButton)
+    press("righ", "Return")
+    assert heard == [("2.25.1", "laterality", "right")]
+
+
+def test_a_field_shows_the_beginning_of_what_is_too_long(
+    tab: FindingsList, press: Callable[..., None]
+) -> None:
+    tab.show_findings(
+        [FindingRow(finding=finding(1, kind="moth_eaten"))], select="2.25.1"
+    )
+    kind = tab.form.fields["kind"]
+    assert kind.cursorPosition() == 0
+    kind.setFocus()
+    assert kind.cursorPosition() == 0
+    assert kind.selectedText() == kind.text()
+
+
+def test_the_form_says_what_its_keys_do(tab: FindingsList) -> None:
+    for key in ("Tab", "Enter", "Esc"):
+        assert key in tab.form.hint.text()
 
 
 def test_tab_goes_from_site_to_side_certainty_presence_and_note(

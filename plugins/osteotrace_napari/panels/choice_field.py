@@ -2,7 +2,7 @@
 """A field that is typed into and completes itself; and one for free text.
 
 Enter takes what is typed and leaves, Esc puts back what was there and leaves; neither key
-goes any further, so that it never accepts a finding.
+goes any further, so that it never accepts a finding. Enter stays with what is no choice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QCompleter, QLineEdit, QToolButton
 
 from osteotrace_napari.choices import matching
+from osteotrace_napari.colours import PROBLEM_COLOUR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,12 @@ _SEARCH_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 _KEY_ROLE: Final = Qt.ItemDataRole.UserRole + 2
 _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _MOST_ROWS: Final = 12
+_BY_MOUSE: Final = Qt.FocusReason.MouseFocusReason
+# Focus that comes and goes with a list or another window is no new start.
+_SAME_FIELD: Final = (
+    Qt.FocusReason.PopupFocusReason,
+    Qt.FocusReason.ActiveWindowFocusReason,
+)
 
 
 class TextField(QLineEdit):
@@ -60,7 +67,7 @@ class TextField(QLineEdit):
         if value == self._given and typing:
             return
         self._given = value
-        self.setText(self._given_words())
+        self._write(self._given_words())
 
     def take(self) -> None:
         """Take what is typed."""
@@ -70,23 +77,37 @@ class TextField(QLineEdit):
 
     def put_back(self) -> None:
         """Forget what is typed."""
-        self.setText(self._given_words())
+        self._write(self._given_words())
 
     def keyPressEvent(self, event: Any) -> None:
         """Let Enter take and Esc put back; the rest is typing."""
         self.escaped = event.key() == Qt.Key.Key_Escape
-        if event.key() in _ENTER:
-            self._enter()
-        elif self.escaped:
-            self.put_back()
-        else:
+        is_enter = event.key() in _ENTER
+        if not (is_enter or self.escaped):
             super().keyPressEvent(event)
             return
         event.accept()
+        if self.escaped:
+            self.put_back()
+        elif not self._enter():
+            return
         self.left.emit()
 
-    def _enter(self) -> None:
+    def focusOutEvent(self, event: Any) -> None:
+        """Show the beginning of what is too long."""
+        super().focusOutEvent(event)
+        if event.reason() not in _SAME_FIELD:
+            self.setCursorPosition(0)
+
+    def _enter(self) -> bool:
+        """Take what is typed; False where it cannot be taken."""
         self.take()
+        return True
+
+    def _write(self, words: str) -> None:
+        self.setText(words)
+        if not self.hasFocus():
+            self.setCursorPosition(0)
 
     def _given_words(self) -> str:
         return self._given
@@ -109,13 +130,16 @@ class ChoiceField(TextField):
         super().__init__(parent)
         self._choices = tuple(choices)
         self._words = {choice.key: choice.words for choice in choices}
-        completer = _Completer(_model(self._choices), self)
+        self._pressed_into = False
+        # A completer owns no model: without an owner the list would be empty.
+        completer = _Completer(_model(self._choices, self), self)
         completer.setCompletionRole(_SEARCH_ROLE)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setMaxVisibleItems(_MOST_ROWS)
         completer.activated.connect(lambda *_: self.take())
         self.setCompleter(completer)
+        self.textEdited.connect(lambda _: self._complain(""))
         self.arrow = QToolButton(self)
         self.arrow.setText("▾")
         self.arrow.setCursor(Qt.CursorShape.ArrowCursor)
@@ -131,7 +155,7 @@ class ChoiceField(TextField):
 
     def show_all(self) -> None:
         """Show the whole list."""
-        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
         self.selectAll()
         self.completer().setCompletionPrefix("")
         self.completer().complete()
@@ -145,9 +169,32 @@ class ChoiceField(TextField):
             self.put_back()
             return
         changed, self._given = choice.key != self._given, choice.key
-        self.setText(choice.words)
+        self._write(choice.words)
         if changed:
             self.taken.emit(choice.key)
+
+    def put_back(self) -> None:
+        """Forget what is typed."""
+        self._complain("")
+        super().put_back()
+
+    def selectAll(self) -> None:
+        """Select all, its beginning in sight."""
+        self.setSelection(len(self.text()), -len(self.text()))
+
+    def focusInEvent(self, event: Any) -> None:
+        """Let what is typed next take the place of what is there."""
+        super().focusInEvent(event)
+        self._pressed_into = event.reason() == _BY_MOUSE
+        if event.reason() not in _SAME_FIELD:
+            self.selectAll()
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Select all by the click that gives the keys; a further one sets the place."""
+        super().mousePressEvent(event)
+        if self._pressed_into:
+            self.selectAll()
+        self._pressed_into = False
 
     def keyPressEvent(self, event: Any) -> None:
         """Open the list with Down; else as any field."""
@@ -163,20 +210,31 @@ class ChoiceField(TextField):
         super().resizeEvent(event)
         self.arrow.setGeometry(self.width() - _ARROW_PX, 0, _ARROW_PX, self.height())
 
-    def _enter(self) -> None:
+    def _enter(self) -> bool:
         popup = self.completer().popup()
         pointed = popup.currentIndex() if popup.isVisible() else None
         if pointed is not None and pointed.isValid():
             self.setText(str(pointed.data(Qt.ItemDataRole.DisplayRole)))
         popup.hide()
+        is_other = self.text() != self._given_words()
+        if is_other and matching(self._choices, self.text()) is None:
+            self._complain("None of the choices is like this; Esc puts back what was.")
+            self.selectAll()
+            return False
         self.take()
+        return True
+
+    def _complain(self, problem: str) -> None:
+        """Show that what is typed is no choice, and why; nothing for no words."""
+        self.setStyleSheet(f"color: {PROBLEM_COLOUR};" if problem else "")
+        self.setToolTip(problem)
 
     def _given_words(self) -> str:
         return self._words.get(self._given, "")
 
 
-def _model(choices: Sequence[Choice]) -> QStandardItemModel:
-    model = QStandardItemModel()
+def _model(choices: Sequence[Choice], owner: Any) -> QStandardItemModel:
+    model = QStandardItemModel(owner)
     for choice in choices:
         item = QStandardItem(choice.words)
         item.setData(choice.search, _SEARCH_ROLE)

@@ -41,6 +41,9 @@ _CHOICES: Final = {
 }
 # The order of Tab: what is said most often first.
 _TAB_ORDER: Final = ("site", "laterality", "certainty", "presence", "note", "kind")
+# What is typed after Enter is no text but keys of the room.
+_HINT_ROW: Final = 3
+_HINT: Final = "Tab: next field   ·   Enter: take it and leave   ·   Esc: put it back"
 
 
 class FindingForm(QWidget):
@@ -74,6 +77,9 @@ class FindingForm(QWidget):
             layout.addWidget(label, row, 2 * column)
             layout.addWidget(field, row, 2 * column + 1)
             self.fields[name] = field
+        self.hint = QLabel(_HINT)
+        self.hint.setStyleSheet(f"color: {QUIET_COLOUR}; font-size: 11px;")
+        layout.addWidget(self.hint, _HINT_ROW, 0, 1, 4)
         layout.setColumnStretch(1, 3)
         layout.setColumnStretch(3, 2)
         for first, second in pairwise(_TAB_ORDER):
