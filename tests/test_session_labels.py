@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -375,3 +376,13 @@ def test_a_label_that_is_no_vertebra_becomes_a_finding_of_a_chosen_kind(
     inside = volume.rescaled()[structures()[ROD]]
     assert found.value == pytest.approx(inside.mean())
     refusal(lambda: session.imported.prepare(volume, ROD, "caliper"))
+
+
+def test_labels_are_those_of_the_folder_they_were_opened_for(
+    session: Session, spine_study: Path, tmp_path: Path, nifti: Path
+) -> None:
+    session.imported.open(nifti, load(session))
+    assert session.imported.of(load(session)) is not None
+    shutil.copytree(spine_study, tmp_path / "copy")
+    session.open(tmp_path / "copy")
+    assert session.imported.of(load(session)) is None

@@ -14,7 +14,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.protocol import CaliperEntry, Where
 from osteotrace.segmentation import marked
-from osteotrace.session import Held, Session
+from osteotrace.session import Held, Session, mark_entries
 from osteotrace.session.changes import FindingChange
 
 if TYPE_CHECKING:
@@ -403,3 +403,24 @@ def test_every_held_part_comes_back_from_the_journal(
     assert again.held == before
     assert all(isinstance(one, Held) for one in again.held)
     again.close()
+
+
+@pytest.mark.parametrize("label", ["a\\b", "L" * 70, "two\nlines", "\\", 'a "quote"'])
+def test_a_mask_is_named_as_a_segmentation_gives_its_name_back(
+    label: str, session: Session, volume: Volume
+) -> None:
+    near, far = (
+        marked.ball(volume, MIDDLE, radius, role="drawn") for radius in (2.0, 3.0)
+    )
+    session.add("intensity", volume, region=near, label=label)
+    session.add("intensity", volume, region=far, label=f"{label}x")
+    marks, masks = mark_entries.told_apart(session.held)
+    assert sorted(mask.voxels.sum() for mask in masks.values()) == sorted(
+        mask.voxels.sum() for mask in (near, far)
+    )
+    for name in masks:
+        assert 0 < len(name) <= 64
+        assert "\\" not in name
+        assert name == " ".join(name.split())
+    named = [one.entry.region.label for one in marks]  # type: ignore[union-attr]
+    assert named == list(masks)

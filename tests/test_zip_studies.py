@@ -352,3 +352,14 @@ def test_a_full_disk_is_said_and_nothing_stays(
 
     monkeypatch.setattr(archives, "_copy", full)
     assert "No space left on device" in refusal(zipped).found
+
+
+def test_records_of_a_zip_are_kept_beside_it(zipped: Path, tmp_path: Path) -> None:
+    session = Session(reader="Dr Kim", drafts=tmp_path / "drafts")
+    catalogue = session.open(zipped)
+    session.load(catalogue.choose("2.25.1002"))
+    assert session.records_folder() == zipped.parent / "osteotrace-records"
+    session.accept(session.absent("gas", "maxilla").tracking_uid)
+    (file,) = session.save(zipped.parent / "records")
+    assert file.parent == zipped.parent / "records"
+    session.close()

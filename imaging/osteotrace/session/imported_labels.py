@@ -68,19 +68,20 @@ class ImportedLabels:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._opened: dict[tuple[str, int], OpenedLabels] = {}
+        self._opened: dict[tuple[str, int], tuple[Volume, OpenedLabels]] = {}
 
     def open(
         self, file: str | os.PathLike[str], volume: Volume, **how: Any
     ) -> OpenedLabels:
         """Open a file for a volume, in place of the one before; see `opened`."""
-        key = self._session.key_of(volume)
-        self._opened[key] = opened(file, volume, **how)
-        return self._opened[key]
+        self._session.key_of(volume)
+        return self._keep(volume, opened(file, volume, **how))
 
     def of(self, volume: Volume) -> OpenedLabels | None:
         """Return the labels that are open for a volume, None without any."""
-        return self._opened.get(self._session.key_of(volume))
+        there, labels = self._opened.get(self._session.key_of(volume), (None, None))
+        # The same series of another folder has labels of its own.
+        return labels if there is volume else None
 
     def close(self, volume: Volume) -> None:
         """Put the labels of a volume away; what was recorded of them stays."""
@@ -239,5 +240,5 @@ class ImportedLabels:
         return found
 
     def _keep(self, volume: Volume, labels: OpenedLabels) -> OpenedLabels:
-        self._opened[self._session.key_of(volume)] = labels
+        self._opened[self._session.key_of(volume)] = volume, labels
         return labels

@@ -45,6 +45,8 @@ PREFIXES: Final[dict[str, str]] = {
     "intensity": "REG",
     "angle": "ANG",
 }
+# SegmentLabel (0062,0005) holds 64 characters; a number may follow the name.
+_LONGEST_NAME: Final = 56
 # Of a lesion that was looked for and is not there.
 ABSENT: Final = "ABS"
 # What a reader who says nothing has said of a place: nothing.
@@ -146,19 +148,29 @@ def moved(held: Held, where: Mapping[str, Any]) -> Held:
 
 
 def told_apart(every: Iterable[Held]) -> tuple[tuple[Held, ...], dict[str, Mask]]:
-    """Return marks that call no two masks by one name, and all of their masks."""
+    """Return marks that call no two masks by one name, and all of their masks.
+
+    The names are such as a segmentation gives back as they were written.
+    """
     masks: dict[str, Mask] = {}
     marks = []
     for one in every:
         names = {}
         for name, mask in one.masks.items():
-            free, number = name, 1
+            plain = free = _written(name)
+            number = 1
             while masks.get(free, mask) != mask:
                 number += 1
-                free = f"{name} {number}"
+                free = f"{plain} {number}"
             masks[free], names[name] = mask, free
         marks.append(_renamed(one, names))
     return tuple(marks), masks
+
+
+def _written(name: str) -> str:
+    """Return a mask's name as DICOM holds one: short, on one line, no backslash."""
+    kept = (sign if sign.isprintable() and sign != "\\" else " " for sign in name)
+    return " ".join("".join(kept).split())[:_LONGEST_NAME].strip() or "mask"
 
 
 def _renamed(held: Held, names: Mapping[str, str]) -> Held:

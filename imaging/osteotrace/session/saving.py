@@ -25,7 +25,10 @@ MOST_TOLD: Final = 5
 
 def folder_beside(catalogue: Catalogue) -> Path:
     """Return the folder for records: beside the opened folder, never inside it."""
-    return _dicom(catalogue.root.absolute()).parent / RECORDS_FOLDER
+    from osteotrace.series.archives import is_archive
+
+    root = catalogue.root.absolute()
+    return (root if is_archive(root) else _dicom(root)).parent / RECORDS_FOLDER
 
 
 def _dicom(root: Path) -> Path:
@@ -215,7 +218,11 @@ def _listed(labels: list[str]) -> str:
 
 
 def _check_folder(folder: Path, catalogue: Catalogue) -> None:
-    if folder.resolve().is_relative_to(_dicom(catalogue.root).resolve()):
+    from osteotrace.series.archives import is_archive
+
+    root = catalogue.root
+    # Nothing is written into a ZIP file: beside it is beside its images.
+    if not is_archive(root) and folder.resolve().is_relative_to(_dicom(root).resolve()):
         raise OsteotraceError(
             "a folder inside the DICOM folder",
             expected="records beside the images they were read from",
