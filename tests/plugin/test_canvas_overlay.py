@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QFontMetricsF
 from tests.fixtures.stacks import stack, volume_on
 
 from osteotrace_napari.canvas import overlay
@@ -141,6 +141,24 @@ def test_prompt_badge_and_crosshair_are_painted(view: ReadingView, qtbot: Any) -
     assert not green[round(y) - 8 : round(y) + 8, round(x) - 8 : round(x) + 8].any()
     assert is_colour(seen[height * 3 // 4 :], overlay.PROMPT_COLOUR, 25).sum() > 100
     assert is_colour(seen[:60, width // 2 :], overlay.BADGE_COLOUR, 25).sum() > 100
+
+
+def test_a_long_prompt_takes_two_rows_and_leaves_the_scale_free(
+    view: ReadingView, qtbot: Any
+) -> None:
+    words = "Click the middle of each end plate, from the front to the back, then Enter."
+    view.prompt(words)
+    qtbot.wait(SETTLE_MS)
+    assert view.overlay is not None
+    width = view.overlay.width()
+    font = overlay._font(overlay.PROMPT_PX, bold=True)
+    assert QFontMetricsF(font).horizontalAdvance(words) > width, "too wide a canvas"
+    edge = is_colour(picture(view), overlay.PROMPT_COLOUR, 25)
+    tall = np.flatnonzero(edge.any(axis=1))
+    assert tall[-1] - tall[0] > 2 * overlay.PROMPT_PX
+    # The scale and its number stand in the last 46 rows, at the right.
+    assert not edge[-46:].any()
+    assert edge[-90:].any()
 
 
 def test_the_scale_is_as_long_as_it_says(view: ReadingView) -> None:

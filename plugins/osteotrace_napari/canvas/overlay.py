@@ -131,10 +131,9 @@ class Overlay(QWidget):
         self._letters(painter, scene.letters)
         self._place(painter, scene.place)
         self._badges(painter, scene.badges)
-        if scene.zoom:
-            self._scale(painter, scene.zoom)
+        scale = self._scale(painter, scene.zoom) if scene.zoom else QRectF()
         if scene.prompt:
-            self._prompt(painter, scene.prompt)
+            self._prompt(painter, scene.prompt, scale)
         self._values(painter, scene.picture)
 
     def _letters(self, painter: QPainter, letters: dict[str, str]) -> None:
@@ -173,7 +172,8 @@ class Overlay(QWidget):
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, badge)
             top += height + 5
 
-    def _scale(self, painter: QPainter, zoom: float) -> None:
+    def _scale(self, painter: QPainter, zoom: float) -> QRectF:
+        """Paint the scale; return where it and its number stand."""
         most = self.width() * SCALE_SHARE
         length = next((mm for mm in SCALES_MM if mm * zoom <= most), SCALES_MM[-1])
         right, bottom = self.width() - MARGIN_PX - 4.0, self.height() - 16.0
@@ -193,6 +193,7 @@ class Overlay(QWidget):
         area = QRectF(left - 60, bottom - 30, length * zoom + 60, 18)
         where = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         _text(painter, area, where, f"{length} mm", TEXT_COLOUR)
+        return area.adjusted(0, 0, 0, 16)
 
     def _crosshair(self, painter: QPainter, x: float, y: float) -> None:
         gap, width, height = CROSSHAIR_GAP_PX, self.width(), self.height()
@@ -207,18 +208,24 @@ class Overlay(QWidget):
             for a, b in pieces:
                 painter.drawLine(QPointF(*a), QPointF(*b))
 
-    def _prompt(self, painter: QPainter, text: str) -> None:
+    def _prompt(self, painter: QPainter, text: str, scale: QRectF) -> None:
+        """Paint the prompt in one row or two, above the scale where they would meet."""
         font = _font(PROMPT_PX, bold=True)
         metrics = QFontMetricsF(font)
-        width = min(metrics.horizontalAdvance(text) + 24, self.width() - 2.0 * MARGIN_PX)
-        height = metrics.height() + 10
+        room = self.width() - 2.0 * MARGIN_PX - 24
+        rows = placing.two_rows(text, room, metrics.horizontalAdvance)
+        elide = Qt.TextElideMode.ElideRight
+        rows = [metrics.elidedText(row, elide, room) for row in rows]
+        width = max(metrics.horizontalAdvance(row) for row in rows) + 24
+        height = len(rows) * metrics.height() + 10
         left = (self.width() - width) / 2
         box = QRectF(left, self.height() - 36 - height, width, height)
+        if box.intersects(scale):
+            box.moveBottom(scale.top() - 4)
         _ground(painter, box, QColor(PROMPT_COLOUR))
         painter.setFont(font)
         painter.setPen(QColor(PROMPT_COLOUR))
-        room = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 16)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, room)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "\n".join(rows))
 
     def _values(self, painter: QPainter, picture: Picture) -> None:
         font = _font(VALUE_PX, bold=True)

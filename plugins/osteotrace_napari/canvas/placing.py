@@ -77,6 +77,15 @@ def rows(
     return broken
 
 
+def two_rows(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Break a sentence into two rows of like width where one has no room for it."""
+    words = text.split()
+    if measure(text) <= width or len(words) < 2:
+        return [text]
+    breaks = ([" ".join(words[:n]), " ".join(words[n:])] for n in range(1, len(words)))
+    return min(breaks, key=lambda pair: max(measure(row) for row in pair))
+
+
 def _across(ends: Sequence[Pixel], size: tuple[float, float]) -> Iterator[Pixel]:
     """Yield places across the middle of a line, ever farther from it."""
     (ax, ay), (bx, by) = ends
