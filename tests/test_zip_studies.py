@@ -153,7 +153,7 @@ def test_a_session_deletes_an_archive_when_it_closes_or_opens_something_else(
 ) -> None:
     session = Session(drafts=tmp_path / "drafts")
     session.open(zipped)
-    assert session.records_folder() == tmp_path.parent / "osteotrace-records"
+    assert session.records_folder() == tmp_path / "osteotrace-records"
     session.open(small_study)
     assert list(own_temporary_folder.iterdir()) == []
     catalogue = session.open(zipped)
