@@ -66,12 +66,6 @@ def next_label(tool: str, used: set[str], where: Mapping[str, Any]) -> str:
     return f"{prefix}-{number}"
 
 
-def is_counted(tool: str, label: str) -> bool:
-    """Tell whether a label is one that a tool's findings are counted by."""
-    prefix, _, number = label.rpartition("-")
-    return prefix == PREFIXES.get(tool) and number.isdecimal()
-
-
 def marked(
     tool: str,
     volume: Volume,
