@@ -205,6 +205,10 @@ class ChoiceField(TextField):
             return
         super().keyPressEvent(event)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Let Tab take what is typed or pointed at; it stays with what is no choice."""
+        return not self._enter() or bool(super().focusNextPrevChild(forward))
+
     def resizeEvent(self, event: Any) -> None:
         """Keep the arrow at the end."""
         super().resizeEvent(event)
