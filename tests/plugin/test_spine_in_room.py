@@ -8,10 +8,12 @@ import pytest
 
 from osteotrace.measurements.vertebra.marking import ORDER
 from osteotrace.protocol.entries import VertebraEntry
+from osteotrace_napari.colours import WARNING_COLOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from osteotrace.session import Levels
     from osteotrace_napari.room import ReadingRoom
 
     from .conftest import Hand, Point
@@ -52,6 +54,17 @@ def label(room: ReadingRoom, hand: Hand) -> None:
     hand.key("Return")
 
 
+def levels_of(room: ReadingRoom) -> Levels:
+    assert room.view.volume is not None
+    levels = room.session.levels.of(room.view.volume)
+    assert levels is not None
+    return levels
+
+
+def names(room: ReadingRoom) -> tuple[str, ...]:
+    return levels_of(room).names
+
+
 def vertebrae(room: ReadingRoom) -> dict[str, VertebraEntry]:
     entries = (one.entry for one in room.session.held)
     return {e.level: e for e in entries if isinstance(e, VertebraEntry)}
@@ -78,6 +91,69 @@ def test_labels_are_clicked_named_and_confirmed(spine: ReadingRoom, hand: Hand) 
     again = spine.session.levels.of(volume)
     assert again is not None
     assert not again.confirmed
+
+
+def test_confirming_puts_the_label_tool_away_and_says_what_comes_next(
+    spine: ReadingRoom, hand: Hand
+) -> None:
+    label(spine, hand)
+    assert spine.pointer.tool is None
+    assert "Shift+V measures them" in spine.dock.message.text()
+    # A click is nobody's then.
+    hand.click((X, -14.0, 6.0))
+    assert names(spine) == tuple(MIDDLES)
+    assert levels_of(spine).confirmed
+
+
+def test_the_button_confirms_as_the_key_does(spine: ReadingRoom, hand: Hand) -> None:
+    label(spine, hand)
+    hand.key("Ctrl+Z")
+    hand.key("Shift+L")
+    spine.dock.measure.levels.confirm.click()
+    assert levels_of(spine).confirmed
+    assert spine.pointer.tool is None
+
+
+def test_a_click_beside_the_image_labels_no_body(spine: ReadingRoom, hand: Hand) -> None:
+    label(spine, hand)
+    hand.key("Shift+L")
+    spine.view.viewer.scene.camera.zoom /= 2
+    hand.click((X, -14.0, 60.0))
+    assert "beside the image" in spine.dock.message.text()
+    assert names(spine) == tuple(MIDDLES)
+    assert levels_of(spine).confirmed
+
+
+def test_the_level_that_is_measured_next_follows_the_names_of_its_label(
+    spine: ReadingRoom, hand: Hand
+) -> None:
+    label(spine, hand)
+    spine.dock.measure.levels.shifted.emit(-1)
+    hand.key("Shift+V")
+    assert spine.tool_box.vertebra.level == "T11"
+    hand.key("Ctrl+Z")
+    assert names(spine) == tuple(MIDDLES)
+    assert spine.tool_box.vertebra.level == "T12"
+    assert "T12" in spine.dock.measure.prompt.text()
+    for point in six("T12"):
+        hand.click(point)
+    assert list(vertebrae(spine)) == ["T12"]
+
+
+def test_a_vertebra_whose_level_is_in_doubt_is_flagged_in_the_colour_of_warnings(
+    spine: ReadingRoom, hand: Hand
+) -> None:
+    label(spine, hand)
+    hand.key("Shift+V")
+    for point in six("T12"):
+        hand.click(point)
+    flag = spine.dock.measure.doubts
+    assert not flag.isVisible()
+    spine.dock.measure.levels.shifted.emit(-1)
+    assert flag.isVisible()
+    assert "levels not confirmed" in flag.text()
+    assert "the marks of T12 lie nearest to the label of T11" in flag.text()
+    assert WARNING_COLOUR in flag.styleSheet()
 
 
 def test_each_vertebra_takes_six_clicks_and_enter(spine: ReadingRoom, hand: Hand) -> None:

@@ -89,6 +89,22 @@ class LevelList(QWidget):
         super().__init__(parent)
         # The label that was clicked; none after labels came or went.
         self._picked = -1
+        self._make_list()
+        self._make_names()
+        self.count = _combo("How many vertebrae there are, and any transitional level")
+        for words, counts in COUNTS.items():
+            self.count.addItem(words, counts)
+        self.count.activated.connect(
+            lambda _: self.counted.emit(dict(self.count.currentData()))
+        )
+        self.confirm = button("Confirm levels")
+        self.confirm.clicked.connect(self.confirmed)
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self._arrange()
+        self.show_levels(None)
+
+    def _make_list(self) -> None:
         self.levels = QListWidget()
         self.levels.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.levels.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -99,6 +115,9 @@ class LevelList(QWidget):
         )
         self.levels.setFixedHeight(_ROWS_PX)
         self.levels.itemClicked.connect(self._clicked)
+
+    def _make_names(self) -> None:
+        """Make what names the vertebrae."""
         self.label = button("Label", key=keys.key_of("levels"), checkable=True)
         self.label.clicked.connect(self.label_asked)
         self.name = _combo("What the selected vertebra is called; the others follow")
@@ -115,18 +134,6 @@ class LevelList(QWidget):
         self.remove = button("Remove")
         self.remove.setToolTip("Take the selected label away")
         self.remove.clicked.connect(lambda: self.removed.emit(self._selected()))
-        self.count = _combo("How many vertebrae there are, and any transitional level")
-        for words, counts in COUNTS.items():
-            self.count.addItem(words, counts)
-        self.count.activated.connect(
-            lambda _: self.counted.emit(dict(self.count.currentData()))
-        )
-        self.confirm = button("Confirm levels")
-        self.confirm.clicked.connect(self.confirmed)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self._arrange()
-        self.show_levels(None)
 
     def show_levels(
         self,
@@ -192,7 +199,7 @@ class LevelList(QWidget):
         words, colour = "", QUIET_COLOUR
         if levels is None or not levels.labels:
             words = "No level is labelled. Click once into each visible vertebral body."
-        elif not levels.is_named:
+        elif not any(levels.names):
             words = "Select one of them and say what it is called; the others follow."
         elif gaps(levels):
             words, colour = "; ".join(gaps(levels)), WARNING_COLOUR

@@ -33,7 +33,7 @@ from osteotrace_napari.panels.level_list import LevelList
 from osteotrace_napari.panels.masks import MaskPanel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from osteotrace.findings import Finding
     from osteotrace.measurements.measurement import Reading
@@ -104,6 +104,9 @@ class MeasureTab(QWidget):
         self.masks = MaskPanel()
         self.said_of: dict[str, QCheckBox] = {}
         self.references = self._reference_row()
+        self.doubts = QLabel()
+        self.doubts.setWordWrap(True)
+        self.doubts.setStyleSheet(f"color: {WARNING_COLOUR};")
         self.values_title = QLabel()
         self.values = _values()
         self._arrange()
@@ -179,9 +182,16 @@ class MeasureTab(QWidget):
         for reading in finding.measurements:
             self.values.addTopLevelItem(_row(reading))
 
-    def show_vertebra(self, entry: VertebraEntry | None) -> None:
-        """Show what is said of the selected vertebra; nothing where it is none."""
+    def show_vertebra(
+        self, entry: VertebraEntry | None, doubts: Sequence[str] = ()
+    ) -> None:
+        """Show what is said of the selected vertebra, and what its labels say against it.
+
+        Nothing is shown where it is none.
+        """
         self.references.setVisible(entry is not None)
+        self.doubts.setText("; ".join(doubts))
+        self.doubts.setVisible(bool(doubts))
         for key, box in self.said_of.items():
             box.setChecked(entry is not None and bool(getattr(entry, key)))
 
@@ -249,6 +259,7 @@ class MeasureTab(QWidget):
         layout.addWidget(self.masks_title)
         layout.addWidget(self.masks)
         layout.addWidget(self.values_title)
+        layout.addWidget(self.doubts)
         layout.addWidget(self.references)
         layout.addWidget(self.values, stretch=1)
 

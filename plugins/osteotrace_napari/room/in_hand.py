@@ -105,10 +105,5 @@ class ToolBox:
             self._room.refresh()
 
     def confirm(self, view: ReadingView) -> bool:
-        """Confirm the labels; what is missing is said."""
-        volume = view.volume
-        if volume is None:
-            return False
-        done = self._room.ask(lambda: self._room.session.levels.confirm(volume))
-        self._room.refresh()
-        return done
+        """Confirm the labels and put their tool away; what is missing is said."""
+        return view.volume is not None and self._room.spine.confirm(view.volume)

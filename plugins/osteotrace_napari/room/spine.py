@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.findings import marked_volume
 from osteotrace.protocol.entries import VertebraEntry
+from osteotrace.session.level_labels import doubts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,20 +45,23 @@ class Spine:
             )
         )
         labels.removed.connect(self._remove)
-        labels.confirmed.connect(self._say("confirm"))
+        labels.confirmed.connect(self._confirm_shown)
 
     def show(self) -> None:
         """Show levels, the value being drawn and the selected finding."""
         room, tab = self._room, self._room.dock.measure
         tool, volume = room.pointer.tool, room.measured(room.view)
+        vertebra = room.tool_box.vertebra
+        if vertebra.follow(room.view) and tool is vertebra:
+            room.pointer.show_prompt()
         tab.show_tool(tool)
         tab.show_snap(snapped=room.snapped)
         row = room.dock.findings.current_row
         tab.show_finding(None if row is None else row.finding)
-        tab.show_vertebra(self._entry())
+        tab.show_vertebra(self._entry(), self._doubts())
         tab.show_levels(
             None if volume is None else room.session.levels.of(volume),
-            chosen=room.tool_box.vertebra.level,
+            chosen=vertebra.level,
             measured=self.measured(room.view),
             labelling=tool is not None and tool.name == "levels",
         )
@@ -73,6 +77,27 @@ class Spine:
         if tool is not None and tool.name == "levels":
             tool.begin(self._room.view)
         self._room.pointer.show_prompt()
+
+    def confirm(self, volume: Volume) -> bool:
+        """Confirm the labels, put their tool away and say what comes next."""
+        room = self._room
+        if not room.ask(partial(room.session.levels.confirm, volume)):
+            return False
+        tool = room.tool_box.tools["levels"]
+        if room.pointer.tool is tool:
+            words = tool.prompt
+            room.pointer.take_up(None)
+        else:
+            words = "Levels confirmed."
+        room.say(words)
+        room.refresh()
+        return True
+
+    def _confirm_shown(self) -> None:
+        volume = self._room.measured(self._room.view)
+        if volume is not None:
+            self.confirm(volume)
+        self._room.focus_canvas()
 
     def choose(self, level: str) -> None:
         """Measure a level next, and show where it was labelled."""
@@ -110,6 +135,17 @@ class Spine:
         held = (one for one in self._room.session.held if one.uid == uid)
         entry = next((one.entry for one in held), None)
         return entry if isinstance(entry, VertebraEntry) else None
+
+    def _doubts(self) -> list[str]:
+        """Return what the labels say against the selected vertebra, as they are now."""
+        room, entry = self._room, self._entry()
+        volume = room.measured(room.view)
+        if entry is None or volume is None or entry.points is None:
+            return []
+        if volume.frame_of_reference_uid != entry.frame_of_reference_uid:
+            return []
+        levels = room.session.levels.of(volume)
+        return doubts(levels, entry.level, entry.points.values())
 
     def _say_of_vertebra(self, key: str, on: bool) -> None:
         """Say that the selected vertebra is fractured, or holds cement, or not."""

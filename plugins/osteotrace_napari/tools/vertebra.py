@@ -80,6 +80,8 @@ class Vertebra(Clicks):
         self._warning = ""
         self._last = ""
         self._made_on: ReadingView | None = None
+        # Where the level was labelled: its name may change.
+        self._label: Point | None = None
 
     @property
     def prompt(self) -> str:
@@ -99,19 +101,42 @@ class Vertebra(Clicks):
     def choose(self, level: str) -> None:
         """Measure this level next; points of another one are dropped."""
         self._clear()
-        self.level = level.strip().upper()
+        self.level, self._label = level.strip().upper(), None
         order = column(13, 6)
         if self._last in order and self.level in order and self.level != self._last:
             self.downwards = order.index(self.level) > order.index(self._last)
 
     def begin(self, view: ReadingView) -> None:
         """Choose the uppermost labelled level to be measured, where none is chosen."""
-        levels = self._levels(view)
-        if not self.level and levels is not None:
-            done = self._measured(view)
-            left = (name for name in levels.names if name not in done)
-            self.level = next(filter(_has_body, left), "")
+        self.follow(view)
+        if not self.level:
+            self.level = self._uppermost(view)
+            self._keep_label(view)
         self._point_out(view)
+
+    def follow(self, view: ReadingView) -> bool:
+        """Call the level as its label is called now; tell whether it changed.
+
+        Where its label is gone it is the uppermost that is left.
+        """
+        before, levels = self.level, self._levels(view)
+        if self._label is not None and view.volume is not None:
+            labels = () if levels is None else levels.labels
+            names = {label.point: label.level for label in labels}
+            if not names.get(self._label):
+                self._clear()
+            self.level = names.get(self._label) or self._uppermost(view)
+        self._keep_label(view)
+        return self.level != before
+
+    def _uppermost(self, view: ReadingView) -> str:
+        levels, done = self._levels(view), self._measured(view)
+        names = () if levels is None else levels.names
+        return next((x for x in names if x not in done and _has_body(x)), "")
+
+    def _keep_label(self, view: ReadingView) -> None:
+        levels = self._levels(view) if self.level else None
+        self._label = None if levels is None else levels.point(self.level)
 
     def moved(self, view: ReadingView, point: Point) -> None:
         """Show the point that would be placed; none beyond the sixth."""
@@ -170,6 +195,7 @@ class Vertebra(Clicks):
         while beside in done:
             beside = self._beside(beside, self._levels(view))
         self.level = beside if _has_body(beside) else ""
+        self._keep_label(view)
 
     def _beside(self, level: str, levels: Levels | None) -> str:
         """Return the level next to another one; empty at the end."""
