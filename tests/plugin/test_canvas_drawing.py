@@ -8,9 +8,24 @@ import numpy as np
 import pytest
 from tests.fixtures.stacks import ALL_KINDS, stack
 
+from osteotrace.findings import Finding
+from osteotrace.measurements.palatal_sizes import (
+    AP_EDGES,
+    OUTLINE,
+    PALATAL_LINE,
+    TRANSVERSE_EDGES,
+)
+from osteotrace.regions import Polyline
 from osteotrace_napari.canvas import drawing, layers, placing
 from osteotrace_napari.canvas.drawing import CROSSES_PLANE, Place
-from osteotrace_napari.canvas.marks import Ball, Line, Mark, Spot, caliper_lines
+from osteotrace_napari.canvas.marks import (
+    Ball,
+    Line,
+    Mark,
+    Spot,
+    caliper_lines,
+    finding_mark,
+)
 
 if TYPE_CHECKING:
     from osteotrace.geometry import Array, Grid
@@ -52,6 +67,38 @@ def test_what_is_marked_on_a_slice_is_painted_on_its_voxels(kind: str) -> None:
     assert stroke.points == pytest.approx(shown.from_index(ends), abs=1e-6)
     # Eight rows of 0.5 mm at ten pixels a mm.
     assert np.linalg.norm(stroke.points[1] - stroke.points[0]) == pytest.approx(40.0)
+
+
+def test_bars_of_a_palatal_gap_stand_at_its_edges_and_not_in_the_stumps() -> None:
+    # 12 mm from edge to edge, and the line through the stumps 10 mm beyond either.
+    along = {AP_EDGES: 12.0, PALATAL_LINE: 32.0}
+    lines = {
+        role: ((0.0, -0.5 * mm, 0.0), (0.0, 0.5 * mm, 0.0)) for role, mm in along.items()
+    }
+    lines[TRANSVERSE_EDGES] = ((-5.0, 0.0, 0.0), (5.0, 0.0, 0.0))
+    corners = ((0.0, -6.0, 0.0), (5.0, 0.0, 0.0), (0.0, 6.0, 0.0), (-5.0, 0.0, 0.0))
+    lines[OUTLINE] = (*corners, corners[0])
+    finding = Finding(
+        kind="palatal_bony_defect",
+        site="hard_palate",
+        tracking_uid="2.25.1",
+        label="PAL-1",
+        regions=tuple(
+            Polyline(
+                role=role,
+                points=lines[role],
+                frame_of_reference_uid="2.25.71",
+                source_instances=(),
+            )
+            for role in (AP_EDGES, TRANSVERSE_EDGES, OUTLINE, PALATAL_LINE)
+        ),
+    )
+    mark = finding_mark(finding)
+    assert mark.lines[0].points == lines[AP_EDGES]
+    barred = [line.points for line in mark.lines if line.bars]
+    assert barred == [lines[AP_EDGES], lines[TRANSVERSE_EDGES]]
+    (palatal,) = (line for line in mark.lines if line.points == lines[PALATAL_LINE])
+    assert palatal.dashed
 
 
 def test_a_mark_is_seen_on_the_slices_it_reaches_and_no_others() -> None:

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.measurements.caliper import AS_DRAWN
+from osteotrace.measurements.palatal_sizes import PALATAL_LINE
 from osteotrace.measurements.vertebra.marks import ROLES
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline, extent
 from osteotrace_napari import wording
@@ -161,6 +162,15 @@ def finding_mark(finding: Finding, *, strong: bool = False) -> Mark:
 
 def _lines(region: Region, regions: list[Region]) -> Iterator[Line]:
     if not isinstance(region, Polyline):
+        return
+    if region.role == PALATAL_LINE:
+        # The gap is projected on it; it reaches into the stumps and is no length itself.
+        yield Line(
+            points=region.points,
+            width=DRAWN_WIDTH_PX,
+            colour=DRAWN_COLOUR,
+            dashed=True,
+        )
         return
     if region.role != AS_DRAWN:
         # Two points are a length; more are an outline.
