@@ -130,7 +130,8 @@ class ChoiceField(TextField):
         super().__init__(parent)
         self._choices = tuple(choices)
         self._words = {choice.key: choice.words for choice in choices}
-        self._pressed_into = False
+        # A first click selects all, also where it gives the window its keys.
+        self._is_entered = False
         # A completer owns no model: without an owner the list would be empty.
         completer = _Completer(_model(self._choices, self), self)
         completer.setCompletionRole(_SEARCH_ROLE)
@@ -185,16 +186,22 @@ class ChoiceField(TextField):
     def focusInEvent(self, event: Any) -> None:
         """Let what is typed next take the place of what is there."""
         super().focusInEvent(event)
-        self._pressed_into = event.reason() == _BY_MOUSE
         if event.reason() not in _SAME_FIELD:
+            self._is_entered = event.reason() != _BY_MOUSE
             self.selectAll()
 
     def mousePressEvent(self, event: Any) -> None:
         """Select all by the click that gives the keys; a further one sets the place."""
         super().mousePressEvent(event)
-        if self._pressed_into:
+        if not self._is_entered:
             self.selectAll()
-        self._pressed_into = False
+        self._is_entered = True
+
+    def focusOutEvent(self, event: Any) -> None:
+        """Select all again by the next click that gives the keys."""
+        super().focusOutEvent(event)
+        if event.reason() not in _SAME_FIELD:
+            self._is_entered = False
 
     def keyPressEvent(self, event: Any) -> None:
         """Open the list with Down; else as any field."""
