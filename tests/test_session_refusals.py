@@ -25,6 +25,9 @@ COMMANDS: dict[str, Callable[[Any], object]] = {
     "half a character": lambda s: s.edit_finding(s.held[0].uid, note="a\ud800b"),
     "an absence's side": lambda s: s.absent("sequestrum", "maxilla", "Left"),
     "no place": lambda s: s.levels.add(loaded(s), (0.0, 0.0, NO_NUMBER)),
+    "no label": lambda s: s.edit_finding(s.held[0].uid, label=" "),
+    "no number": lambda s: s.statements.state("crp", NO_NUMBER),
+    "no dose": lambda s: s.statements.add_drug("zoledronate", dose=NO_NUMBER),
     "a count": lambda s: s.levels.count(loaded(s), thoracic=10),
 }
 

@@ -348,6 +348,13 @@ class HeldFindings(OpenStudy):
         return prepared
 
     def _check_label(self, label: str) -> None:
+        if not label.strip():
+            raise OsteotraceError(
+                "a finding without a label",
+                expected="a label such as CAL-1",
+                advice="write its label",
+                usage=True,
+            )
         if any(label == one.finding.label for one in self.draft.held):
             raise OsteotraceError(
                 f"the label {label!r} twice",

@@ -47,7 +47,7 @@ class LevelLabels:
         OsteotraceError
             Also where the point lies beside the images.
         """
-        if not volume.grid.contains(point):
+        if not (np.isfinite(point).all() and volume.grid.contains(point)):
             raise OsteotraceError(
                 "a click beside the image",
                 expected="one click in each vertebral body",

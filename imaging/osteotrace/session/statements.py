@@ -7,6 +7,7 @@ findings, what is stated, and the patient's other records.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -25,7 +26,7 @@ from osteotrace.reading.case_facts import CaseFacts, StatedOverride
 from osteotrace.session.changes import StatementsChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from osteotrace.findings import Assessment, Laterality, StagingResult
@@ -118,20 +119,21 @@ class Statements:
             unit = "" if definition.unit_stated else definition.units[0]
         if date == _STUDY_DATE:
             date = "" if name in _CONSTANT else self.study_date
-        fact = Fact(
-            name=name,
-            value=value,
-            source="entered",
-            author=self._author(),
-            recorded=self._time(),
-            unit=unit,
-            date=date,
-            until=until,
-            approximate=approximate,
-            site=site,
-            laterality=laterality,
-            note=note,
-        )
+        with _finite():
+            fact = Fact(
+                name=name,
+                value=value,
+                source="entered",
+                author=self._author(),
+                recorded=self._time(),
+                unit=unit,
+                date=date,
+                until=until,
+                approximate=approximate,
+                site=site,
+                laterality=laterality,
+                note=note,
+            )
         check_fact(fact)
         if definition.sited and not definition.site_optional and not site:
             raise OsteotraceError(
@@ -167,13 +169,14 @@ class Statements:
             If no reader is named, the drug or route is not known, or dates are out of
             order.
         """
-        course = DrugCourse(
-            drug=drug,
-            route=look_up(ROUTES, route, "route") and route,
-            author=self._author(),
-            recorded=self._time(),
-            **told,
-        )
+        with _finite():
+            course = DrugCourse(
+                drug=drug,
+                route=look_up(ROUTES, route, "route") and route,
+                author=self._author(),
+                recorded=self._time(),
+                **told,
+            )
         check_drug(course)
         self._become(f"{drug} stated", drugs=(*self.stated.drugs, course))
         return course
@@ -344,6 +347,17 @@ class Statements:
         after = msgspec.structs.replace(before, **parts)
         if after != before:
             self._session.commit(what, StatementsChange(before=before, after=after))
+
+
+@contextmanager
+def _finite() -> Iterator[None]:
+    """Turn the refusal of a number that is none into words for the reader."""
+    try:
+        yield
+    except ValueError as problem:
+        raise OsteotraceError(
+            str(problem), expected="a number", advice="state another one", usage=True
+        ) from problem
 
 
 def _of(fact: Fact) -> str:
