@@ -456,7 +456,44 @@ def test_a_click_on_an_answer_leaves_the_keys_where_they_are(
             assert button.focusPolicy() == Qt.FocusPolicy.TabFocus
 
 
+def test_a_double_click_answers_one_question_alone(
+    tab: StageTab, said: list[tuple[Any, ...]], qtbot: Any
+) -> None:
+    """The next question lies below the mouse when the second click comes."""
+    from qtpy.QtCore import QEvent, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    tab.show_stagings(sheet_of(maxilla(), PRESENTATION))
+    first, following = (box.fields[0].buttons[True] for box in tab.first[:2])
+    click(qtbot, first)
+    for kind in (QEvent.Type.MouseButtonDblClick, QEvent.Type.MouseButtonRelease):
+        place = QPointF(following.rect().center())
+        event = QMouseEvent(
+            kind,
+            place,
+            QPointF(following.mapToGlobal(place)),
+            Qt.MouseButton.LeftButton,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(following, event)
+    assert len(said) == 1
+    assert said[0][1] == tab.sheet.first[0].forms[0].name
+    click(qtbot, following)
+    assert len(said) == 2
+
+
 # Stages that are set, drugs, statements -----------------------------------------------
+
+
+def test_another_stage_is_set_above_the_questions_that_are_open(tab: StageTab) -> None:
+    tab.show_stagings(sheet_of(maxilla(), PRESENTATION))
+    one = row(tab, "aaoms_2022")
+    one.open()
+    assert one.questions
+    inside = one.body.layout()
+    assert inside.indexOf(one.override) < inside.indexOf(one.questions[0])
 
 
 def test_a_stage_is_set_with_its_reason(

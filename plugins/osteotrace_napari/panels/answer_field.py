@@ -75,7 +75,7 @@ class AnswerField(QWidget):
             self._add_text()
 
     def _add_button(self, words: str, value: object) -> None:
-        made = QPushButton(words)
+        made = AnswerButton(words)
         # Tab reaches it; a click leaves the keys where they are.
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         made.setCheckable(True)
@@ -191,6 +191,18 @@ class AnswerField(QWidget):
     def _complain(self, problem: str) -> None:
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
+
+
+class AnswerButton(QPushButton):
+    """A button that one click presses once.
+
+    An answer puts the next question in the place of its own: the second click of a double
+    click would answer that one too.
+    """
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:
+        """Let the second click press nothing."""
+        event.accept()
 
 
 class Choices(QComboBox):

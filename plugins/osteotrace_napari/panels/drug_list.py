@@ -12,6 +12,7 @@ from osteotrace.codes import DRUGS, ROUTES
 from osteotrace.reports.text import drug_line
 from osteotrace_napari.choices import Choice
 from osteotrace_napari.colours import QUIET_COLOUR, TEXT_COLOUR
+from osteotrace_napari.panels.answer_field import AnswerButton
 from osteotrace_napari.panels.buttons import HEIGHT_PX
 from osteotrace_napari.panels.choice_field import ChoiceField, TextField
 from osteotrace_napari.panels.question_box import words
@@ -127,7 +128,7 @@ class DrugList(QWidget):
 
 def remove_button(action: Any) -> QPushButton:
     """Return the button that takes a line out; undo brings it back."""
-    made = QPushButton("×")
+    made = AnswerButton("×")
     made.setToolTip("Take it out of the reading; undo brings it back")
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.setFixedSize(_REMOVE_PX, _REMOVE_PX)

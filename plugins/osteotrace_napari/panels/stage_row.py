@@ -114,6 +114,17 @@ class StageRow(QFrame):
         layout.setSpacing(2)
         self.stage = _stage(result)
         self.arrow = self._arrow()
+        self._arrange_head(layout)
+        self.body = QWidget()
+        self._inside = QVBoxLayout(self.body)
+        self._inside.setContentsMargins(18, 2, 0, 6)
+        self._inside.setSpacing(5)
+        self.body.hide()
+        layout.addWidget(self.body)
+        self._is_filled = False
+
+    def _arrange_head(self, layout: QVBoxLayout) -> None:
+        """Place the system, what is unknown and the stage: in one line, or in two."""
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(self.arrow)
@@ -122,7 +133,7 @@ class StageRow(QFrame):
             unknown.setStyleSheet(f"color: {QUIET_COLOUR}; font-size: 11px;")
             head.addWidget(unknown)
         head.addStretch(1)
-        name = SHORT_NAMES.get(result.system, result.system)
+        name = SHORT_NAMES.get(self.result.system, self.result.system)
         letters = len(name) + _STAGE_LETTER * len(self.stage.text())
         is_long = letters > _MOST_LETTERS
         if not is_long:
@@ -131,13 +142,6 @@ class StageRow(QFrame):
         if is_long:
             self.stage.setContentsMargins(18, 0, 0, 0)
             layout.addWidget(self.stage)
-        self.body = QWidget()
-        self._inside = QVBoxLayout(self.body)
-        self._inside.setContentsMargins(18, 2, 0, 6)
-        self._inside.setSpacing(5)
-        self.body.hide()
-        layout.addWidget(self.body)
-        self._is_filled = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -194,13 +198,14 @@ class StageRow(QFrame):
             why.inside.addWidget(words(told, colour, small=told.startswith(_SMALL)))
         self.why = why
         self._inside.addWidget(why)
+        # Before the questions: those of a stage that is wide open are many.
+        if len(self.result.stages) > 1:
+            self._inside.addWidget(self._override())
         if self.asked:
             self._inside.addWidget(words("What is missing", QUIET_COLOUR, bold=True))
         for one in self.asked:
             self._add_question(QuestionBox(one))
         self._add_profile()
-        if len(self.result.stages) > 1:
-            self._inside.addWidget(self._override())
 
     def _add_question(self, box: QuestionBox) -> None:
         box.answered.connect(self.answered)
