@@ -134,15 +134,20 @@ class Keyboard(QObject):
         widget.installEventFilter(self)
 
 
-def guard(layer: Any) -> None:
-    """Let none of napari's own keys act on one of our layers.
+def guard(guarded: Any) -> None:
+    """Let none of napari's own keys act on one of our layers, or on its viewer.
 
     They paint, delete and turn behind the journal's back: ``2`` takes napari's brush up,
-    ``Ctrl+Y`` makes the view three-dimensional.
+    ``Ctrl+Y`` makes the view three-dimensional. A user's own layers keep their keys.
     """
     # napari asks every action for its name, so a function and not `...`.
-    layer.bind_key(..., _nothing, overwrite=True)
+    guarded.bind_key(..., _nothing, overwrite=True)
 
 
-def _nothing(_layer: Any) -> None:
+def release(guarded: Any) -> None:
+    """Leave the keys to napari again."""
+    guarded.bind_key(..., None, overwrite=True)
+
+
+def _nothing(_guarded: Any) -> None:
     """Do what napari's own keys are to do on our layers."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
+from tests.fixtures.stacks import IRREGULAR, volume_on
 
 from osteotrace_napari import keys
+from osteotrace_napari.canvas.display import RESAMPLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.room import ReadingRoom
 
     from .conftest import Hand, Point
@@ -115,6 +120,84 @@ def test_naparis_own_keys_change_no_finding_and_no_mark(
                 assert room.view.image.visible, key
     room.view.go_to([START, END])
     assert room.view.visible_marks == before
+
+
+def lies(view: ReadingView) -> tuple[object, ...]:
+    """Return how the image of a view lies, and whether it is seen."""
+    image, dims = view.image, view.viewer.dims
+    place = (np.asarray(image.affine.affine_matrix), image.scale, image.translate)
+    return (
+        *(tuple(np.ravel(each).tolist()) for each in place),
+        (str(image.mode), image.visible, dims.ndisplay, tuple(dims.order)),
+        view.viewer.canvas.grid.enabled,
+    )
+
+
+def try_to_move(room: ReadingRoom, qtbot: Any) -> list[tuple[str, str]]:
+    """Press napari's keys on every canvas and drag; return what moved an image."""
+    moved = []
+    for view in room.views:
+        canvas, before = view.qt_viewer.canvas.native, lies(view)
+        for active in (view.image, None):
+            for key in ("2", "V", "Shift+V", "Ctrl+Y", "Ctrl+T", "Ctrl+Alt+T"):
+                view.viewer.layers.selection.active = active
+                press(qtbot, canvas, key)
+                middle = canvas.rect().center()
+                qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+                for by in (20, 40):
+                    qtbot.wait(20)
+                    qtbot.mouseMove(canvas, middle + QPoint(by, by // 2))
+                qtbot.mouseRelease(
+                    canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(40, 20)
+                )
+                if lies(view) != before:
+                    moved.append((view.plane_view.plane, key))
+    return moved
+
+
+def test_no_key_of_naparis_moves_turns_or_hides_an_image_of_ours(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None], qtbot: Any
+) -> None:
+    load("CT")
+    assert try_to_move(room, qtbot) == [], "as loaded"
+    load("MR")
+    assert try_to_move(room, qtbot) == [], "another series"
+    hand.key("Alt+1")
+    hand.key("F6")
+    assert len(room.views) == 3
+    assert try_to_move(room, qtbot) == [], "linked views"
+    hand.key("F6")
+    grid = IRREGULAR["tilted by +14° about rows"]
+    room.arrangement.show(volume_on(grid, np.zeros(grid.shape, np.int16)))
+    room.arrangement.set_plane("coronal")
+    assert room.view.badges == (RESAMPLED,)
+    assert try_to_move(room, qtbot) == [], "a plane that is resampled"
+
+
+def test_no_button_of_naparis_moves_turns_or_tilts_an_image_of_ours(
+    room: ReadingRoom, hand: Hand, load: Callable[[str], None]
+) -> None:
+    load("CT")
+    hand.key("F6")
+    for view in room.views:
+        before, viewer, image = lies(view), view.viewer, view.image
+        viewer.dims.ndisplay = 3
+        viewer.dims.order = viewer.dims.order[::-1]
+        viewer.canvas.grid.enabled = True
+        image.mode = "transform"
+        image.affine = np.eye(4) * 1.1
+        image.translate = (3.0, 0.0, 0.0)
+        assert lies(view) == before
+    room.viewer.layers.clear()
+    # What is not ours is napari's to show.
+    room.viewer.dims.ndisplay = 3
+    assert room.viewer.dims.ndisplay == 3
+
+
+def test_the_ends_of_nothing_are_no_place_to_go(room: ReadingRoom, hand: Hand) -> None:
+    for key in ("Home", "End", "PgUp", "Alt+1"):
+        hand.key(key)
+    assert room.view.volume is None
 
 
 def test_enter_in_the_form_takes_the_field_and_accepts_nothing(

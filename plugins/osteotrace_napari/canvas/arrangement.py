@@ -8,6 +8,7 @@ behind however often views come and go.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from osteotrace_napari.canvas import layers
 from osteotrace_napari.canvas.crosshair import Crosshair
 from osteotrace_napari.canvas.display import Displays
 from osteotrace_napari.canvas.view import ReadingView
+from osteotrace_napari.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +105,13 @@ class Arrangement(QObject):
         plane: Plane | None = None,
         why_no_mm: str = "",
     ) -> None:
-        """Show another volume in the first view, and in those linked to it."""
+        """Show another volume in the first view, and in those linked to it.
+
+        Raises
+        ------
+        OsteotraceError
+            If its other planes cannot be shown: it stands alone then.
+        """
         self._beside = self._through = None
         self._busy = True
         try:
@@ -111,7 +119,7 @@ class Arrangement(QObject):
         finally:
             self._busy = False
         self.crosshair.point = None
-        self._arrange()
+        self._arrange_or(self._stand_alone)
 
     def clear(self) -> None:
         """Show no volume."""
@@ -128,12 +136,7 @@ class Arrangement(QObject):
             If the planes cannot be shown; the views are as before then.
         """
         self.is_linked = linked
-        try:
-            self._arrange()
-        except OsteotraceError:
-            self.is_linked = False
-            self._arrange()
-            raise
+        self._arrange_or(self._stand_alone)
 
     def show_beside(self, volume: Volume | None) -> None:
         """Show another volume beside the first one, at the same place; None ends it.
@@ -141,7 +144,8 @@ class Arrangement(QObject):
         Raises
         ------
         OsteotraceError
-            If it lies in another frame of reference: there is no same place.
+            If it lies in another frame of reference: there is no same place; or has
+            no such plane. The views are as before then.
         """
         if volume is not None and not layers.share_space(self.main.volume, volume):
             raise OsteotraceError(
@@ -150,8 +154,8 @@ class Arrangement(QObject):
                 "is the same place in the other",
                 advice="choose a series of the same examination, or register the two",
             )
-        self._beside = volume
-        self._arrange()
+        before, self._beside = self._beside, volume
+        self._arrange_or(partial(setattr, self, "_beside", before))
 
     def show_through(self, plane: Volume | None) -> None:
         """Show a plane through landmarks in a canvas of its own, or take it away.
@@ -175,10 +179,17 @@ class Arrangement(QObject):
         self.crosshair.move_to(plane.grid.to_patient(np.round(middle)).tolist())
 
     def set_plane(self, plane: Plane) -> None:
-        """Show a plane in the first view; linked ones show the others."""
+        """Show a plane in the first view; linked ones show the others.
+
+        Raises
+        ------
+        OsteotraceError
+            If a view cannot show it; the views are as before then.
+        """
         point = self.crosshair.point if len(self.views) > 1 else None
+        before = self.main.plane_view.plane if self.main.is_ready else plane
         self.main.set_plane(plane)
-        self._arrange()
+        self._arrange_or(partial(self.main.set_plane, before))
         if point is not None:
             self.crosshair.move_to(point)
 
@@ -209,18 +220,20 @@ class Arrangement(QObject):
         self._columns[0].addWidget(qt_viewer)
         self._columns[1].hide()
         qt_viewer.show()
-        for watched in (qt_viewer, qt_viewer.window()):
-            watched.installEventFilter(self)
+        self._closing = Closing(qt_viewer.window(), self.close)
+        # napari closes its canvas before the window where a program closes both.
+        qt_viewer.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Close the other canvases before the window goes."""
-        if event.type() == QEvent.Type.Close and self._made:
+        """Close the other canvases before that of the window goes."""
+        if event.type() == QEvent.Type.Close:
             self.close()
         return False
 
     def close(self) -> None:
         """Let go of every canvas but the window's own."""
         self._beside = self._through = None
+        self.is_linked = False
         self.crosshair.release()
         self._others = ()
         made, self._made = self._made, []
@@ -229,12 +242,45 @@ class Arrangement(QObject):
             qt_viewer.setParent(None)
             qt_viewer.close()
 
+    def _arrange_or(self, take_back: Callable[[], object]) -> None:
+        """Show what is wanted; where a plane cannot be shown, what stood before it."""
+        try:
+            self._arrange()
+        except OsteotraceError:
+            take_back()
+            self._arrange()
+            raise
+
+    def _stand_alone(self) -> None:
+        self.is_linked = False
+
     def _arrange(self) -> None:
-        """Show what is wanted in as many canvases as it takes."""
+        """Show what is wanted in as many canvases as it takes, or change nothing."""
         wanted = self._wanted()
+        for volume, plane, display in wanted:
+            if display is None:
+                # Made once: a plane that cannot be shown is refused before any canvas.
+                self.displays.of(volume, plane)
         while len(self._made) < len(wanted):
             self._make()
         views = [view for view, _ in self._made[: len(wanted)]]
+        self._fill(views, wanted)
+        for view, _ in self._made[len(wanted) :]:
+            view.put_away()
+        changed = tuple(views) != self._others
+        self._others = tuple(views)
+        if self.current not in self.views:
+            self.current = self.main
+        self._stand()
+        self._link_cameras(self.main)
+        self.displays.keep([v.volume for v in self.views if v.volume is not None])
+        self.crosshair.link(self.views if self.main.volume is not None else ())
+        if changed:
+            for call in self.on_views:
+                call()
+
+    def _fill(self, views: list[ReadingView], wanted: list[_Wanted]) -> None:
+        """Show in each view what is wanted there."""
         self._busy = True
         try:
             for view, (volume, plane, display) in zip(views, wanted, strict=True):
@@ -251,19 +297,6 @@ class Arrangement(QObject):
                     view.set_slab(*self.main.slab)
         finally:
             self._busy = False
-        for view, _ in self._made[len(wanted) :]:
-            view.put_away()
-        changed = tuple(views) != self._others
-        self._others = tuple(views)
-        if self.current not in self.views:
-            self.current = self.main
-        self._stand()
-        self._link_cameras(self.main)
-        self.displays.keep([v.volume for v in self.views if v.volume is not None])
-        self.crosshair.link(self.views if self.main.volume is not None else ())
-        if changed:
-            for call in self.on_views:
-                call()
 
     def _wanted(self) -> list[_Wanted]:
         volume = self.main.volume

@@ -7,8 +7,9 @@ from weakref import ref
 
 import numpy as np
 
-from osteotrace_napari.canvas import drawing, layers, windowing
+from osteotrace_napari.canvas import drawing, layers, windowing, windows
 from osteotrace_napari.canvas.display import Displays
+from osteotrace_napari.canvas.guarding import Guard
 from osteotrace_napari.canvas.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class VolumeView:
         self.on_display: list[Callable[[], None]] = []
         self._view: PlaneView | None = None
         self._fitted: tuple[Any, ...] = ()
+        self._guard = Guard(self)
         viewer.canvas.background_color_override = "black"
         viewer.dims.events.current_step.connect(self._slice_changed)
         viewer.scene.camera.events.connect(self.refresh)
@@ -124,7 +126,7 @@ class VolumeView:
         self.why_no_mm = why_no_mm
         self._put(display, layer=layer)
         self.volume = volume
-        self.set_window(display.presets[0])
+        self.set_window(display.presets[windows.first_of(volume.identity)])
         self.viewer.dims.ndisplay = 2
         self._turn(plane)
 
@@ -143,6 +145,7 @@ class VolumeView:
     def close(self) -> None:
         """Let go of everything, before the canvas is closed."""
         self.put_away()
+        self._guard.close()
         for listeners in (self.on_slice, self.on_window, self.on_display):
             listeners.clear()
         self.viewer.dims.events.current_step.disconnect(self._slice_changed)
@@ -388,6 +391,7 @@ class VolumeView:
             call()
 
     def _display_changed(self) -> None:
+        self._guard.keep(self.image)
         self.refresh()
         for call in tuple(self.on_display):
             call()

@@ -62,8 +62,8 @@ def _scrolling(room: ReadingRoom) -> dict[str, Callable[[], object]]:
         "slice_on": partial(_scroll, room, 1),
         "slices_back": partial(_scroll, room, -FAST_SLICES),
         "slices_on": partial(_scroll, room, FAST_SLICES),
-        "first_slice": lambda: room.view.go_to_slice(0),
-        "last_slice": lambda: room.view.go_to_slice(room.view.slice_count - 1),
+        "first_slice": partial(_scroll_to, room, 0),
+        "last_slice": partial(_scroll_to, room, -1),
         "slab_mode": partial(_slab_mode, room),
         "slab_thicker": partial(_slab_step, room, 1),
         "slab_thinner": partial(_slab_step, room, -1),
@@ -91,7 +91,7 @@ def _finding(room: ReadingRoom) -> dict[str, Callable[[], object]]:
 
 
 def _plane(room: ReadingRoom, plane: Plane) -> None:
-    room.arrangement.set_plane(plane)
+    room.ask(lambda: room.arrangement.set_plane(plane))
     room.refresh()
 
 
@@ -124,6 +124,13 @@ def _reset(room: ReadingRoom) -> None:
 def _scroll(room: ReadingRoom, by: int) -> None:
     if room.view.volume is not None:
         room.view.go_to_slice(room.view.slice_index + by)
+
+
+def _scroll_to(room: ReadingRoom, index: int) -> None:
+    """Go to a slice, counted from the end where it is negative."""
+    view = room.view
+    if view.volume is not None:
+        view.go_to_slice(index % view.slice_count)
 
 
 def _slab_mode(room: ReadingRoom) -> None:

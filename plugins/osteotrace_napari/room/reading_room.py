@@ -1,4 +1,3 @@
-# mypy: allow-subclassing-any
 """The reading room itself: what belongs to it, and what every part asks of it."""
 
 from __future__ import annotations
@@ -6,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import QEvent, QObject
-
 from osteotrace.errors import OsteotraceError
 from osteotrace.session import Session
 from osteotrace_napari import wording
 from osteotrace_napari.canvas.arrangement import Arrangement
-from osteotrace_napari.keyboard import Keyboard, guard
+from osteotrace_napari.canvas.windows import first_of
+from osteotrace_napari.closing import Closing
+from osteotrace_napari.keyboard import Keyboard
 from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
 from osteotrace_napari.panels.study_drag import SeriesDrop
 from osteotrace_napari.room.background import Background
@@ -180,8 +179,6 @@ class ReadingRoom:
         """Attach pointer and keys to the canvases that came."""
         for view in self.views:
             self.pointer.attach(view)
-            for layer in view.viewer.layers:
-                guard(layer)
             if view is not self.arrangement.main and view.qt_viewer is not None:
                 self.keyboard.watch_viewer(view.qt_viewer)
             if self.show_view not in view.on_window:
@@ -195,10 +192,15 @@ class ReadingRoom:
 
     @property
     def first_window(self) -> int:
-        """Number of the preset that what is shown opens with, as the reader set it."""
+        """Number of the preset that what is shown opens with.
+
+        As the reader set it, or else as the series is read.
+        """
         header = self.opening.header
-        modality = "" if header is None else header.identity.modality
-        return self.helping.settings.first_window(modality)
+        if header is None:
+            return 0
+        wanted = self.helping.settings.first_window(header.identity.modality)
+        return wanted or first_of(header.identity)
 
     def offer_windows(self) -> None:
         """Offer the presets of what is shown."""
@@ -277,7 +279,10 @@ class ReadingRoom:
         for made, name in ((dock.undo, "undo"), (dock.redo, "redo"), (dock.save, "save")):
             made.clicked.connect(partial(self.press, name))
         dock.recovery.begun_anew.connect(self.keeping.begin_anew)
-        self._closing = WindowClosing(self.viewer.window._qt_window, self.session)
+        window = self.viewer.window._qt_window
+        self._closing = Closing(window, self.session.close)
+        # However it goes: the reading must not be taken for a crash.
+        window.destroyed.connect(self.session.close)
 
     def press(self, name: str, *_: object) -> None:
         """Do a command as if its key were pressed."""
@@ -294,25 +299,3 @@ class ReadingRoom:
             view.set_slab(mm, mode)
         self.dock.controls.show_slab(mm, mode)
         self.show_state()
-
-
-class WindowClosing(QObject):
-    """Closes the reading with its window, so that it is not taken for a crash.
-
-    Parameters
-    ----------
-    window : QWidget
-    session : Session
-    """
-
-    def __init__(self, window: Any, session: Session) -> None:
-        super().__init__(window)
-        self._session = session
-        window.installEventFilter(self)
-        window.destroyed.connect(session.close)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Close the reading where the window is closed."""
-        if event.type() == QEvent.Type.Close and event.isAccepted():
-            self._session.close()
-        return False
