@@ -207,6 +207,46 @@ def test_ct_windows_are_those_that_readers_know() -> None:
     assert windows.SOFT_TISSUE.limits == (-160, 240)
 
 
+@pytest.mark.parametrize(
+    ("description", "first"),
+    [
+        ("STIR", 1),
+        ("t2_tse_sag", 1),
+        ("Sag T2", 1),
+        ("T2W_TSE", 1),
+        ("TIRM cor", 1),
+        ("PD FS", 1),
+        ("pd_fs_tra", 1),
+        ("PDFS", 1),
+        ("PD SPAIR", 1),
+        ("T2*", 1),
+        ("spiral PD", 0),
+        ("T1 tse", 0),
+        ("T1 FS Gd", 0),
+        ("PD", 0),
+        ("offset", 0),
+        ("", 0),
+    ],
+)
+def test_a_fluid_sensitive_series_opens_in_the_window_for_it(
+    description: str, first: int
+) -> None:
+    said = SeriesIdentity(
+        study_uid="2.25.1",
+        series_uid="2.25.2",
+        modality="MR",
+        description=description,
+        date="",
+        patient="P-X",
+        patient_id="X",
+    )
+    offered = windows.presets("MR", np.arange(100, dtype=np.int16))
+    names = ("MR T1", "MR fluid-sensitive")
+    assert offered[windows.first_of(said)].name == names[first]
+    # A window of CT is not chosen by such words.
+    assert windows.first_of(msgspec.structs.replace(said, modality="CT")) == 0
+
+
 def test_a_capture_of_eight_bits_is_shown_from_black_to_white() -> None:
     brightness = np.zeros((2, 3, 4), np.uint8)
     for modality in ("CT", "OT", "US"):

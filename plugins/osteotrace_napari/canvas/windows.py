@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from osteotrace.series.instances import SeriesIdentity
 
 # A percentile of some hundred thousand voxels is as good as one of all of them.
 _SAMPLED_VOXELS: Final = 400_000
@@ -50,6 +53,20 @@ _MR_PERCENTILES: Final = {
     "MR T1": (1.0, 99.5),
     "MR fluid-sensitive": (40.0, 99.9),
 }
+
+# Words of SeriesDescription (0008,103E) by which a fluid-sensitive series is known, and
+# of one that is not although fat is suppressed.
+_FLUID_SENSITIVE: Final = re.compile(
+    r"(?<![a-z])(stir|tirm|t2(?!\d)|(pd)?fs(?![a-z])|fat[ _-]?sat|spa?ir(?![a-z]))", re.I
+)
+_T1: Final = re.compile(r"(?<![a-z])t1(?![0-9])", re.I)
+
+
+def first_of(identity: SeriesIdentity) -> int:
+    """Return the number of the preset that a series is read in, by its description."""
+    said = identity.description
+    bright = _FLUID_SENSITIVE.search(said) is not None and _T1.search(said) is None
+    return int(identity.modality == "MR" and bright)
 
 
 def presets(modality: str, values: NDArray[Any]) -> tuple[Window, ...]:
