@@ -76,16 +76,33 @@ class LabelList(QWidget):
         self.move.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.close_file = button("Close")
         self.close_file.clicked.connect(lambda: self.closed.emit())
-        self.rows = QListWidget()
-        self.rows.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.rows.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.rows.setStyleSheet(
+        self.rows = self._list()
+        self._make_levels()
+        self.measure = button("Measure all levels")
+        self.measure.clicked.connect(lambda: self.measured.emit())
+        self.record = button("Record selected")
+        self.record.setToolTip("As what is chosen above")
+        self.record.clicked.connect(lambda: self.recorded.emit(self.selected))
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self._arrange()
+        self.show_labels(None)
+
+    def _list(self) -> QListWidget:
+        made = QListWidget()
+        made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        made.setStyleSheet(
             f"QListView {{ background: transparent; border: 1px solid {LINE_COLOUR}; }}"
             f"QListView::item:selected {{ background: {CHOSEN_COLOUR}; }}"
             "QListView::item { padding: 2px 4px; }"
         )
-        self.rows.setFixedHeight(_ROWS_PX)
-        self.rows.itemSelectionChanged.connect(self._selected_changed)
+        made.setFixedHeight(_ROWS_PX)
+        made.itemSelectionChanged.connect(self._selected_changed)
+        return made
+
+    def _make_levels(self) -> None:
+        """Make what names the labels."""
         self.up = button("↑ one level")
         self.up.setToolTip("Every level one further up: L1 becomes T12")
         self.up.clicked.connect(partial(self._shift, -1))
@@ -99,15 +116,6 @@ class LabelList(QWidget):
         for level in column(13, 6):
             self.name.addItem(level, level)
         self.name.activated.connect(self._named)
-        self.measure = button("Measure all levels")
-        self.measure.clicked.connect(lambda: self.measured.emit())
-        self.record = button("Record selected")
-        self.record.setToolTip("As what is chosen above")
-        self.record.clicked.connect(lambda: self.recorded.emit(self.selected))
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self._arrange()
-        self.show_labels(None)
 
     @property
     def selected(self) -> list[int]:
@@ -139,22 +147,9 @@ class LabelList(QWidget):
         measured : sequence of str
             Levels that have been measured.
         """
-        chosen = self.selected
-        self.rows.clear()
+        doubts = doubts or {}
+        self._fill(labels, colours, doubts, measured)
         there = labels is not None
-        for n, label in enumerate(labels.labels if labels is not None else ()):
-            said = list((doubts or {}).get(label.number, ()))
-            done = "   measured" if label.level and label.level in measured else ""
-            own = f"   {label.name}" if label.name != label.meant else ""
-            item = QListWidgetItem(f"{label.meant or NO_LEVEL}{own}{done}")
-            item.setData(_NUMBER, label.number)
-            item.setToolTip("; ".join(said) or label.name)
-            if said:
-                item.setForeground(QColor(WARNING_COLOUR))
-            if colours:
-                item.setIcon(_square(colours[n % len(colours)]))
-            self.rows.addItem(item)
-            item.setSelected(label.number in chosen)
         file = None if labels is None else labels.file
         # DICOM names its files by number: the folder says more.
         self.title.setText(f"{file.parent.name}/{file.name}" if file else NO_LABELS)
@@ -167,12 +162,37 @@ class LabelList(QWidget):
             widget.setEnabled(bool(labels and any(x.level for x in labels.labels)))
         left = [level for level in every if level not in measured]
         self.measure.setEnabled(bool(left))
-        notes = [] if labels is None else list(labels.notes)
-        notes += [text for said in (doubts or {}).values() for text in said]
-        self.said.setText("; ".join(dict.fromkeys(notes)))
-        colour = WARNING_COLOUR if doubts and any(doubts.values()) else QUIET_COLOUR
-        self.said.setStyleSheet(f"color: {colour};")
+        self._say([] if labels is None else list(labels.notes), doubts)
         self._selected_changed()
+
+    def _fill(
+        self,
+        labels: OpenedLabels | None,
+        colours: Sequence[str],
+        doubts: Mapping[int, Sequence[str]],
+        measured: Sequence[str],
+    ) -> None:
+        chosen = self.selected
+        self.rows.clear()
+        for n, label in enumerate(labels.labels if labels is not None else ()):
+            said = list(doubts.get(label.number, ()))
+            done = "   measured" if label.level and label.level in measured else ""
+            own = f"   {label.name}" if label.name != label.meant else ""
+            item = QListWidgetItem(f"{label.meant or NO_LEVEL}{own}{done}")
+            item.setData(_NUMBER, label.number)
+            item.setToolTip("; ".join(said) or label.name)
+            if said:
+                item.setForeground(QColor(WARNING_COLOUR))
+            if colours:
+                item.setIcon(_square(colours[n % len(colours)]))
+            self.rows.addItem(item)
+            item.setSelected(label.number in chosen)
+
+    def _say(self, notes: list[str], doubts: Mapping[int, Sequence[str]]) -> None:
+        notes += [text for said in doubts.values() for text in said]
+        self.said.setText("; ".join(dict.fromkeys(notes)))
+        colour = WARNING_COLOUR if any(doubts.values()) else QUIET_COLOUR
+        self.said.setStyleSheet(f"color: {colour};")
 
     def _selected_changed(self) -> None:
         count = len(self.selected)
