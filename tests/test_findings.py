@@ -31,6 +31,16 @@ def _edited(**changes: Any) -> bytes:
     return json.dumps(fields | changes).encode()
 
 
+def test_parts_are_known_by_their_label_and_kind_wherever_their_leader_stands() -> None:
+    labels = ("SEQ/1", "CAL-1", "SEQ", "SEQ/2", "", "/1", "GAP/1", "SEQ/1/2")
+    every = [
+        msgspec.structs.replace(caliper_finding(), label=label, kind="sequestrum")
+        for label in labels
+    ]
+    every.append(msgspec.structs.replace(every[0], kind="gas", label="SEQ/3"))
+    assert findings.leaders_of_parts(every) == {0: 2, 3: 2, 7: 0}
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_any_assessment_comes_back_equal(seed: int) -> None:
     drawn = random_assessment(seed)

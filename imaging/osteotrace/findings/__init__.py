@@ -20,6 +20,7 @@ from osteotrace.findings.finding import (
     Laterality,
     Presence,
     SeriesReference,
+    leaders_of_parts,
     marked_volume,
     shares_space,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "check_fact",
     "from_json",
     "json_schema",
+    "leaders_of_parts",
     "marked_volume",
     "overridden",
     "shares_space",

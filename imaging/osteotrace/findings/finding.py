@@ -11,7 +11,7 @@ from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from osteotrace.regions import Region
     from osteotrace.series import Instance
@@ -97,6 +97,24 @@ class SeriesReference(
     def __post_init__(self) -> None:
         if not all(0 < mm < math.inf for mm in self.spacing_mm or ()):
             raise ValueError(f"a spacing of {self.spacing_mm} mm, which is no length")
+
+
+def leaders_of_parts(findings: Sequence[Finding]) -> dict[int, int]:
+    """Return which findings are parts of another one, by their places.
+
+    Parts, such as the fragments of sequestra, have the label of their leader, a stroke
+    and a number: ``SEQ-1/2`` of ``SEQ-1``.
+
+    Returns
+    -------
+    dict of int to int
+        The place of the leader, by that of the part.
+    """
+    places = {(one.label, one.kind): place for place, one in enumerate(findings)}
+    above = [(one.label.rpartition("/")[0], one.kind) for one in findings]
+    return {
+        place: places[key] for place, key in enumerate(above) if key[0] and key in places
+    }
 
 
 class _HasInstances(Protocol):

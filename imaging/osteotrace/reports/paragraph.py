@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from osteotrace.about import RESEARCH_USE_SHORT
 from osteotrace.codes import KINDS, QUANTITIES, SITES, STAGINGS
 from osteotrace.codes.sites import VERTEBRAE
+from osteotrace.findings import leaders_of_parts
 from osteotrace.measurements.measurement import Measurement, NotMeasured
 from osteotrace.reports import text
 from osteotrace.reports.criterion_words import words_of
@@ -162,16 +163,10 @@ def _findings(findings: Sequence[Finding], before: Mapping[str, str]) -> Iterato
 
 def _with_parts(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[Finding]]]:
     """Yield each finding with its parts, such as the fragments of sequestra."""
-    leaders = {(one.label, one.kind) for one in findings}
-    parts: dict[tuple[str, str], list[Finding]] = {}
-    for one in findings:
-        label = one.label.rpartition("/")[0]
-        if label and (label, one.kind) in leaders:
-            parts.setdefault((label, one.kind), []).append(one)
-    told = {one.tracking_uid for group in parts.values() for one in group}
-    for one in findings:
-        if one.tracking_uid not in told:
-            yield one, parts.get((one.label, one.kind), [])
+    leaders = leaders_of_parts(findings)
+    for place, one in enumerate(findings):
+        if place not in leaders:
+            yield one, [findings[k] for k, leader in leaders.items() if leader == place]
 
 
 def _sentences(

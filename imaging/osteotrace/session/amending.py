@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings import leaders_of_parts
 from osteotrace.reading.case_facts import CaseFacts, StatedOverride
 from osteotrace.regions import Points, Polyline
 from osteotrace.session import commands
@@ -65,6 +66,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def as_text(self) -> str:
         """What happened in a sentence or two."""
+        if not (self.findings or self.amends):
+            return f"Nothing to add: {self._why_nothing}."
         number = len(self.findings)
         what = f"{number} finding{'' if number == 1 else 's'}"
         by = f" read by {self.reader}" if self.reader else f" of {self.software}"
@@ -83,6 +86,12 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
             told.append(f"Not understood: {parts} part{'' if parts == 1 else 's'}.")
         return " ".join(told)
 
+    @property
+    def _why_nothing(self) -> str:
+        if not self.known:
+            return f"{self.record.name} has no finding"
+        return f"every finding of {self.record.name} is in this reading already"
+
 
 def open_record(session: Session, path: str | os.PathLike[str]) -> Opened:
     """Take a record of the study that is read into the session, as one command.
@@ -99,7 +108,7 @@ def open_record(session: Session, path: str | os.PathLike[str]) -> Opened:
     ------
     OsteotraceError
         If it cannot be read, is of another patient, study or frame of reference, names
-        images that are not open, or adds nothing.
+        images that are not open.
     """
     from osteotrace.records import assessments
 
@@ -113,40 +122,65 @@ def open_record(session: Session, path: str | os.PathLike[str]) -> Opened:
     found = tuple(map(_on_images, record.findings, headers))
     new = tuple(one for one in found if one.tracking_uid not in there)
     if not amends and not new:
-        raise OsteotraceError(
-            "a record whose findings are all in this reading",
-            expected="findings that are not here yet",
-            advice="nothing is to be done",
-            where=str(file),
-        )
+        return _opened(record, file, known=tuple(one.label for one in found))
     for header in dict.fromkeys(filter(None, headers)):
         session.note_series(header)
     held = tuple(_held(new, session, accepted=amends))
-    changes = commands.changes(draft.held, (*draft.held, *held))
     if amends:
-        base = Base(
-            uid=_uid_of(record, file),
-            record=str(file.absolute()),
-            not_understood=record.not_understood,
-        )
-        stated = _stated(record)
-        # Other changes may follow on what is stated; on an equal one none would.
-        said = StatementsChange(before=draft.statements, after=stated)
-        more = (said,) if stated != draft.statements else ()
-        begun = BaseChange(before=draft.base, after=base)
-        session.commit(f"{file.name} opened", begun, *changes, *more)
+        _begin(session, record, file, held)
     else:
-        session.commit(f"findings of {file.name} added", *changes)
+        after = (*draft.held, *held)
+        what = f"findings of {file.name} added"
+        session.commit(what, *commands.changes(draft.held, after))
+    return _opened(
+        record,
+        file,
+        findings=tuple(one.uid for one in held),
+        amends=amends,
+        known=tuple(one.label for one in found if one not in new),
+        placed=tuple(one.label for one in new if one not in record.findings),
+    )
+
+
+def _opened(
+    record: Assessment,
+    file: Path,
+    *,
+    findings: tuple[str, ...] = (),
+    amends: bool = False,
+    known: tuple[str, ...] = (),
+    placed: tuple[str, ...] = (),
+) -> Opened:
     return Opened(
         record=file,
         reader=record.reader,
         recorded=record.recorded,
         software=record.software,
-        findings=tuple(one.uid for one in held),
+        findings=findings,
         amends=amends,
-        known=tuple(one.label for one in found if one not in new),
-        placed=tuple(one.label for one in new if one not in record.findings),
+        known=known,
+        placed=placed,
         not_understood=record.not_understood,
+    )
+
+
+def _begin(
+    session: Session, record: Assessment, file: Path, held: tuple[Held, ...]
+) -> None:
+    """Make a record what the next save amends, as one command."""
+    draft, stated = session.draft, _stated(record)
+    base = Base(
+        uid=_uid_of(record, file),
+        record=str(file.absolute()),
+        not_understood=record.not_understood,
+    )
+    # Other changes may follow on what is stated; on an equal one none would.
+    said = StatementsChange(before=draft.statements, after=stated)
+    session.commit(
+        f"{file.name} opened",
+        BaseChange(before=draft.base, after=base),
+        *commands.changes(draft.held, (*draft.held, *held)),
+        *((said,) if stated != draft.statements else ()),
     )
 
 
@@ -302,21 +336,21 @@ def _held(
     findings: tuple[Finding, ...], session: Session, *, accepted: bool
 ) -> Iterator[Held]:
     """Yield findings as a session holds them, parts with their leader."""
-    leaders = {(one.label, one.kind): one.tracking_uid for one in findings}
-    seen: set[str] = set()
-    for finding in findings:
-        uid = finding.tracking_uid
-        if not uid or uid in seen:
-            # Other software may give one UID to several findings.
-            finding = msgspec.structs.replace(finding, tracking_uid=session.new_uid())
-        seen.add(finding.tracking_uid)
-        name, slash, number = finding.label.rpartition("/")
-        leader = leaders.get((name, finding.kind), "") if name else ""
+    uids: list[str] = []
+    for one in findings:
+        # Other software may give one UID to several findings.
+        is_own = one.tracking_uid and one.tracking_uid not in uids
+        uids.append(one.tracking_uid if is_own else session.new_uid())
+    leaders = leaders_of_parts(findings)
+    for place, (finding, uid) in enumerate(zip(findings, uids, strict=True)):
+        leader = leaders.get(place)
         yield Held(
-            finding=finding,
+            finding=msgspec.structs.replace(finding, tracking_uid=uid),
             accepted=accepted,
-            leader=leader,
-            part=f"{slash}{number}" if leader else "",
+            leader="" if leader is None else uids[leader],
+            part=""
+            if leader is None
+            else finding.label.removeprefix(findings[leader].label),
         )
 
 
