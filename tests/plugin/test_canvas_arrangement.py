@@ -91,6 +91,28 @@ def test_linked_views_show_the_three_planes_from_one_array(
     assert sorted(shown) == sorted(layers.PLANES)
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_another_plane_and_back_shows_the_slice_that_was_shown(
+    arrangement: Arrangement, volume: Volume, linked: bool
+) -> None:
+    arrangement.show(volume)
+    arrangement.show_planes(linked)
+    main = arrangement.main
+    main.go_to_slice(5)
+    place = arrangement.crosshair.point
+    assert place is not None
+    for plane in ("sagittal", "coronal", "axial"):
+        arrangement.set_plane(plane)
+        assert arrangement.crosshair.point == pytest.approx(place)
+        main.go_to_slice(main.slice_index + 3 if plane == "coronal" else main.slice_index)
+        place = arrangement.crosshair.point
+        for view in arrangement.views:
+            assert place[view.plane_view.patient_axis] == pytest.approx(
+                place_of(view), abs=0.5
+            )
+    assert main.slice_index == 5
+
+
 def test_scrolling_a_view_moves_the_crosshair_in_the_others_and_no_other_slice(
     arrangement: Arrangement, volume: Volume
 ) -> None:

@@ -179,14 +179,14 @@ class Arrangement(QObject):
         self.crosshair.move_to(plane.grid.to_patient(np.round(middle)).tolist())
 
     def set_plane(self, plane: Plane) -> None:
-        """Show a plane in the first view; linked ones show the others.
+        """Show a plane in the first view, at the same place; linked ones show the others.
 
         Raises
         ------
         OsteotraceError
             If a view cannot show it; the views are as before then.
         """
-        point = self.crosshair.point if len(self.views) > 1 else None
+        point = self.crosshair.point
         before = self.main.plane_view.plane if self.main.is_ready else plane
         self.main.set_plane(plane)
         self._arrange_or(partial(self.main.set_plane, before))
