@@ -281,7 +281,13 @@ def test_a_lesion_looked_for_and_absent_is_a_finding_without_a_mark(
 ) -> None:
     absent = session.absent("sequestrum", "mandible", "left", "no fragment")
     assert (absent.label, absent.presence, absent.regions) == ("ABS-1", "absent", ())
+    assert not accepted(session)
     assert session.undo() == "absence ABS-1 stated"
+    session.absent("sequestrum", "mandible", accepted=True)
+    assert accepted(session)
+    # Stated and accepted is one step.
+    assert session.undo() == "absence ABS-2 stated"
+    assert session.findings == ()
 
 
 def test_acceptance_is_a_step_that_is_taken_back(

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.four_cases import finding, reading
 from tests.fixtures.kept_readings import gap
 
+from osteotrace.codes import QUANTITIES
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.records.sealed_json import sealed
 from osteotrace.reports.paragraph import paragraph
@@ -106,6 +107,30 @@ def test_another_place_kind_or_side_is_another_lesion(
     reading_session: Session, now: Finding, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     was = before(now, 0.0, tracking_uid="2.25.55", **changes)
+    keep(tmp_path / "records", reading_session, reading("2023-06-20", was), "2.25.31")
+    assert reading_session.priors.of(now) is None
+
+
+@pytest.mark.parametrize("said", [{"kind": "lesion"}, {"site": "unspecified"}])
+def test_what_tells_no_lesion_from_another_has_no_proposal(
+    reading_session: Session, now: Finding, tmp_path: Path, said: dict[str, str]
+) -> None:
+    plain = msgspec.structs.replace(now, **said)
+    was = before(plain, 0.0, tracking_uid="2.25.55")
+    keep(tmp_path / "records", reading_session, reading("2023-06-20", was), "2.25.31")
+    assert reading_session.priors.of(plain) is None
+    tracked = msgspec.structs.replace(plain, tracking_uid="2.25.55")
+    assert prior(reading_session, tracked).matched == "tracked"
+
+
+def test_another_quantity_of_the_same_place_is_not_proposed(
+    reading_session: Session, now: Finding, tmp_path: Path
+) -> None:
+    was = before(now, 0.0, tracking_uid="2.25.55")
+    first = msgspec.structs.replace(
+        was.measurements[0], name="asymmetry_index", code=QUANTITIES["asymmetry_index"]
+    )
+    was = msgspec.structs.replace(was, measurements=(first,))
     keep(tmp_path / "records", reading_session, reading("2023-06-20", was), "2.25.31")
     assert reading_session.priors.of(now) is None
 

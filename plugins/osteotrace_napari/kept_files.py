@@ -1,4 +1,4 @@
-"""Where the plugin keeps a user's settings and habits; a file is written whole."""
+"""Where the plugin keeps a user's settings; a file is written whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush, flush_folder
-from osteotrace.session.journal import drafts_folder
 
 
 def settings_folder() -> Path:
@@ -20,11 +19,6 @@ def settings_folder() -> Path:
     # The XDG base directory specification has relative paths ignored.
     home = Path(stated) if os.path.isabs(stated) else Path.home() / ".config"
     return home / "osteotrace"
-
-
-def habits_folder() -> Path:
-    """Return the folder of what is remembered, that of the drafts' own folder."""
-    return drafts_folder().parent
 
 
 def replace(file: Path, content: bytes) -> None:

@@ -173,6 +173,9 @@ def test_the_prior_stands_beside_the_value_only_where_there_is_one(
     tip = tab.table.topLevelItem(0).toolTip(2)
     assert "2023-06-20" in tip
     assert "repeatability 0.3 mm" in tip
+    proposed = PriorValue(value="14.50 ± 0.03 mm", date="2023-06-20", proposed=True)
+    tab.show_findings([FindingRow(finding=finding(1), prior=proposed)])
+    assert tab.table.said("2.25.1", 2)[0] == "14.50 ± 0.03 mm ?"
 
 
 def test_a_changed_value_changes_in_its_row_and_the_selection_stays(

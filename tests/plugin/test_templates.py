@@ -1,21 +1,14 @@
-"""Templates: the next finding of a tool starts from what was said of the last one."""
+"""Templates: the next finding of a tool starts from the kind and site of the last one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
-import pytest
 
 from osteotrace.findings import Finding
 from osteotrace.protocol import Where
 from osteotrace.protocol.entries import CaliperEntry, SequestraEntry, VertebraEntry
 from osteotrace.session import Held
-from osteotrace_napari import kept_files
-from osteotrace_napari.templates import FILE_NAME, Templates
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from osteotrace_napari.templates import Templates
 
 CALIPER = CaliperEntry(
     label="CAL-1",
@@ -39,89 +32,60 @@ GAP = Finding(
     certainty="probable",
     note="of this one alone",
 )
-SAID = {
-    "kind": "palatal_bony_defect",
-    "site": "hard_palate",
-    "laterality": "left",
-    "certainty": "probable",
-}
+SAID = {"kind": "palatal_bony_defect", "site": "hard_palate"}
+OTHER = msgspec.structs.replace(GAP, kind="sequestrum", site="mandible")
 
 
-def test_nothing_is_said_before_anything_was(tmp_path: Path) -> None:
-    assert Templates(tmp_path).said("caliper") == {}
+def templates() -> tuple[Templates, list[str]]:
+    """Give templates, and the study that is read: the last one of the list."""
+    study = ["2.25.100"]
+    return Templates(lambda: study[-1]), study
 
 
-def test_the_next_finding_of_a_tool_starts_from_the_last_one(tmp_path: Path) -> None:
-    templates = Templates(tmp_path)
-    templates.remember(Held(finding=GAP, entry=CALIPER))
-    assert templates.said("caliper") == SAID
-    assert templates.said("sequestra") == {}
+def test_nothing_is_said_before_anything_was() -> None:
+    assert templates()[0].said("caliper") == {}
 
 
-def test_what_is_remembered_is_there_in_the_next_window(tmp_path: Path) -> None:
-    Templates(tmp_path).remember(Held(finding=GAP, entry=CALIPER))
-    assert Templates(tmp_path).said("caliper") == SAID
+def test_kind_and_site_go_on_side_and_certainty_never_do() -> None:
+    kept, _ = templates()
+    kept.remember(Held(finding=GAP, entry=CALIPER))
+    assert kept.said("caliper") == SAID
+    assert kept.said("sequestra") == {}
 
 
-def test_each_tool_has_its_own(tmp_path: Path) -> None:
-    templates = Templates(tmp_path)
-    templates.remember(Held(finding=GAP, entry=CALIPER))
-    other = msgspec.structs.replace(GAP, kind="sequestrum", site="mandible")
-    templates.remember(Held(finding=other, entry=SEQUESTRA))
-    assert templates.said("caliper")["site"] == "hard_palate"
-    assert templates.said("sequestra")["site"] == "mandible"
+def test_each_tool_has_its_own() -> None:
+    kept, _ = templates()
+    kept.remember(Held(finding=GAP, entry=CALIPER))
+    kept.remember(Held(finding=OTHER, entry=SEQUESTRA))
+    assert kept.said("caliper")["site"] == "hard_palate"
+    assert kept.said("sequestra")["site"] == "mandible"
 
 
-def test_a_vertebra_takes_no_site_from_the_last_one(tmp_path: Path) -> None:
-    templates = Templates(tmp_path)
+def test_nothing_goes_on_to_another_study() -> None:
+    """It may be another patient's jaw, and its other side."""
+    kept, study = templates()
+    kept.remember(Held(finding=OTHER, entry=SEQUESTRA))
+    study.append("2.25.200")
+    assert kept.said("sequestra") == {}
+    kept.remember(Held(finding=GAP, entry=SEQUESTRA))
+    study.append("2.25.100")
+    assert kept.said("sequestra")["site"] == "mandible"
+
+
+def test_nothing_goes_on_to_the_next_start() -> None:
+    templates()[0].remember(Held(finding=GAP, entry=CALIPER))
+    assert templates()[0].said("caliper") == {}
+
+
+def test_a_vertebra_takes_nothing_from_the_last_one() -> None:
+    kept, _ = templates()
     level = msgspec.structs.replace(GAP, kind="vertebra", site="l1", laterality="")
-    templates.remember(Held(finding=level, entry=VERTEBRA))
-    assert "site" not in templates.said("vertebra")
-    assert templates.said("vertebra")["certainty"] == "probable"
+    kept.remember(Held(finding=level, entry=VERTEBRA))
+    assert kept.said("vertebra") == {}
 
 
-def test_a_part_and_what_was_not_marked_say_nothing_of_the_next(tmp_path: Path) -> None:
-    templates = Templates(tmp_path)
-    templates.remember(Held(finding=GAP, entry=SEQUESTRA, leader="2.25.9"))
-    templates.remember(Held(finding=GAP))
-    assert templates.said("sequestra") == {}
-    assert not (tmp_path / FILE_NAME).exists()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        '{"caliper": 3}',
-        '{"caliper": {"kind": "no_such", "site": "jaw"}}',
-        "\x00",
-    ],
-)
-def test_a_damaged_file_is_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE_NAME).write_text(text)
-    templates = Templates(tmp_path)
-    assert templates.said("caliper") == {}
-    templates.remember(Held(finding=GAP, entry=CALIPER))
-    assert Templates(tmp_path).said("caliper") == SAID
-
-
-def test_a_full_disk_costs_the_habit_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(kept_files, "flush", full)
-    templates = Templates(tmp_path)
-    templates.remember(Held(finding=GAP, entry=CALIPER))
-    assert templates.said("caliper") == SAID
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_templates_lie_beside_the_drafts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    Templates().remember(Held(finding=GAP, entry=CALIPER))
-    assert (tmp_path / "osteotrace" / FILE_NAME).is_file()
+def test_a_part_and_what_was_not_marked_say_nothing_of_the_next() -> None:
+    kept, _ = templates()
+    kept.remember(Held(finding=GAP, entry=SEQUESTRA, leader="2.25.9"))
+    kept.remember(Held(finding=GAP))
+    assert kept.said("sequestra") == {}

@@ -283,9 +283,15 @@ class HeldFindings(OpenStudy):
         return self.finding(tracking_uid)
 
     def absent(
-        self, kind: str, site: str, laterality: Laterality = "", note: str = ""
+        self,
+        kind: str,
+        site: str,
+        laterality: Laterality = "",
+        note: str = "",
+        *,
+        accepted: bool = False,
     ) -> Finding:
-        """Record that a lesion was looked for and is not there, as a draft."""
+        """Record that a lesion was looked for and is not there; a draft by default."""
         self._check_reading()
         look_up(KINDS, kind, "kind")
         look_up(SITES, site, "site")
@@ -301,7 +307,8 @@ class HeldFindings(OpenStudy):
             note=note,
         )
         self._become(
-            f"absence {finding.label} stated", (*self.draft.held, Held(finding=finding))
+            f"absence {finding.label} stated",
+            (*self.draft.held, Held(finding=finding, accepted=accepted)),
         )
         return finding
 

@@ -2,7 +2,8 @@
 
 Earlier readings are records: in the folder beside the opened one, or in one that is
 given. A finding is the same where its Tracking UID is; else an earlier one of its kind,
-site and side is proposed. Change is called beyond repeatability alone.
+site, side and quantity is proposed, where kind and site say enough. Change is called
+beyond repeatability alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 # A vertebra that was measured may have broken since: the level makes it the same.
 _OF_A_LEVEL: Final = ("vertebra", "vcf")
+# Any length may be of these: they tell no lesion from another.
+_ANY_KIND: Final = ("lesion",)
+_ANY_SITE: Final = ("", "unspecified")
 # Up to here an interval is told in days.
 _MOST_DAYS: Final = 60
 
@@ -43,7 +47,8 @@ class Prior(msgspec.Struct, frozen=True, kw_only=True):
     date, reader : str
         Of that reading.
     matched : str
-        ``"tracked"`` by its Tracking UID, or ``"proposed"`` by kind, site and side.
+        ``"tracked"`` by its Tracking UID, or ``"proposed"`` by kind, site, side and
+        quantity.
     interval : str
         How long before, in words; empty where a date is not known.
     change : Change or None
@@ -289,9 +294,14 @@ def _alike(finding: Finding, earlier: Iterable[Finding]) -> Finding | None:
 def _may_be(finding: Finding, one: Finding) -> bool:
     if (one.site, one.laterality) != (finding.site, finding.laterality):
         return False
+    if finding.kind in _ANY_KIND or finding.site in _ANY_SITE:
+        return False
     if finding.site in VERTEBRAE and finding.kind in _OF_A_LEVEL:
         return one.kind in _OF_A_LEVEL
-    return one.kind == finding.kind
+    is_other = (
+        bool(one.measurements and finding.measurements) and _pair(one, finding) is None
+    )
+    return one.kind == finding.kind and not is_other
 
 
 def _pair(earlier: Finding, later: Finding) -> tuple[Reading, Reading] | None:

@@ -25,12 +25,15 @@ class PriorValue:
         What became of it: a verdict of `osteotrace.change`, or empty.
     sentence : str
         The verdict with its numbers and where its limit comes from.
+    proposed : bool
+        Whether it may be of another lesion: its kind and site alone are the same.
     """
 
     value: str
     date: str
     verdict: str = ""
     sentence: str = ""
+    proposed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

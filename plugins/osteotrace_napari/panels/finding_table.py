@@ -40,6 +40,8 @@ _MARGIN_PX: Final = 6
 # Of a date; the day stands in the tooltip.
 _YEAR_AND_MONTH: Final = 7
 _WIDTHS_PX: Final = {VALUE: 132, PRIOR: 124, STATE: 92}
+# Of a font: a value is written smaller before it is cut.
+_SMALLER: Final = (1.0, 0.92, 0.84, 0.76)
 _UID_ROLE: Final = Qt.ItemDataRole.UserRole
 _ABOVE_COLOUR: Final = Qt.ItemDataRole.UserRole + 1
 _BELOW: Final = Qt.ItemDataRole.UserRole + 2
@@ -217,7 +219,7 @@ def _cells(row: FindingRow) -> tuple[tuple[str, str, str, str, str], ...]:
         ("", TEXT_COLOUR, "", QUIET_COLOUR, "")
         if prior is None
         else (
-            prior.value,
+            f"{prior.value} ?" if prior.proposed else prior.value,
             QUIET_COLOUR,
             f"{prior.date[:_YEAR_AND_MONTH]} {wording.change_word(prior.verdict)}",
             TEXT_COLOUR if prior.verdict in wording.CHANGES else QUIET_COLOUR,
@@ -250,6 +252,19 @@ def _in_sight(item: QTreeWidgetItem) -> bool:
     return item.parent() is None or item.parent().isExpanded()
 
 
+def _fitted(painter: Any, font: QFont, words: str, width: int) -> str:
+    """Set a font that words have room in, down to a least one; return what has room."""
+    fitting = QFont(font)
+    for size in _SMALLER:
+        fitting.setPointSizeF(font.pointSizeF() * size)
+        if QFontMetrics(fitting).horizontalAdvance(words) <= width:
+            break
+    painter.setFont(fitting)
+    return str(
+        QFontMetrics(fitting).elidedText(words, Qt.TextElideMode.ElideRight, width)
+    )
+
+
 class _TwoLines(QStyledItemDelegate):
     """Paints a value and, below it in small, what it is of."""
 
@@ -275,11 +290,8 @@ class _TwoLines(QStyledItemDelegate):
             words = index.data(role)
             if not words:
                 continue
-            painter.setFont(font)
             painter.setPen(QColor(index.data(colour)))
-            words = QFontMetrics(font).elidedText(
-                str(words), Qt.TextElideMode.ElideRight, area.width()
-            )
+            words = _fitted(painter, font, str(words), area.width())
             line = area.adjusted(0, 0, 0, 0)
             line.setTop(top)
             line.setHeight(half)

@@ -177,11 +177,12 @@ class Marking:
             self._room.refresh()
 
     def absent(self, kind: str, site: str, laterality: str) -> None:
-        """Record what was looked for and is not there."""
+        """Record what was looked for and is not there; it is stated, so accepted."""
         made: list[Finding] = []
-        state = self._room.session.absent
+        state = partial(self._room.session.absent, accepted=True)
         if self._room.ask(lambda: made.append(state(kind, site, laterality))):  # type: ignore[arg-type]
             self._latest = made[0].tracking_uid
+            self._room.say(f"{made[0].label} accepted: looked for and absent.")
             self._room.refresh(select=self._latest)
 
     def accept(self) -> None:

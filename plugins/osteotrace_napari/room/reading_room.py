@@ -66,7 +66,7 @@ class ReadingRoom:
         self.viewer, self.dock = viewer, dock
         self.session = Session() if session is None else session
         self.snapped = True
-        self.templates = Templates()
+        self.templates = Templates(self._study)
         self.helping = Helping(self)
         self.background = Background(dock)
         self.arrangement = Arrangement(viewer)
@@ -135,10 +135,9 @@ class ReadingRoom:
         """Show the session as it is."""
         session = self.session
         self.dock.findings.show_findings(self._rows(), select=select)
-        count, saved = len([x for x in session.held if not x.leader]), session.last_saved
-        when = f"draft {saved[TIME_OF_DAY]}" if saved else "no change yet"
+        count = len([x for x in session.held if not x.leader])
         self.dock.show_draft(
-            f"{count} finding{'' if count == 1 else 's'}  ·  {when}",
+            f"{count} finding{'' if count == 1 else 's'}  ·  {self._when()}",
             undo=session.can_undo,
             redo=session.can_redo,
             save=any(x.accepted for x in session.held)
@@ -149,6 +148,19 @@ class ReadingRoom:
         self.label_files.show()
         self.staging.show()
         self.show_state()
+
+    def _study(self) -> str:
+        """Return the study that is read, empty before one is."""
+        start = self.session.draft.start
+        return "" if start is None else start.study_uid
+
+    def _when(self) -> str:
+        """Say when the last change was put on disk, or that a record holds them all."""
+        draft = self.session.draft
+        if draft.last_record is not None and not draft.is_changed:
+            return f"saved {draft.last_record.at[TIME_OF_DAY]}"
+        last = draft.last_saved
+        return f"draft {last[TIME_OF_DAY]}" if last else "no change yet"
 
     def _rows(self) -> list[FindingRow]:
         priors = self.session.priors.all() if self.session.held else {}
@@ -168,6 +180,7 @@ class ReadingRoom:
                         date=prior.date,
                         verdict=prior.verdict,
                         sentence=prior.as_text,
+                        proposed=prior.matched == "proposed",
                     ),
                 )
             )

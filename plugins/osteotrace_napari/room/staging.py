@@ -79,4 +79,6 @@ class Staging:
         except OsteotraceError as problem:
             self._room.dock.stage.say_problem(str(problem))
             return
+        # What was said before is no word on this.
+        self._room.say("")
         self._room.refresh()
