@@ -284,6 +284,13 @@ class _Thumbnails:
         self._timer = QTimer(panel)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._next)
+        panel.destroyed.connect(self._stop)
+
+    def _stop(self, *_: object) -> None:
+        """Want no picture any more: the window is gone."""
+        self._waiting = []
+        if self._job is not None:
+            self._job.abandon()
 
     @property
     def is_settled(self) -> bool:

@@ -77,6 +77,12 @@ class Background:
             self._worker.cancel()
         return self.busy
 
+    def close(self) -> None:
+        """Drop all of it: the window is closed, and nothing must come back to it."""
+        self._waiting.clear()
+        if self._worker is not None:
+            self._worker.abandon()
+
     def _next(self) -> None:
         if not self._waiting:
             self._worker = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace_napari import keys, layout
 from osteotrace_napari.canvas.layers import PLANES
+from osteotrace_napari.canvas.windows import FIRST_KEY
 from osteotrace_napari.panels.view_controls import SLAB_MODES, SLABS_MM
 
 if TYPE_CHECKING:
@@ -109,8 +110,6 @@ def _overlays(room: ReadingRoom) -> None:
 
 
 def _window(room: ReadingRoom, key: int) -> None:
-    from osteotrace_napari.room.reading_room import FIRST_KEY
-
     volume = room.view.volume
     if volume is not None:
         room.set_window(key - FIRST_KEY.get(volume.identity.modality, 1))

@@ -9,7 +9,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.session import Session
 from osteotrace_napari import wording
 from osteotrace_napari.canvas.arrangement import Arrangement
-from osteotrace_napari.canvas.windows import first_of
+from osteotrace_napari.canvas.windows import FIRST_KEY, first_of
 from osteotrace_napari.closing import Closing
 from osteotrace_napari.keyboard import Keyboard
 from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.panels.reading_dock import ReadingDock
 
-# CT presets lie on F1 and F2, MR presets on F3 and F4.
-FIRST_KEY: Final = {"CT": 1, "MR": 3}
 # Tools whose choices stand in the Measure tab.
 IN_MEASURE_TAB: Final = frozenset({"levels", "vertebra", "angle", "mask"})
 
@@ -293,9 +291,14 @@ class ReadingRoom:
             made.clicked.connect(partial(self.press, name))
         dock.recovery.begun_anew.connect(self.keeping.begin_anew)
         window = self.viewer.window._qt_window
-        self._closing = Closing(window, self.session.close)
+        self._closing = Closing(window, self.close)
         # However it goes: the reading must not be taken for a crash.
         window.destroyed.connect(self.session.close)
+
+    def close(self) -> None:
+        """End the reading with its window: what still runs comes back to nothing."""
+        self.background.close()
+        self.session.close()
 
     def press(self, name: str, *_: object) -> None:
         """Do a command as if its key were pressed."""
