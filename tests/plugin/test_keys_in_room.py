@@ -135,7 +135,7 @@ def lies(view: ReadingView) -> tuple[object, ...]:
 
 def try_to_move(room: ReadingRoom, qtbot: Any) -> list[tuple[str, str]]:
     """Press napari's keys on every canvas and drag; return what moved an image."""
-    moved = []
+    moved: list[tuple[str, str]] = []
     for view in room.views:
         canvas, before = view.qt_viewer.canvas.native, lies(view)
         for active in (view.image, None):

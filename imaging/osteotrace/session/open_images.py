@@ -24,20 +24,25 @@ class OpenImages:
     Attributes
     ----------
     catalogue : Catalogue or None
-        What lies below the opened path.
+        What lies below the path that is read: the one opened last, once a volume of it
+        was loaded or where none is.
     """
 
     def __init__(self) -> None:
         self.catalogue: Catalogue | None = None
         self._volumes: dict[tuple[str, int], Volume] = {}
         self._source: Source | None = None
+        # What was opened since, and was only looked at.
+        self._next_volumes: dict[tuple[str, int], Volume] = {}
+        self._next_source: Source | None = None
 
     def open(
         self, path: str | os.PathLike[str], progress: Progress | None = None
     ) -> Catalogue:
         """Read the headers of a folder, file, DICOMDIR or zip.
 
-        The draft being edited stays until a load.
+        What is read stays until a volume of it is loaded: its draft, its volumes and
+        where its records go.
 
         Raises
         ------
@@ -47,9 +52,10 @@ class OpenImages:
         from osteotrace.series.sources import open_source
 
         source = open_source(path, progress)
-        self._close_source()
-        self._volumes.clear()
-        self._source, self.catalogue = source, source.catalogue
+        _close(self._next_source)
+        self._next_source, self._next_volumes = source, {}
+        if not self._volumes:
+            self._go_on_to_next()
         return source.catalogue
 
     def view(self, header: VolumeHeader, progress: Progress | None = None) -> Volume:
@@ -62,10 +68,11 @@ class OpenImages:
         """
         from osteotrace.volume import load
 
+        volumes = self._next_volumes if self._is_of_next(header) else self._volumes
         key = header.identity.series_uid, header.k
-        if key not in self._volumes:
-            self._volumes[key] = load(header, progress=progress)
-        return self._volumes[key]
+        if key not in volumes:
+            volumes[key] = load(header, progress=progress)
+        return volumes[key]
 
     def header_of(self, finding: Finding) -> VolumeHeader | None:
         """Return the volume that a finding was marked on, None where it is not there."""
@@ -106,9 +113,10 @@ class OpenImages:
         OsteotraceError
             If it is no volume of this session, as one that was resampled.
         """
-        for key, one in self._volumes.items():
-            if one is volume:
-                return key
+        for volumes in (self._volumes, self._next_volumes):
+            for key, one in volumes.items():
+                if one is volume:
+                    return key
         raise OsteotraceError(
             "a volume that was not loaded as it is",
             expected="a series as it was scanned, on its own slices",
@@ -120,10 +128,33 @@ class OpenImages:
             raise nothing_open()
         return self.catalogue
 
-    def _close_source(self) -> None:
-        if self._source is not None:
-            self._source.close()
-        self._source = None
+    def _is_of_next(self, header: VolumeHeader) -> bool:
+        """Tell whether a volume lies below what was opened last and is not read yet."""
+        source = self._next_source
+        series = () if source is None else source.catalogue
+        return any(one is header for each in series for one in each.volumes)
+
+    def _turn_to(self, header: VolumeHeader) -> None:
+        """Let go of the path that was read where a volume of the next one is read."""
+        if self._is_of_next(header):
+            self._go_on_to_next()
+
+    def _go_on_to_next(self) -> None:
+        source, self._next_source = self._next_source, None
+        assert source is not None
+        _close(self._source)
+        self._source, self.catalogue = source, source.catalogue
+        self._volumes, self._next_volumes = self._next_volumes, {}
+
+    def _close_sources(self) -> None:
+        for source in (self._source, self._next_source):
+            _close(source)
+        self._source = self._next_source = None
+
+
+def _close(source: Source | None) -> None:
+    if source is not None:
+        source.close()
 
 
 def nothing_open() -> OsteotraceError:

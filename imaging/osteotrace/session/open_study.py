@@ -119,6 +119,7 @@ class OpenStudy(OpenImages):
             self._wanted = header
             if not self.is_read(header):
                 self._take_up(header)
+            self._turn_to(header)
             self.note_series(header)
         return volume
 
@@ -147,7 +148,7 @@ class OpenStudy(OpenImages):
 
     def close(self) -> None:
         """Let go of what is open, so that another session may take the draft up."""
-        self._close_source()
+        self._close_sources()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -182,6 +183,7 @@ class OpenStudy(OpenImages):
         self._let_go()
         aside = set_aside(StudyOfPatient.of(header), self.reader, self._drafts)
         self._take_up(header)
+        self._turn_to(header)
         for series in self.catalogue or ():
             for one in series.volumes:
                 key = one.identity.series_uid, one.k

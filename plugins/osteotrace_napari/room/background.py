@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from osteotrace_napari.panels.reading_dock import ReadingDock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
     words: str
     work: Callable[[], Any]
     done: Callable[[Any], None]
     failed: Callable[[OsteotraceError], None]
     counts: bool
+    marks: bool
 
 
 class Background:
@@ -37,6 +38,9 @@ class Background:
         self._dock = dock
         self._waiting: deque[_Piece] = deque()
         self._worker: loading.Job | None = None
+        # Marks that are measured or wait to be, and what is done after one.
+        self._marks: list[_Piece] = []
+        self._then: dict[_Piece, Callable[[], None]] = {}
 
     @property
     def busy(self) -> bool:
@@ -51,6 +55,7 @@ class Background:
         *,
         failed: Callable[[OsteotraceError], None] | None = None,
         counts: bool = False,
+        marks: bool = False,
     ) -> None:
         """Do work after what waits already; ``done`` or ``failed`` run in the window.
 
@@ -64,18 +69,28 @@ class Background:
             Called with the result or the problem, which is said in any case.
         counts : bool
             Whether the work tells how far it is; it can be cancelled then.
+        marks : bool
+            Whether it measures what the reader marked.
         """
-        piece = _Piece(words, work, done, failed or _nothing_more, counts)
+        piece = _Piece(words, work, done, failed or _nothing_more, counts, marks)
         self._waiting.append(piece)
+        if marks:
+            self._marks.append(piece)
         if not self.busy:
             self._next()
 
-    def cancel(self) -> bool:
-        """Stop what is being done and drop what waits; False where nothing is."""
-        self._waiting.clear()
+    def cancel(self) -> None:
+        """Stop what can be: loads, waiting or not; what was marked is measured."""
+        self._waiting = deque(piece for piece in self._waiting if not piece.counts)
         if self._worker is not None:
             self._worker.cancel()
-        return self.busy
+
+    def then(self, call: Callable[[], None]) -> bool:
+        """Call once the mark handed over last is measured; False where none waits."""
+        if not self._marks:
+            return False
+        self._then[self._marks[-1]] = call
+        return True
 
     def close(self) -> None:
         """Drop all of it: the window is closed, and nothing must come back to it."""
@@ -93,16 +108,23 @@ class Background:
         def done(result: Any) -> None:
             # What comes next sees what this one gave.
             self._worker = None
-            piece.done(result)
-            if self._worker is None:
-                self._next()
+            try:
+                then = self._ended(piece)
+                piece.done(result)
+                if then is not None:
+                    then()
+            finally:
+                if self._worker is None:
+                    self._next()
 
         def failed(problem: OsteotraceError) -> None:
+            self._ended(piece)
             self._next()
             self._dock.say(wording.refusal(problem), problem=True)
             piece.failed(problem)
 
         def cancelled() -> None:
+            self._ended(piece)
             self._next()
             self._dock.say("Stopped.")
 
@@ -116,6 +138,12 @@ class Background:
             progress=self._dock.show_progress if piece.counts else None,
             cancelled=cancelled,
         )
+
+    def _ended(self, piece: _Piece) -> Callable[[], None] | None:
+        """Forget a piece, and return what was to be done after it."""
+        if piece in self._marks:
+            self._marks.remove(piece)
+        return self._then.pop(piece, None)
 
 
 def _nothing_more(problem: OsteotraceError) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # What is measured while the reader waits: some hundredths of a second.
 AT_ONCE: Final = frozenset({"caliper", "angle", "vertebra", "soft_tissue_gap"})
+# What is measured well enough to be accepted unseen.
+_SOUND: Final = (wording.ACCEPTED, wording.STATED)
 
 
 class Marking:
@@ -41,6 +43,10 @@ class Marking:
         self._room = room
         # The finding that Enter accepts: the one made or chosen last.
         self._latest = ""
+        # Whether a mark was handed over since, and is measured beside the window.
+        self._awaits = False
+        # The finding that was recorded by the last mark; empty where it was refused.
+        self._taken = ""
         self._dragged: tuple[str, str] = ("", "")
 
     # Recording -------------------------------------------------------------------
@@ -61,14 +67,28 @@ class Marking:
         said = {**self._room.templates.said(tool), **where}
         work = partial(self._room.session.prepare, tool, volume, **said)
         if tool in AT_ONCE:
+            self._awaits = False
             prepared: list[Prepared] = []
             if self._room.ask(lambda: prepared.append(work())):
                 self.take(prepared[0])
             self._measured()
             return
-        words = f"Measuring: {keys.command_of(tool).title} …"
+        self.measure(f"Measuring: {keys.command_of(tool).title} …", work)
+
+    def measure(
+        self,
+        words: str,
+        work: Callable[[], Prepared],
+        take: Callable[[Prepared], object] | None = None,
+    ) -> None:
+        """Measure a mark beside the window; Enter waits for it."""
+        self._awaits = True
         self._room.background.start(
-            words, work, self.take, failed=lambda _: self._measured()
+            words,
+            work,
+            take or self.take,
+            failed=lambda _: self._measured(),
+            marks=True,
         )
 
     def complete(self, tool: str, view: ReadingView, **where: Any) -> None:
@@ -90,12 +110,7 @@ class Marking:
             )
             return
         work = partial(self._room.session.prepare_move, one.uid, **where)
-        self._room.background.start(
-            f"Measuring {one.finding.label} …",
-            work,
-            self.take,
-            failed=lambda _: self._measured(),
-        )
+        self.measure(f"Measuring {one.finding.label} …", work)
 
     def take(
         self,
@@ -105,14 +120,14 @@ class Marking:
         """Record what was measured, perhaps in a way of its own, and say its value."""
         found: list[Finding] = []
         record = record or self._room.session.record
+        self._taken = ""
         if not self._room.ask(lambda: found.extend(record(prepared))):
             self._measured()
             return
         self._measured()
         first = found[0]
-        self._latest = first.tracking_uid
-        state = wording.state(first)
-        sound = state in (wording.ACCEPTED, wording.STATED)
+        self._taken = self._latest = first.tracking_uid
+        sound = wording.state(first) in _SOUND
         words = wording.value(first) if sound else wording.sentence(first.measurements)
         accept = keys.key_of("accept")
         self._room.say(
@@ -141,7 +156,7 @@ class Marking:
     def jump(self, uid: str) -> None:
         """Go to a finding, loading its series where it is another one."""
         session, finding = self._room.session, self._room.session.finding(uid)
-        self._latest = uid
+        self._hold(uid)
         self._room.dock.findings.select(uid)
         points = _reach(finding)
         if not points:
@@ -181,15 +196,26 @@ class Marking:
         made: list[Finding] = []
         state = partial(self._room.session.absent, accepted=True)
         if self._room.ask(lambda: made.append(state(kind, site, laterality))):  # type: ignore[arg-type]
-            self._latest = made[0].tracking_uid
+            self._hold(made[0].tracking_uid)
             self._room.say(f"{made[0].label} accepted: looked for and absent.")
             self._room.refresh(select=self._latest)
 
     def accept(self) -> None:
-        """Accept the finding in hand; the tool goes on to the next one."""
+        """Accept the finding in hand, once it is measured; its tool goes on."""
         if self._room.pointer.entered():
             return
-        one = self._to_accept()
+        if self._awaits and self._room.background.then(self._accept_taken):
+            self._room.say("It is accepted as soon as it is measured.")
+            return
+        self._accept(self._to_accept())
+
+    def _accept_taken(self) -> None:
+        """Accept what was measured meanwhile, where there is a value to accept."""
+        one = self._led_by(self._taken)
+        if one is not None and wording.state(one.finding) in _SOUND:
+            self._accept(one)
+
+    def _accept(self, one: Held | None) -> None:
         if one is None:
             self._room.say("Nothing waits to be accepted.")
             return
@@ -216,7 +242,7 @@ class Marking:
 
     def choose(self, uid: str) -> None:
         """Choose the finding whose mark was clicked."""
-        self._latest = uid
+        self._hold(uid)
         self._room.dock.findings.select(uid)
         self._room.dock.tabs.setCurrentWidget(self._room.dock.findings)
         self.show()
@@ -258,7 +284,7 @@ class Marking:
             return
         where = grips.moved(one.entry, grip, point)
         work = partial(self._room.session.prepare_move, one.uid, **where)
-        self._room.background.start(f"Measuring {one.finding.label} …", work, self.take)
+        self.measure(f"Measuring {one.finding.label} …", work)
 
     def let_go(self) -> None:
         """Leave a mark as it was."""
@@ -266,6 +292,10 @@ class Marking:
         self._room.tool_box.live.stop()
         self.preview(None)
         self.show()
+
+    def _hold(self, uid: str) -> None:
+        """Let Enter accept a finding: the one made or chosen last."""
+        self._latest, self._awaits = uid, False
 
     def _chosen(self) -> Held | None:
         return self._led_by(self._room.dock.findings.current)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
+from osteotrace.errors import OsteotraceError
 from osteotrace.session.roles import StudyRoles
 from osteotrace.volume.planes import along_plane
 from osteotrace_napari import wording
@@ -85,19 +86,16 @@ class Opening:
             return
         self._room.background.start(
             f"Loading {len(header.instances)} slices …",
-            partial(self._load, header),
-            partial(self._loaded, header, then=then),
-            failed=partial(self._room.keeping.offer_anew, header),
+            partial(self._view, header),
+            partial(self._take_up, header, then=then),
             counts=True,
         )
 
-    def _load(self, header: VolumeHeader, progress: Progress) -> Volume:
-        """Load a volume and make what is shown of it, off the window's thread."""
-        self._view(header, progress)
-        return self._room.session.load(header, progress=progress)
-
     def _view(self, header: VolumeHeader, progress: Progress) -> Volume:
-        """Load a volume to be shown; what is read stays."""
+        """Load a volume and make what is shown of it, off the window's thread.
+
+        What is read stays: until the volume is shown, marks are made on another one.
+        """
         volume = self._room.session.view(header, progress=progress)
         self._room.arrangement.displays.of(volume)
         return volume
@@ -155,7 +153,9 @@ class Opening:
             return None
         every = self._room.dock.study.headers()
         keys = [(h.identity.series_uid, h.k) for h in every]
-        here = keys.index((self.header.identity.series_uid, self.header.k))
+        key = self.header.identity.series_uid, self.header.k
+        # Another folder may have been opened since.
+        here = keys.index(key) if key in keys else -1
         turned = every[here + 1 :] + every[:here]
         frame = self.header.frame_of_reference_uid
         return next(
@@ -201,6 +201,35 @@ class Opening:
             words = "No series here can be measured; the list says why."
             room.say(words, problem=True)
 
+    def _take_up(
+        self,
+        header: VolumeHeader,
+        volume: Volume,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Take up the reading of a volume's study, and show the volume, as one step."""
+        room = self._room
+        try:
+            # It is there already; what is left is the draft.
+            room.session.load(header)
+        except OsteotraceError as problem:
+            room.say(wording.refusal(problem), problem=True)
+            room.keeping.offer_anew(header, problem)
+            return
+        self._loaded(header, volume, then=then)
+
+    def _show(self, volume: Volume, **how: Any) -> OsteotraceError | None:
+        """Show a volume; return why not in every plane, where that is so."""
+        self._showing = True
+        try:
+            self._room.arrangement.show(volume, **how)
+        except OsteotraceError as problem:
+            return problem
+        finally:
+            self._showing = False
+        return None
+
     def _loaded(
         self,
         header: VolumeHeader,
@@ -212,9 +241,7 @@ class Opening:
         room = self._room
         room.pointer.take_up(None)
         self.header = header
-        self._showing = True
-        room.arrangement.show(volume, layer=layer)
-        self._showing = False
+        problem = self._show(volume, layer=layer)
         room.dock.study.mark_open(header)
         room.set_window(room.first_window)
         room.offer_windows()
@@ -222,6 +249,8 @@ class Opening:
         room.dock.tabs.setCurrentWidget(room.dock.findings)
         room.say("")
         room.keeping.offer()
+        if problem is not None:
+            room.say(f"In its own plane alone: {wording.refusal(problem)}")
         room.refresh()
         if then is not None:
             then()
@@ -241,10 +270,9 @@ class Opening:
         room = self._room
         room.pointer.take_up(None)
         self.header = header
-        self._showing = True
         looked_at = stand_in(pictures)
-        room.arrangement.show(looked_at, why_no_mm=pictures.reason)
-        self._showing = False
+        # Where its other planes cannot be shown, its badge says enough.
+        self._show(looked_at, why_no_mm=pictures.reason)
         room.dock.show_title(looked_at, why_no_mm=pictures.reason)
         room.dock.study.mark_open(header)
         room.offer_windows()

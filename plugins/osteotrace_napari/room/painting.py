@@ -121,7 +121,7 @@ class Painting:
             return
         uid, masks = self.uid(volume), self._room.session.masks
         tool = self._panel.recorded_as
-        self._room.background.start(
+        self._room.marking.measure(
             f"Measuring: {self.recorded_as()} …",
             partial(masks.prepare, uid, volume, tool),
             partial(self._finished, uid),
