@@ -59,6 +59,24 @@ def test_the_tool_in_hand_is_named_with_what_it_asks_for(tab: MeasureTab) -> Non
     assert not tab.live.isVisible()
 
 
+def test_a_hint_of_another_length_moves_no_button(tab: MeasureTab, qtbot: Any) -> None:
+    tab.resize(470, 700)
+    tab.show_levels(three(), labelling=True)
+    qtbot.wait(20)
+    confirm, below = set(), set()
+    for hint in ("Levels.", "Levels: " + "click the next body, or name one. " * 3):
+        for levels_ in (three(), three("T12")):
+            tab.prompt.setText(hint)
+            tab.show_levels(levels_, labelling=True)
+            for mark in (Mark(text="12.07 ± 0.02 mm"), None):
+                tab.show_live(mark)
+                qtbot.wait(20)
+                confirm.add(tab.levels.confirm.mapTo(tab, tab.rect().topLeft()).y())
+                below.add(tab.values_title.mapTo(tab, tab.rect().topLeft()).y())
+    assert len(confirm) == 1
+    assert len(below) == 1
+
+
 def test_a_caliper_snaps_or_measures_as_drawn(tab: MeasureTab, qtbot: Any) -> None:
     assert tab.snapped.isChecked()
     with qtbot.waitSignal(tab.snap_chosen) as heard:

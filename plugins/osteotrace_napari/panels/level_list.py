@@ -55,6 +55,7 @@ COUNTS: Final[dict[str, dict[str, Any]]] = {
 UNNAMED: Final = "not named"
 _LEVEL_ROLE: Final = Qt.ItemDataRole.UserRole
 _ROWS_PX: Final = 172
+_SAID_LINES: Final = 2
 
 
 class LevelList(QWidget):
@@ -101,6 +102,9 @@ class LevelList(QWidget):
         self.confirm.clicked.connect(self.confirmed)
         self.said = QLabel()
         self.said.setWordWrap(True)
+        # What is said moves nothing that is below it.
+        self.said.setMinimumHeight(_SAID_LINES * self.said.fontMetrics().lineSpacing())
+        self.said.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._arrange()
         self.show_levels(None)
 
@@ -207,7 +211,6 @@ class LevelList(QWidget):
             words = "Check names and count, then confirm."
         self.said.setText(words)
         self.said.setStyleSheet(f"color: {colour};")
-        self.said.setVisible(bool(words))
 
     def _selected(self) -> int:
         return int(self.levels.currentRow())

@@ -50,6 +50,7 @@ _WITH_BODY: Final = column(13, 6)[2:-5]
 _SAID_OF_VERTEBRAE: Final = {"fractured": "Fractured", "cemented": "Bone cement"}
 _OF_THE_SPINE: Final = ("levels", "vertebra")
 _SPACING_PX: Final = 4
+_PROMPT_LINES: Final = 3
 _STYLE: Final = """
 QTreeView { background: transparent; border: 0; }
 QTreeView::item { padding: 3px 0; }
@@ -80,8 +81,15 @@ class MeasureTab(QWidget):
         super().__init__(parent)
         self.title = QLabel()
         self.prompt = _quiet()
+        # A hint of another length moves no button under the mouse.
+        lines = _PROMPT_LINES * self.prompt.fontMetrics().lineSpacing()
+        self.prompt.setMinimumHeight(lines)
+        self.prompt.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.live = QLabel()
         self.live.setWordWrap(True)
+        hidden = self.live.sizePolicy()
+        hidden.setRetainSizeWhenHidden(True)
+        self.live.setSizePolicy(hidden)
         self.live.setStyleSheet(f"color: {LIVE_COLOUR};")
         self.snapped = button("snaps to edges", key=keys.key_of("snap"), checkable=True)
         self.as_drawn = button("as drawn", checkable=True)
