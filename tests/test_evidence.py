@@ -10,6 +10,8 @@ from tests.fixtures.statements import DAY, course, fact, finding, patient, readi
 
 from osteotrace.codes import SITES
 from osteotrace.codes.drugs import ANTIANGIOGENIC, ANTIRESORPTIVE, GLUCOCORTICOID
+from osteotrace.measurements.measurement import Method, measured
+from osteotrace.regions import ImagePoints
 from osteotrace.staging import Evidence, dates
 from osteotrace.staging.jaw import JAW_SITES
 from osteotrace.staging.rule_table import Observed
@@ -461,6 +463,61 @@ def test_what_was_looked_for_in_a_part_of_the_jaw_is_not_denied_of_it(
     assert all("sequestrum absent" in why for why in answer.because)
     if expected == OPEN:
         assert "looked for at: " in answer.because[0]
+
+
+def _with(found: Finding, **fields: object) -> Assessment:
+    return reading(msgspec.structs.replace(found, **fields))
+
+
+def test_none_in_a_marked_region_denies_it_of_that_region_alone() -> None:
+    searched = ImagePoints(
+        role="marked region",
+        image_points=((1.0, 1.0),),
+        point_roles=("a",),
+        source_instances=("2.25.5",),
+    )
+    absent = finding("sequestrum", "jaw", presence="absent")
+    known = evidence(_with(absent, regions=(searched,)))
+    answer = known.truth("sequestrum", kinds=("sequestrum",), sites=JAW_SITES)
+    assert answer.possible == OPEN
+    assert answer.because[0].endswith("looked for at: marked region, jaw")
+    # Nor does it dispute what another reader saw elsewhere in the bone.
+    there = reading(finding("sequestrum"), reader="Dr Second", uid="2.25.101")
+    both = evidence(_with(absent, regions=(searched,)), there)
+    assert both.truth(kinds=("sequestrum",), sites=JAW_SITES).possible == YES
+    assert both.conflicts == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("touches_airway unknown: the gas goes on beyond the region", OPEN),
+        ("touches_airway: the gas is joined to the airway", OPEN),
+        ("partial volume: the darkest voxel has -700 HU", YES),
+    ],
+)
+def test_gas_that_may_be_the_airways_is_not_known_to_lie_outside_it(
+    flag: str, expected: tuple[bool, ...]
+) -> None:
+    volume = measured(
+        "gas_volume",
+        40.0,
+        "mm3",
+        method=Method(name="by hand", version="1"),
+        sources=(),
+        uncertainty=2.0,
+        flags=[flag],
+    )
+    gas = _with(finding("gas"), measurements=(volume,))
+
+    def answer(*more: Fact) -> Observed:
+        known = evidence(gas, *more)
+        return known.truth("gas_outside_airway", kinds=("gas",), sites=JAW_SITES)
+
+    assert answer().possible == expected
+    assert ("outside the airway" in answer().because[0]) == (expected == OPEN)
+    # Its reader may still say so.
+    assert answer(fact("gas_outside_airway")).possible == YES
 
 
 def test_a_part_without_it_contradicts_no_statement_that_it_is_there() -> None:

@@ -184,12 +184,19 @@ def refusal(reading: LesionReading) -> str:
 def test_a_region_without_gas_is_refused() -> None:
     volume = scene(2.0)
     empty = true_mask(ellipsoid((9, 9, 9), (3, 3, 3)), volume.grid)
-    assert "no voxel of the region" in refusal(gas.measure(volume, empty))
+    reading = gas.measure(volume, empty)
+    assert "no voxel of the region" in refusal(reading)
+    # It was looked for and is not there, which is an answer.
+    assert reading.presence == "absent"
+    assert gas.measure(volume, around(volume)).presence == "present"
 
 
 def test_grey_values_that_are_no_hu_are_refused() -> None:
     volume = replace(scene(2.0), unit="1")
-    assert "no Hounsfield units" in refusal(gas.measure(volume, around(volume)))
+    reading = gas.measure(volume, around(volume))
+    assert "no Hounsfield units" in refusal(reading)
+    # What the reader marked is there, whatever can be measured of it.
+    assert reading.presence == "present"
 
 
 def test_a_mask_of_another_grid_is_a_clear_error() -> None:

@@ -11,11 +11,13 @@ import pytest
 from tests.fixtures.four_cases import finding, maxilla, reading, spine
 
 import osteotrace as ot
-from osteotrace import staging
+from osteotrace import findings, staging
 from osteotrace.about import RESEARCH_USE_SHORT
+from osteotrace.findings import Case
 from osteotrace.measurements.measurement import Method, measured, not_measured
 from osteotrace.reading.case_facts import read_facts
 from osteotrace.reading.cases import staged
+from osteotrace.regions import ImagePoints
 from osteotrace.reports import text
 from osteotrace.reports.export import export
 from osteotrace.reports.paragraph import UNCERTAINTY, paragraph
@@ -231,6 +233,31 @@ def test_what_was_looked_for_and_not_found_is_said() -> None:
     ]
 
 
+def test_a_search_of_a_region_says_where_it_looked_and_what_it_left_out() -> None:
+    region = ImagePoints(
+        role="marked region",
+        image_points=((1.0, 1.0),),
+        point_roles=("a",),
+        source_instances=("2.25.5",),
+    )
+    left_out = "1 separate piece(s) at the edge of the region left out"
+    (summary,) = sequestra()
+    for presence, flags, said in (
+        ("absent", (), "No sequestrum in the region marked at the right maxilla (SEQ)."),
+        (
+            "unknown",
+            (left_out,),
+            "Sequestrum in the region marked at the right maxilla: not known whether "
+            f"present (SEQ) (check: {left_out}).",
+        ),
+    ):
+        count = value("fragment_count", 0, "{counts}", None, flags=flags)
+        found = msgspec.structs.replace(
+            summary, presence=presence, regions=(region,), measurements=(count,)
+        )
+        assert one(found) == said
+
+
 @pytest.mark.parametrize(
     ("certainty", "words"),
     [
@@ -302,6 +329,29 @@ def test_stages_are_intervals_with_what_is_missing_in_few_words() -> None:
     assert line.startswith("MRONJ stage, AAOMS 2022: 2..3 (not known: ")
     assert line.endswith(" and 2 more).")
     assert "_" not in line
+
+
+def test_a_stage_set_by_a_reader_says_by_whom_and_why() -> None:
+    (result,) = staging.stage(maxilla(), DATE, systems=["aaoms_2022"])
+    own = findings.overridden(
+        result, "1", reason="bone\nnot exposed any more.", author="Dr Lee", recorded=""
+    )
+    whole = msgspec.structs.replace(reading(DATE), stagings=(own,))
+    (line,) = (one for one in paragraph(whole).splitlines() if "AAOMS" in one)
+    assert line == (
+        "MRONJ stage, AAOMS 2022: 1 (set by Dr Lee: bone not exposed any more; "
+        "computed 2..3)."
+    )
+
+
+def test_a_stage_that_is_open_from_end_to_end_is_short() -> None:
+    case = Case(patient="P", assessments=(reading(DATE, finding("S", "gas", "jaw")),))
+    results = staging.stage(case, DATE, systems=["aaoms_2022"])
+    whole = msgspec.structs.replace(reading(DATE), stagings=results)
+    (line,) = (one for one in paragraph(whole).splitlines() if "AAOMS" in one)
+    assert re.fullmatch(
+        r"MRONJ stage, AAOMS 2022: not applicable\.\.3, open \(\d+ not known\)\.", line
+    )
 
 
 def test_grades_of_several_levels_stand_in_one_line() -> None:

@@ -193,7 +193,35 @@ def test_no_fragment_where_there_is_none(
     *, osteoporotic: bool, cavity: bool, noise: float
 ) -> None:
     scene = fragments.control(7, osteoporotic=osteoporotic, cavity=cavity)
-    assert count(sequestra.find(*photographed(scene, noise=noise))) == 0
+    reading = sequestra.find(*photographed(scene, noise=noise))
+    assert count(reading) == 0
+    assert reading.summary.presence == "absent"
+    assert "left out" not in flags(reading)
+
+
+def test_a_piece_that_the_region_cuts_is_told_and_not_counted() -> None:
+    scene, volume, region, whole = three()
+    axes = np.moveaxis(np.indices(region.grid.shape), 0, -1)
+    points = region.grid.to_patient(axes)
+    cut = scene.fragments[0]
+    kept = region.voxels & (points[..., 2] <= cut.centre[2])
+    part = Mask.of(kept, region.grid, role="marked region", frame_of_reference_uid="")
+    reading = sequestra.find(volume, part)
+    # The plane goes through two of the three; the third lies beyond it.
+    assert (count(reading), count(whole)) == (0, 3)
+    assert "2 separate piece(s) at the edge of the region left out" in flags(reading)
+    assert "edge of the region" not in flags(whole)
+
+
+def test_none_counted_beside_one_that_is_cut_is_not_known() -> None:
+    scene = fragments.scene(5, count=1, diameters_mm=(7.0, 9.0))
+    volume, region = photographed(scene)
+    points = region.grid.to_patient(np.moveaxis(np.indices(region.grid.shape), 0, -1))
+    kept = region.voxels & (points[..., 2] <= scene.fragments[0].centre[2])
+    part = Mask.of(kept, region.grid, role="marked region", frame_of_reference_uid="")
+    assert count(sequestra.find(volume, region)) == 1
+    reading = sequestra.find(volume, part)
+    assert (count(reading), reading.summary.presence) == (0, "unknown")
 
 
 def test_a_crown_in_the_region_is_no_fragment() -> None:

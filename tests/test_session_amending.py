@@ -351,7 +351,15 @@ def test_what_is_here_already_stays_as_it_is(lee: Session, own: Path) -> None:
     lee.open_record(own)
     (one,) = lee.findings
     lee.edit_finding(one.tracking_uid, note="mine")
-    refused(lee, own, "all in this reading")
+    before = lee.draft
+    opened = lee.open_record(own)
+    assert opened.as_text == (
+        f"Nothing to add: every finding of {own.name} is in this reading already."
+    )
+    assert (opened.findings, opened.amends) == ((), False)
+    assert lee.draft == before
+    (one,) = lee.findings
+    assert one.note == "mine"
 
 
 # Refused ------------------------------------------------------------

@@ -397,6 +397,26 @@ def test_fragments_go_with_the_sequestra_they_are_parts_of(
     assert session.findings == moved
 
 
+def test_a_search_that_finds_none_says_so_until_it_finds_one(
+    with_sequestra: Session, sequestra: Where
+) -> None:
+    session = with_sequestra
+    leader = session.findings[0]
+    assert leader.presence == "present"
+    assert sequestra.centre is not None
+    x, y, z = sequestra.centre
+    # On intact bone of the other side.
+    elsewhere = Where(centre=(-x, y, z), radius=4.0)
+    (none,) = session.move(leader.tracking_uid, region=elsewhere)
+    assert (none.measurements[0].value, none.presence) == (0, "absent")  # type: ignore[union-attr]
+    found = session.move(leader.tracking_uid, region=sequestra)
+    assert {one.presence for one in found} == {"present"}
+    # What the reader says of it stays.
+    session.edit_finding(leader.tracking_uid, presence="unknown")
+    (none,) = session.move(leader.tracking_uid, region=elsewhere)
+    assert none.presence == "unknown"
+
+
 def test_every_held_part_comes_back_from_the_journal(
     with_sequestra: Session, tmp_path: Path
 ) -> None:

@@ -498,6 +498,18 @@ def test_healed_leaves_no_sign_open_unless_it_is_stated() -> None:
     assert _text(_case(status="active", infection_was_active=True), "I") == "I?"
 
 
+def test_gas_of_which_the_airway_is_not_known_leaves_the_axis_open() -> None:
+    value = measured(
+        "gas_volume", 30.0, "mm3", method=METHOD, sources=(), uncertainty=1.0,
+        flags=["touches_airway unknown: the gas goes on beyond the region"],
+    )  # fmt: skip
+    gas = finding("GAS-1", "gas", "maxilla", value)
+    case = Case(patient="P", assessments=(reading(DAY, gas),))
+    (result,) = staging.stage(case, DAY, systems=["fap"])
+    assert result.part("I").text == "I?"
+    assert "gas_outside_airway" in {one.criterion for one in result.blocking}
+
+
 def test_gas_that_a_reader_found_is_a_sign_and_a_proposal_is_not() -> None:
     gas = finding("GAS-1", "gas", "maxilla")
     for reader, text in (("Dr Kim", "I3 (gas outside airway)"), ("", "I?")):

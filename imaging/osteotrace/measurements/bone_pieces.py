@@ -121,6 +121,33 @@ class Pieces:
         known = np.unique(self.labels)
         return np.setdiff1d(known, np.append(outside, 0)).astype(np.int32)
 
+    def cut(self) -> NDArray[np.int32]:
+        """Return the numbers of the pieces that lie partly inside the region.
+
+        What goes on to the border of the lattice, or all around the region, may be the
+        host bone, and is none.
+        """
+        inside, labels = self.lattice.inside, self.labels
+        sizes = np.bincount(labels[inside], minlength=1)
+        within = np.flatnonzero(sizes * float(np.prod(self.lattice.steps)) >= LEAST_MM3)
+        parted = np.intersect1d(within, np.unique(labels[~inside]))
+        core = np.zeros(labels.shape, dtype=bool)
+        core[1:-1, 1:-1, 1:-1] = True
+        loose = np.setdiff1d(parted, np.append(np.unique(labels[~core]), 0))
+        low, high = _ends(inside)
+        around = []
+        for number in loose:
+            first, last = _ends(labels == number)
+            if (first <= low).all() and (last >= high).all():
+                around.append(number)
+        return np.setdiff1d(loose, around).astype(np.int32)
+
+
+def _ends(there: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the lowest and highest index of what is true, (slice, row, column)."""
+    where = np.argwhere(there)
+    return where.min(axis=0), where.max(axis=0)
+
 
 def lattice_around(volume: Volume, region: Mask) -> Lattice:
     """Return the image around a region, divided.

@@ -19,6 +19,7 @@ from osteotrace.measurements.measurement import (
     LesionReading,
     Measurement,
     Method,
+    Presence,
     measured,
     not_measured,
 )
@@ -48,6 +49,8 @@ RING_MM: Final = 1.5
 # Left uncertain: the value of the tissue and of the gas, as a share of the volume.
 MODEL_SHARE: Final = 0.03
 TISSUE_UNCERTAINTY_HU: Final = 10.0
+# How flags begin where gas is the airway's, or may be: joined to it, or not known.
+OF_AIRWAY: Final = "touches_airway"
 # Gas whose darkest voxel stays above this is blurred all through, HU.
 UNRESOLVED_HU: Final = -850.0
 
@@ -78,7 +81,7 @@ def measure(volume: Volume, region: Mask, *, airway: Mask | None = None) -> Lesi
     Returns
     -------
     LesionReading
-        ``gas_volume`` first, then ``minimum_value``.
+        ``gas_volume`` first, then ``minimum_value``; absent where no voxel is gas.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def measure(volume: Volume, region: Mask, *, airway: Mask | None = None) -> Lesi
             f"no voxel of the region is at or under {GAS_HU:.0f} HU",
             sources,
             marked_region,
+            presence="absent",
         )
     mask = _mask(volume, box, pocket.gas, GAS)
     told = _Told(
@@ -177,13 +181,20 @@ def _lowest(value: float, told: _Told) -> Measurement:
     )
 
 
-def _refused(reason: str, sources: tuple[str, ...], region: Mask) -> LesionReading:
+def _refused(
+    reason: str,
+    sources: tuple[str, ...],
+    region: Mask,
+    *,
+    presence: Presence = "present",
+) -> LesionReading:
     return LesionReading(
         measurements=tuple(
             not_measured(name, reason, method=METHOD, sources=sources)
             for name in ("gas_volume", "minimum_value")
         ),
         regions=(region,),
+        presence=presence,
     )
 
 
@@ -230,10 +241,10 @@ def _mask(
 def _flags(volume: Volume, region: Mask, pocket: _Pocket, values: Array) -> list[str]:
     told = list(volume.notes)
     if pocket.airway == "yes":
-        told.append("touches_airway: the gas is joined to the airway")
+        told.append(f"{OF_AIRWAY}: the gas is joined to the airway")
     elif pocket.airway == "unknown":
         told.append(
-            "touches_airway unknown: the gas goes on beyond the region, and no airway "
+            f"{OF_AIRWAY} unknown: the gas goes on beyond the region, and no airway "
             "was marked"
         )
     if pocket.outside:

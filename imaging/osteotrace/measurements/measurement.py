@@ -9,7 +9,7 @@ here when a value is shown, never before.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -148,6 +148,7 @@ class NotMeasured(
 
 
 Reading = Measurement | NotMeasured
+Presence = Literal["present", "absent", "unknown"]
 
 
 class LesionReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,10 +160,14 @@ class LesionReading(msgspec.Struct, frozen=True, kw_only=True):
         The primary value first.
     regions : tuple of Region
         What was marked and what was fitted; a measurement names its region by role.
+    presence : str
+        Of what is searched for in a region: ``absent`` where there is none, ``unknown``
+        where something was left out that may be one. What was marked itself is there.
     """
 
     measurements: tuple[Measurement | NotMeasured, ...]
     regions: tuple[Polyline | Points | Mask | ImagePoints, ...] = ()
+    presence: Presence = "present"
 
     @property
     def value(self) -> Measurement | NotMeasured:

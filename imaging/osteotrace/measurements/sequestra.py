@@ -8,7 +8,7 @@ Teeth, implants and cement are told by their brightness alone: mark around them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from osteotrace.measurements.measurement import (
     Detail,
     LesionReading,
     Method,
+    Presence,
     measured,
     not_measured,
 )
@@ -66,7 +67,8 @@ class SequestraReading(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     summary : LesionReading
-        The count first, with the marked region.
+        The count first, with the marked region. Absent where none is counted; unknown
+        where a piece was left out that the border of the region cuts or that is faint.
     fragments : tuple of LesionReading
         The longest first.
     """
@@ -77,11 +79,12 @@ class SequestraReading(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidates:
-    """Pieces inside the region, judged."""
+    """Pieces inside the region, judged, and those that its border cuts."""
 
     accepted: tuple[int, ...]
     teeth: int
     faint: int
+    cut: int
 
 
 def find(volume: Volume, region: Mask) -> SequestraReading:
@@ -237,20 +240,25 @@ def _judged(pieces: Pieces) -> _Candidates:
         if lattice.volume.unit == HOUNSFIELD
         else pieces.lucent + TOOTH_SHARE * step
     )
-    accepted, teeth, faint = [], 0, 0
-    for number in pieces.enclosed().tolist():
+
+    def brightness(number: int) -> Literal["bone", "tooth", "faint"]:
         values = lattice.values[pieces.labels == number]
         bright = float(np.quantile(values, UNSHARP_QUANTILE))
         if bright > tooth:
-            teeth += 1
-        elif (
+            return "tooth"
+        is_faint = (
             bright - pieces.lucent < LEAST_BRIGHTNESS * step
             or bright - middle < LEAST_SIGNIFICANCE * spread
-        ):
-            faint += 1
-        else:
-            accepted.append(int(number))
-    return _Candidates(accepted=tuple(accepted), teeth=teeth, faint=faint)
+        )
+        return "faint" if is_faint else "bone"
+
+    judged = {int(number): brightness(number) for number in pieces.enclosed()}
+    return _Candidates(
+        accepted=tuple(number for number, what in judged.items() if what == "bone"),
+        teeth=sum(what == "tooth" for what in judged.values()),
+        faint=sum(what == "faint" for what in judged.values()),
+        cut=sum(brightness(number) == "bone" for number in pieces.cut()),
+    )
 
 
 def _summary(
@@ -270,6 +278,11 @@ def _summary(
     unfitted = len(judged.accepted) - count
     if unfitted:
         told.append(f"{unfitted} separate piece(s) too faint to be measured left out")
+    if judged.cut:
+        told.append(
+            f"{judged.cut} separate piece(s) at the edge of the region left out: mark a "
+            "larger region"
+        )
     unit = volume.unit
     value = measured(
         "fragment_count",
@@ -293,4 +306,10 @@ def _summary(
             Detail("lattice, widest step", float(pieces.lattice.steps.max()), "mm"),
         ],
     )
-    return LesionReading(measurements=(value,), regions=(marked,))
+    # What was left out may be a fragment: then none counted is not none there.
+    none: Presence = "unknown" if judged.cut or unfitted else "absent"
+    return LesionReading(
+        measurements=(value,),
+        regions=(marked,),
+        presence="present" if count else none,
+    )

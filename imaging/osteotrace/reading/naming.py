@@ -55,6 +55,7 @@ def lesion_finding(
         kind=entry.kind,
         site=site or entry.site,
         laterality=entry.laterality,
+        presence=reading.presence,
         note=entry.note,
         regions=reading.regions,
         measurements=reading.measurements,

@@ -11,23 +11,22 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import RESEARCH_USE_SHORT
-from osteotrace.codes import KINDS, QUANTITIES, SITES, STAGINGS
+from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.codes.sites import VERTEBRAE
 from osteotrace.findings import leaders_of_parts
+from osteotrace.measurements.gas import REGION
 from osteotrace.measurements.measurement import Measurement, NotMeasured
-from osteotrace.reports import text
-from osteotrace.reports.criterion_words import words_of
+from osteotrace.reports import stage_sentences, text
+from osteotrace.reports.stage_sentences import lower, stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from osteotrace.findings import Assessment, Finding, StagingResult
+    from osteotrace.findings import Assessment, Finding
     from osteotrace.measurements.measurement import Reading
 
 # What is said beside the headlines of the table.
 ALSO: Final = frozenset({"excess_density_volume", "wedge_angle", "periosteal_length"})
-# Unknowns of a stage that are named; the rest are counted.
-MOST_UNKNOWNS: Final = 3
 UNCERTAINTY: Final = "± is the standard uncertainty; a number without it has none."
 
 # Where the coded name would be longer than what is said in a sentence.
@@ -114,7 +113,7 @@ def paragraph(
     """
     lines = [_study(assessment)]
     lines += _findings(assessment.findings, before or {})
-    lines += _stages(assessment.stagings, assessment.study_date)
+    lines += stage_sentences.sentences(assessment.stagings, assessment.study_date)
     if not assessment.findings:
         lines.append("No finding is recorded.")
     whole = "\n".join([*lines, f"{UNCERTAINTY} {RESEARCH_USE_SHORT}", ""])
@@ -176,7 +175,9 @@ def _sentences(
     place = _place(finding)
     name = f" ({finding.label})" if finding.label else ""
     if finding.presence != "present":
-        return _ended(f"{_looked_for(finding, place)}{name}", [finding], before)
+        # What was left out of a search speaks against what it says.
+        looked = f"{_looked_for(finding, place)}{name}{_checks([finding])}"
+        return _ended(looked, [finding], before)
     head = f"{_capital(_certain(finding))} at {place}{name}"
     values = _values(finding)
     words = [f"{head}: {values}" if values else head]
@@ -192,7 +193,7 @@ def _level(findings: Sequence[Finding], before: Mapping[str, str]) -> str:
     told = []
     for one in findings:
         if one.presence != "present":
-            told.append(_looked_for(one, ""))
+            told.append(f"{_looked_for(one, '')}{_checks([one])}")
             continue
         values = _values(one)
         words = f"{_certain(one)}{', ' if values else ''}{values}"
@@ -205,12 +206,14 @@ def _ended(words: str, findings: Sequence[Finding], before: Mapping[str, str]) -
     # Parts of one marking share what was noted.
     notes = dict.fromkeys(" ".join(one.note.split()) for one in findings)
     earlier = (before.get(one.tracking_uid, "") for one in findings)
-    after = [_stopped(one) for one in (*notes, *earlier) if one]
+    after = [stopped(one) for one in (*notes, *earlier) if one]
     return " ".join([f"{words}.", *after])
 
 
 def _looked_for(finding: Finding, place: str) -> str:
-    at = f" at {place}" if place else ""
+    is_searched = any(region.role == REGION for region in finding.regions)
+    within = " in the region marked" if is_searched else ""
+    at = f"{within} at {place}" if place else ""
     kind = _kind(finding)
     if finding.presence == "absent":
         sure = "" if finding.certainty == "definite" else f" ({finding.certainty})"
@@ -221,7 +224,7 @@ def _looked_for(finding: Finding, place: str) -> str:
 def _kind(finding: Finding) -> str:
     if finding.kind == "vertebra" and finding.presence != "present":
         return "vertebra"
-    return _KINDS.get(finding.kind) or _lower(KINDS[finding.kind].meaning)
+    return _KINDS.get(finding.kind) or lower(KINDS[finding.kind].meaning)
 
 
 def _certain(finding: Finding) -> str:
@@ -235,7 +238,7 @@ def _certain(finding: Finding) -> str:
 def _place(finding: Finding) -> str:
     if finding.site in VERTEBRAE:
         return ", ".join(filter(None, (finding.site.upper(), finding.laterality)))
-    place = _PLACES.get(finding.site) or f"the {_lower(SITES[finding.site].meaning)}"
+    place = _PLACES.get(finding.site) or f"the {lower(SITES[finding.site].meaning)}"
     if finding.laterality in _SIDES:
         return _SIDES[finding.laterality].format(place)
     if not finding.laterality:
@@ -287,13 +290,13 @@ def _named(key: re.Match[str]) -> str:
     """Return what the quantity of a key is called; any other word as it stands."""
     coded = QUANTITIES.get(key.group())
     named = _QUANTITIES.get(key.group(), "")
-    return named or (_lower(coded.meaning) if coded else key.group())
+    return named or (lower(coded.meaning) if coded else key.group())
 
 
 def spoken(reading: Reading) -> str:
     """Return what a value is called in a sentence."""
     counted = _COUNTED.get(reading.name)
-    return counted or _QUANTITIES.get(reading.name) or _lower(reading.code.meaning)
+    return counted or _QUANTITIES.get(reading.name) or lower(reading.code.meaning)
 
 
 def _checks(findings: Iterable[Finding]) -> str:
@@ -345,46 +348,8 @@ def _ranged(alike: Sequence[str]) -> str:
     return _NUMBER.sub(lambda _: next(ends), alike[0])
 
 
-# Stages ------------------------------------------------------------------------------
-
-
-def _stages(results: Iterable[StagingResult], study_date: str) -> Iterator[str]:
-    """Yield a line a staging system, the bones that it staged beside each other."""
-    systems: dict[tuple[str, str], list[StagingResult]] = {}
-    for result in results:
-        systems.setdefault((result.system, result.date), []).append(result)
-    for (system, date), staged in systems.items():
-        told = [_staged(result) for result in staged]
-        at = f" at {date}" if date != study_date else ""
-        yield _stopped(f"{STAGINGS[system].meaning}{at}: {'; '.join(told)}")
-
-
-def _staged(result: StagingResult) -> str:
-    place = result.site.upper() if result.site in VERTEBRAE else ""
-    if result.site and not place:
-        place = _lower(SITES[result.site].meaning)
-    words = f"{place} {result.as_text}".strip()
-    unknown = dict.fromkeys(
-        words_of(one.criterion, site=result.site) for one in result.blocking
-    )
-    if not unknown:
-        return words
-    named = list(unknown)[:MOST_UNKNOWNS]
-    rest = len(unknown) - len(named)
-    more = f" and {rest} more" if rest else ""
-    return f"{words} (not known: {', '.join(named)}{more})"
-
-
 # Words -------------------------------------------------------------------------------
-
-
-def _lower(words: str) -> str:
-    return words if words[:2].isupper() else words[:1].lower() + words[1:]
 
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
-
-
-def _stopped(words: str) -> str:
-    return words if words.endswith((".", "!", "?")) else f"{words}."

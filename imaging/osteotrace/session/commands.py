@@ -12,19 +12,22 @@ import msgspec
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import TABLES
-from osteotrace.protocol.entries import VertebraEntry
+from osteotrace.protocol.entries import GasEntry, SequestraEntry, VertebraEntry
 from osteotrace.session.changes import FindingChange, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from osteotrace.findings import Finding
+    from osteotrace.protocol import Entry
 
 Everything = tuple["Held", ...]
 # What a reader says of a marking as a whole: parts that said the same follow it.
 _OF_ALL: Final = ("kind", "site", "laterality", "certainty", "presence", "note")
 # What an entry says too: measured anew, new parts say it as well.
 OF_ENTRY: Final = ("kind", "site", "laterality", "note")
+# Entries that look for something in a region, and may find none.
+_SEARCHES: Final = (GasEntry, SequestraEntry)
 
 
 def changes(before: Everything, after: Everything) -> tuple[FindingChange, ...]:
@@ -81,7 +84,7 @@ def with_findings(
         own = uid if not part else new_uid() if before is None else before.uid
         new.append(
             Held(
-                finding=_kept(finding, own, before, leader),
+                finding=_kept(finding, own, before, leader, mark.entry),
                 accepted=(before or leader).accepted,
                 entry=None if part else mark.entry,
                 masks={} if part else mark.masks,
@@ -97,14 +100,15 @@ def with_findings(
     return (*held[:place], *new, *(one for one in held[place:] if one.uid not in gone))
 
 
-def _kept(finding: Finding, uid: str, before: Held | None, leader: Held) -> Finding:
+def _kept(
+    finding: Finding, uid: str, before: Held | None, leader: Held, entry: Entry
+) -> Finding:
     """Return a measured finding with its identity and what the reader said of it."""
     said = leader if before is None else before
-    fields = {
-        "tracking_uid": uid,
-        "certainty": said.finding.certainty,
-        "presence": said.finding.presence,
-    }
+    fields = {"tracking_uid": uid, "certainty": said.finding.certainty}
+    # A search tells whether something is there, where the reader has not said it.
+    if "presence" in said.edited or not isinstance(entry, _SEARCHES):
+        fields["presence"] = said.finding.presence
     if before is not None:
         fields |= {name: getattr(before.finding, name) for name in before.edited}
     return msgspec.structs.replace(finding, **fields)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from osteotrace.codes import FACTS
 from osteotrace.codes.facts import HISTORY, JAW, PAIN
 from osteotrace.findings.dates import days
+from osteotrace.measurements.gas import OF_AIRWAY, REGION
+from osteotrace.measurements.measurement import Measurement
 from osteotrace.staging import places, sentences
 from osteotrace.staging.rule_table import TRUTH, UNKNOWN, Observed
 
@@ -160,6 +162,8 @@ def seen(
         words = sentences.read(assessment, finding)
         if finding.presence == "unknown" or finding.certainty not in _COUNTS:
             open_.append(words)
+        elif _may_be_of_airway(finding):
+            open_.append(f"{words}, not known to lie outside the airway")
         elif not assessment.reader.strip():
             open_.append(f"{words}, proposed and not accepted by a reader")
             proposed = True
@@ -179,6 +183,7 @@ def seen(
     if (
         absent
         and not (disputed or open_)
+        and not any(map(_is_of_a_region, looked_for))
         and places.leave_nothing_out(looked_for, sites, laterality)
     ):
         because = tuple(sentences.read(*one) for one in absent)
@@ -196,9 +201,26 @@ def seen(
     return unknown, conflicts
 
 
+def _may_be_of_airway(finding: Finding) -> bool:
+    """Tell whether gas is joined to the airway, or goes on to where none was marked."""
+    return any(
+        flag.startswith(OF_AIRWAY)
+        for value in finding.measurements
+        if isinstance(value, Measurement)
+        for flag in value.flags
+    )
+
+
+def _is_of_a_region(finding: Finding) -> bool:
+    """Tell whether a finding was searched for in a marked region of its site alone."""
+    return any(region.role == REGION for region in finding.regions)
+
+
 def _in_part(assessment: Assessment, finding: Finding) -> str:
     """Return an absent finding with the place it was looked for at, which is not all."""
     place = f"{finding.laterality} {finding.site.replace('_', ' ')}".strip()
+    if _is_of_a_region(finding):
+        place = f"{REGION}, {place}"
     return f"{sentences.read(assessment, finding)}, looked for at: {place}"
 
 
@@ -230,5 +252,6 @@ def _differ(one: Read, other: Read) -> bool:
     return (
         reading.study_uid == second.study_uid
         and (siblings or reading.reader != second.reader)
+        and not _is_of_a_region(denied)
         and places.denies(denied, finding)
     )
