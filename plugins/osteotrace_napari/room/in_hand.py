@@ -9,6 +9,7 @@ from osteotrace.measurements.measurement import NotMeasured
 from osteotrace_napari.canvas.marks import live_mark
 from osteotrace_napari.tools.angle import Angle
 from osteotrace_napari.tools.caliper import Caliper, soft_tissue_gap
+from osteotrace_napari.tools.edema import MarrowEdema
 from osteotrace_napari.tools.landmarks import Landmarks
 from osteotrace_napari.tools.levels import LabelLevels
 from osteotrace_napari.tools.live import LiveValue
@@ -68,6 +69,7 @@ class ToolBox:
                 complete=room.marking.complete,
                 modifiers=lambda: room.pointer.modifiers,
             ),
+            MarrowEdema(preview=preview, record=record),
             self.angle,
             Landmarks(preview=preview, plane=room.opening.show_plane),
             LabelLevels(preview=preview, labelling=self),

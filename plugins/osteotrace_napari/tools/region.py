@@ -1,4 +1,4 @@
-"""Balls from centre to edge: sequestra, moth-eaten bone, gas, values, rims, edema.
+"""Balls from centre to edge: sequestra, moth-eaten bone, gas, values, rims, cement.
 
 Some take a second ball that the first is read beside, drawn with Shift held: the sound
 side of moth-eaten bone, the airway of gas.
@@ -68,7 +68,6 @@ REGIONS: Final = (
     Marked("intensity", "Values in a region"),
     Marked("sclerotic_rim", "Sclerotic rim of a lesion", "lesion"),
     Marked("periosteal_reaction", "Periosteal reaction"),
-    Marked("marrow_edema", "Marrow edema", "edema"),
     Marked("cement", "Bone cement"),
 )
 
