@@ -25,3 +25,5 @@ QUIET_COLOUR: Final = "#9fb0c0"
 TEXT_COLOUR: Final = "#e8edf2"
 CHOSEN_COLOUR: Final = "#2c4a66"
 LINE_COLOUR: Final = "#3a424d"
+# Of what lies over the panel: as dark as the panel itself.
+PANEL_COLOUR: Final = "#262930"

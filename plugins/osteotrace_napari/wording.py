@@ -90,7 +90,7 @@ CHANGES: Final = ("increased", "decreased")
 # A verdict on two readings, in a word.
 _VERDICTS: Final = {
     "within measurement error": "within error",
-    "not comparable": "incomparable",
+    "not comparable": "no verdict",
 }
 
 

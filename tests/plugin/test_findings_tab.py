@@ -178,6 +178,40 @@ def test_the_prior_stands_beside_the_value_only_where_there_is_one(
     assert tab.table.said("2.25.1", 2)[0] == "14.50 ± 0.03 mm ?"
 
 
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("not comparable", "no verdict"),
+        ("within measurement error", "within error"),
+        ("increased", "increased"),
+    ],
+)
+def test_a_value_and_a_verdict_of_usual_length_are_not_cut(
+    tab: FindingsList, verdict: str, words: str
+) -> None:
+    from qtpy.QtGui import QImage, QPainter
+
+    from osteotrace_napari.panels import finding_table
+
+    prior = PriorValue(value="12.08 ± 0.03 mm", date="2023-06-20", verdict=verdict)
+    tab.show_findings([FindingRow(finding=finding(1), prior=prior)])
+    above, below = tab.table.said("2.25.1", finding_table.PRIOR)
+    assert below == f"2023-06 {words}"
+    image = QImage(10, 10, QImage.Format.Format_ARGB32)
+    painter = QPainter(image)
+    for column, size, said in (
+        (finding_table.PRIOR, 1, f"{above} ?"),
+        (finding_table.PRIOR, finding_table.SMALL, below),
+        (finding_table.VALUE, 1, "9199 ± 1223 mm3"),
+    ):
+        font = tab.table.font()
+        font.setPointSizeF(font.pointSizeF() * size)
+        font.setBold(column == finding_table.VALUE)
+        width = tab.table.columnWidth(column) - 2 * finding_table.MARGIN_PX
+        assert finding_table.fitted(painter, font, said, width) == said
+    painter.end()
+
+
 def test_a_changed_value_changes_in_its_row_and_the_selection_stays(
     tab: FindingsList,
 ) -> None:

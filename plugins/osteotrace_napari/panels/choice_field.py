@@ -14,7 +14,13 @@ from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QCompleter, QLineEdit, QToolButton
 
 from osteotrace_napari.choices import matching
-from osteotrace_napari.colours import PROBLEM_COLOUR
+from osteotrace_napari.colours import (
+    CHOSEN_COLOUR,
+    LINE_COLOUR,
+    PANEL_COLOUR,
+    PROBLEM_COLOUR,
+    TEXT_COLOUR,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +33,12 @@ _SEARCH_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 _KEY_ROLE: Final = Qt.ItemDataRole.UserRole + 2
 _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _MOST_ROWS: Final = 12
+_LIST_STYLE: Final = f"""
+QListView {{ background: {PANEL_COLOUR}; color: {TEXT_COLOUR};
+    border: 1px solid {LINE_COLOUR};
+    selection-background-color: {CHOSEN_COLOUR}; selection-color: {TEXT_COLOUR}; }}
+QListView::item {{ padding: 2px 4px; }}
+"""
 _BY_MOUSE: Final = Qt.FocusReason.MouseFocusReason
 # Focus that comes and goes with a list or another window is no new start.
 _SAME_FIELD: Final = (
@@ -138,6 +150,8 @@ class ChoiceField(TextField):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setMaxVisibleItems(_MOST_ROWS)
+        # The list is a window of its own, which the style of its field does not reach.
+        completer.popup().setStyleSheet(_LIST_STYLE)
         completer.activated.connect(lambda *_: self.take())
         self.setCompleter(completer)
         self.textEdited.connect(lambda _: self._complain(""))

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("Finding", "Value", "Prior", "State")
 FINDING, VALUE, PRIOR, STATE = range(len(COLUMNS))
 ROW_PX: Final = 44
-_MARGIN_PX: Final = 6
+MARGIN_PX: Final = 6
+# The second line's letters beside those of the first.
+SMALL: Final = 0.88
 # Of a date; the day stands in the tooltip.
 _YEAR_AND_MONTH: Final = 7
 _WIDTHS_PX: Final = {VALUE: 132, PRIOR: 124, STATE: 92}
@@ -252,7 +254,7 @@ def _in_sight(item: QTreeWidgetItem) -> bool:
     return item.parent() is None or item.parent().isExpanded()
 
 
-def _fitted(painter: Any, font: QFont, words: str, width: int) -> str:
+def fitted(painter: Any, font: QFont, words: str, width: int) -> str:
     """Set a font that words have room in, down to a least one; return what has room."""
     fitting = QFont(font)
     for size in _SMALLER:
@@ -277,11 +279,11 @@ class _TwoLines(QStyledItemDelegate):
             painter.fillRect(option.rect, QColor(CHOSEN_COLOUR))
         painter.setPen(QColor(LINE_COLOUR))
         painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight())
-        area = option.rect.adjusted(_MARGIN_PX, 3, -_MARGIN_PX, -4)
+        area = option.rect.adjusted(MARGIN_PX, 3, -MARGIN_PX, -4)
         half = area.height() // 2
         big, small = QFont(option.font), QFont(option.font)
         big.setBold(index.column() == VALUE)
-        small.setPointSizeF(option.font.pointSizeF() * 0.88)
+        small.setPointSizeF(option.font.pointSizeF() * SMALL)
         lines = (
             (Qt.ItemDataRole.DisplayRole, _ABOVE_COLOUR, big, area.top()),
             (_BELOW, _BELOW_COLOUR, small, area.top() + half),
@@ -291,7 +293,7 @@ class _TwoLines(QStyledItemDelegate):
             if not words:
                 continue
             painter.setPen(QColor(index.data(colour)))
-            words = _fitted(painter, font, str(words), area.width())
+            words = fitted(painter, font, str(words), area.width())
             line = area.adjusted(0, 0, 0, 0)
             line.setTop(top)
             line.setHeight(half)
