@@ -251,7 +251,8 @@ class ChoiceField(TextField):
 
     def _complain(self, problem: str) -> None:
         """Show that what is typed is no choice, and why; nothing for no words."""
-        self.setStyleSheet(f"color: {PROBLEM_COLOUR};" if problem else "")
+        colours = f"color: {PROBLEM_COLOUR}; selection-color: {PROBLEM_COLOUR};"
+        self.setStyleSheet(colours if problem else "")
         self.setToolTip(problem)
 
     def _given_words(self) -> str:
