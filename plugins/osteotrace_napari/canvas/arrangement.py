@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QSplitter
 from osteotrace.errors import OsteotraceError
 from osteotrace.volume import planes
 from osteotrace_napari import wording
-from osteotrace_napari.canvas import layers
+from osteotrace_napari.canvas import guarding, layers
 from osteotrace_napari.canvas.crosshair import Crosshair
 from osteotrace_napari.canvas.display import Displays
 from osteotrace_napari.canvas.view import ReadingView
@@ -318,7 +318,7 @@ class Arrangement(QObject):
         # Nobody reads the status of these; napari would look values up at every move.
         model.cursor.events.position.disconnect(model.update_status_from_cursor)
         qt_viewer = QtViewer(model)
-        qt_viewer.dims.hide()
+        guarding.keep_no_sliders(model, qt_viewer)
         view = ReadingView(model, qt_viewer, displays=self.displays)
         self._made.append((view, qt_viewer))
         self._know(view)

@@ -94,6 +94,21 @@ class Guard:
             view.viewer.canvas.grid.enabled = False
 
 
+def keep_no_sliders(model: Any, qt_viewer: Any) -> None:
+    """Hide the sliders of a canvas and leave them as they are.
+
+    napari makes new ones whenever a canvas gets its image, and never frees the old.
+    """
+    sliders, events = qt_viewer.dims, model.dims.events
+    sliders.hide()
+    events.ndim.disconnect(sliders._update_nsliders)
+    events.current_step.disconnect(sliders._update_slider)
+    events.range.disconnect(sliders._update_range)
+    events.last_used.disconnect(sliders._on_last_used_changed)
+    for emitter in (events.ndisplay, events.order):
+        emitter.disconnect(sliders._update_display)
+
+
 def _of(layer: Any, name: str) -> Any:
     value = getattr(layer, name)
     return np.array(getattr(value, "affine_matrix", value), dtype=np.float64)
