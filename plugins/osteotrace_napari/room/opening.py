@@ -76,10 +76,11 @@ class Opening:
     ) -> None:
         """Load a volume in the background and show it, or its pictures alone.
 
-        A segmentation or a report is opened on the series shown.
+        A segmentation or a report is opened on the series shown, or on one of its own
+        space where that is another.
         """
         if header.identity.modality in _ON_IMAGES:
-            self._room.keeping.take_up(header.instances[0].path)
+            self._open_on_images(header)
             return
         if not wording.can_load(header):
             self._look_at(header)
@@ -99,6 +100,16 @@ class Opening:
         volume = self._room.session.view(header, progress=progress)
         self._room.arrangement.displays.of(volume)
         return volume
+
+    def _open_on_images(self, header: VolumeHeader) -> None:
+        take_up = partial(self._room.keeping.take_up, header.instances[0].path)
+        frame, shown = header.frame_of_reference_uid, self._room.arrangement.main.volume
+        if frame and (shown is None or shown.frame_of_reference_uid != frame):
+            for each in self._room.dock.study.headers():
+                if each.frame_of_reference_uid == frame and wording.can_load(each):
+                    self.load(each, then=take_up)
+                    return
+        take_up()
 
     def open_beside(self, header: VolumeHeader) -> None:
         """Load a second volume and show it beside the first, whose study is read."""
@@ -195,11 +206,15 @@ class Opening:
             self.load(loadable[0])
             return
         room.dock.tabs.setCurrentWidget(room.dock.study)
+        words = "No series here can be measured; the list says why."
         if loadable:
-            room.say(f"{len(loadable)} series can be measured: double-click one.")
-        else:
-            words = "No series here can be measured; the list says why."
-            room.say(words, problem=True)
+            words = f"{len(loadable)} series can be measured: double-click one."
+        shown = "" if self.header is None else self.header.identity.study_uid
+        if shown and all(s.identity.study_uid != shown for s in catalogue):
+            assert self.header is not None
+            before = self.header.identity.patient
+            words += f" Until then canvas and findings are those of {before}."
+        room.say(words, problem=not loadable)
 
     def _take_up(
         self,
@@ -252,6 +267,8 @@ class Opening:
         if problem is not None:
             room.say(f"In its own plane alone: {wording.refusal(problem)}")
         room.refresh()
+        # A series was chosen in the list: the keys are the canvas's again.
+        room.focus_canvas()
         if then is not None:
             then()
 
