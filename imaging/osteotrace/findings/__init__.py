@@ -18,7 +18,6 @@ from osteotrace.findings.finding import (
     Certainty,
     Finding,
     Laterality,
-    Presence,
     SeriesReference,
     leaders_of_parts,
     marked_volume,
@@ -34,6 +33,7 @@ from osteotrace.findings.staging_results import (
     StagingResult,
     overridden,
 )
+from osteotrace.measurements.measurement import Presence
 
 __all__ = [
     "SCHEMA_VERSION",

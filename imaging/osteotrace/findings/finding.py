@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import msgspec
 
-from osteotrace.measurements.measurement import Measurement, NotMeasured
+from osteotrace.measurements.measurement import Measurement, NotMeasured, Presence
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from osteotrace.regions import Region
     from osteotrace.series import Instance
 
-Presence = Literal["present", "absent", "unknown"]
 Certainty = Literal["definite", "probable", "possible", "unknown"]
 Laterality = Literal["left", "right", "bilateral", "unilateral", ""]
 
