@@ -25,7 +25,7 @@ HAND_MS = 20
 Point = tuple[float, float, float]
 
 
-_SCREEN = pytest.StashKey["Screen"]()
+_SCREEN: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -152,7 +152,7 @@ def test_a_problem_in_what_follows_leaves_no_queue_standing(
         idle(room, qtbot)
     assert done == ["two"]
     assert [str(problem[1]) for problem in problems] == ["one"]
-    assert not room.dock.progress.isVisible()
+    assert room.dock.progress.isHidden()
 
 
 def test_one_slice_after_linked_planes_stands_alone_and_the_window_goes_on(
@@ -160,7 +160,7 @@ def test_one_slice_after_linked_planes_stands_alone_and_the_window_goes_on(
 ) -> None:
     load("CT")
     hand.key("F6")
-    assert len(room.views) == 3
+    assert len(list(room.views)) == 3
     header, volume = room.opening.header, room.view.volume
     assert header is not None
     assert volume is not None
@@ -178,13 +178,13 @@ def test_one_slice_after_linked_planes_stands_alone_and_the_window_goes_on(
     )
     idle(room, qtbot)
     assert room.arrangement.main.volume is one
-    assert len(room.views) == 1
+    assert len(list(room.views)) == 1
     assert not room.arrangement.is_linked
-    assert not room.dock.progress.isVisible()
+    assert room.dock.progress.isHidden()
     assert "In its own plane alone" in room.dock.message.text()
     hand.key("Alt+2")
     assert np.isfinite(room.view.viewer.scene.camera.zoom)
     load("MR")
     hand.key("F6")
-    assert len(room.views) == 3
+    assert len(list(room.views)) == 3
     assert room.view.volume.identity.modality == "MR"

@@ -106,6 +106,7 @@ def test_another_plane_and_back_shows_the_slice_that_was_shown(
         assert arrangement.crosshair.point == pytest.approx(place)
         main.go_to_slice(main.slice_index + 3 if plane == "coronal" else main.slice_index)
         place = arrangement.crosshair.point
+        assert place is not None
         for view in arrangement.views:
             assert place[view.plane_view.patient_axis] == pytest.approx(
                 place_of(view), abs=0.5

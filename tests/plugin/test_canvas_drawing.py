@@ -72,7 +72,7 @@ def test_what_is_marked_on_a_slice_is_painted_on_its_voxels(kind: str) -> None:
 def test_bars_of_a_palatal_gap_stand_at_its_edges_and_not_in_the_stumps() -> None:
     # 12 mm from edge to edge, and the line through the stumps 10 mm beyond either.
     along = {AP_EDGES: 12.0, PALATAL_LINE: 32.0}
-    lines = {
+    lines: dict[str, tuple[tuple[float, float, float], ...]] = {
         role: ((0.0, -0.5 * mm, 0.0), (0.0, 0.5 * mm, 0.0)) for role, mm in along.items()
     }
     lines[TRANSVERSE_EDGES] = ((-5.0, 0.0, 0.0), (5.0, 0.0, 0.0))

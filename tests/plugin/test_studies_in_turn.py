@@ -84,10 +84,10 @@ def test_what_is_marked_while_another_study_loads_is_the_study_shown(
     go_on.set()
     idle(room, qtbot)
     assert room.view.volume is not shown
-    assert room.session.findings == ()
+    assert not room.session.findings
     room.opening.load(first)
     idle(room, qtbot)
-    assert room.session.findings == (finding,)
+    assert list(room.session.findings) == [finding]
 
 
 def test_a_draft_is_taken_up_in_the_step_that_shows_its_study(
@@ -127,14 +127,15 @@ def test_a_second_folder_that_is_only_opened_leaves_the_reading_whole(
         hand.key(key)
         idle(room, qtbot)
         assert "not in the opened folder" not in room.dock.message.text()
+    assert room.view.volume is not None
     assert room.session.masks.begin(room.view.volume)
     hand.key("Ctrl+S")
     idle(room, qtbot)
     assert "Saved" in room.dock.message.text()
     assert str(both.parent) in room.dock.message.text()
     assert str(later.parent) not in room.dock.message.text()
-    assert room.session.findings == (before, finding)
+    assert list(room.session.findings) == [before, finding]
     room.opening.load(other)
     idle(room, qtbot)
-    assert room.session.findings == ()
+    assert not room.session.findings
     assert room.session.records_folder().is_relative_to(later.parent)

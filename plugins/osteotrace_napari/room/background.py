@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class _Piece:
     words: str
     work: Callable[[], Any]
-    done: Callable[[Any], None]
+    done: Callable[[Any], object]
     failed: Callable[[OsteotraceError], None]
     counts: bool
     marks: bool
@@ -51,7 +51,7 @@ class Background:
         self,
         words: str,
         work: Callable[[], Any],
-        done: Callable[[Any], None],
+        done: Callable[[Any], object],
         *,
         failed: Callable[[OsteotraceError], None] | None = None,
         counts: bool = False,
