@@ -124,6 +124,7 @@ class Arrangement(QObject):
     def clear(self) -> None:
         """Show no volume."""
         self._beside = self._through = None
+        self._stand_alone()
         self.main.clear()
         self._arrange()
 

@@ -153,7 +153,7 @@ class Marking:
             if view.volume is not None:
                 view.show_marks(_marks(held, view.volume, chosen))
 
-    def jump(self, uid: str) -> None:
+    def jump(self, uid: str, *, loaded: bool = False) -> None:
         """Go to a finding, loading its series where it is another one."""
         session, finding = self._room.session, self._room.session.finding(uid)
         self._hold(uid)
@@ -167,8 +167,11 @@ class Marking:
             self._room.say("The images of this finding are not in the opened folder.")
             return
         views = [view for view in self._room.views if _is_seen(finding, view)]
+        if not views and loaded:
+            self._room.say("The images of this finding are not where it was marked.")
+            return
         if not views:
-            self._room.opening.load(header, then=partial(self.jump, uid))
+            self._room.opening.load(header, then=partial(self.jump, uid, loaded=True))
             return
         self._room.arrangement.crosshair.move_to(np.mean(points, axis=0).tolist())
         for view in views:
