@@ -218,7 +218,7 @@ def test_a_tilted_stack_shows_its_own_plane_and_says_that_the_others_are_resampl
     arrangement.show(volume)
     arrangement.show_planes(True)
     badges = [view.badges for view in arrangement.views]
-    assert badges == [(), (RESAMPLED,), (RESAMPLED,)]
+    assert badges == [("tilted by 14.0°, as acquired",), (RESAMPLED,), (RESAMPLED,)]
     first, second = arrangement.views[1:]
     assert first.image.data is second.image.data
     point = tuple(volume.grid.to_patient([9, 30, 40]))

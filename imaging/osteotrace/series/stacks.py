@@ -119,8 +119,15 @@ def _verdicts(grid: Grid) -> tuple[str, ...]:
         whole = bool((np.abs(multiples - np.round(multiples)) <= allowed).all())
         missing = whole and not grid.has_even_gaps
         verdicts.append("missing_slices" if missing else "uneven")
-    along = grid.origins[-1] - grid.origins[0]
-    lean = np.degrees(np.arccos(min(1.0, along @ grid.normal / np.linalg.norm(along))))
-    if lean > TILT_TOLERANCE_DEG:
+    if is_tilted(grid):
         verdicts.append("tilted")
     return tuple(verdicts) or ("regular",)
+
+
+def is_tilted(grid: Grid) -> bool:
+    """Tell whether a stack leans away from the normal of its slices."""
+    along = grid.origins[-1] - grid.origins[0]
+    if len(grid.origins) < 2:
+        return False
+    lean = np.degrees(np.arccos(min(1.0, along @ grid.normal / np.linalg.norm(along))))
+    return bool(lean > TILT_TOLERANCE_DEG)

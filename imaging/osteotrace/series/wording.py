@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from osteotrace.series.stacks import is_tilted
+
 if TYPE_CHECKING:
+    from osteotrace.geometry import Grid
     from osteotrace.series.catalogue import VolumeHeader
 
 VERDICTS: Final = {
@@ -46,6 +49,15 @@ def verdict_in_words(header: VolumeHeader) -> str:
     return ", ".join(_words(header, verdict) for verdict in header.verdicts)
 
 
+def tilt_in_words(grid: Grid) -> str:
+    """Return how far a stack leans, such as ``"tilted by -14.0°"``; empty if upright."""
+    if not is_tilted(grid):
+        return ""
+    if abs(grid.tilt_deg) < 0.05:
+        return VERDICTS["tilted"]
+    return f"tilted by {grid.tilt_deg:.1f}°"
+
+
 def _words(header: VolumeHeader, verdict: str) -> str:
     grid = header.grid
     modality = header.identity.modality
@@ -54,8 +66,8 @@ def _words(header: VolumeHeader, verdict: str) -> str:
     if grid is None:
         return VERDICTS[verdict]
     gaps = grid.slice_gaps
-    if verdict == "tilted" and abs(grid.tilt_deg) >= 0.05:
-        return f"tilted by {grid.tilt_deg:.1f}°"
+    if verdict == "tilted":
+        return tilt_in_words(grid)
     if verdict == "uneven" and not grid.has_even_gaps:
         return f"uneven gaps of {gaps.min():.4g} to {gaps.max():.4g} mm"
     if verdict == "missing_slices":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.compat import isalive
 
 from osteotrace import about
+from osteotrace.series.wording import tilt_in_words
 from osteotrace_napari import wording
 from osteotrace_napari.canvas import drawing, layers
 from osteotrace_napari.canvas.display import NOT_TO_SCALE, Displays
@@ -149,6 +150,9 @@ class ReadingView(VolumeView):
     def badges(self) -> tuple[str, ...]:
         """Warnings about what is shown."""
         badge = "" if self.display is None else self.display.badge
+        if self.volume is not None and self.shown is self.volume:
+            lean = tilt_in_words(self.volume.grid)
+            badge = f"{lean}, as acquired" if lean else badge
         return tuple(
             each for each in (badge, NOT_TO_SCALE * bool(self.why_no_mm)) if each
         )
