@@ -1,0 +1,58 @@
+"""A segmentation chosen in the Study tab: its masks are seen on its own series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from osteotrace import phantoms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from osteotrace.series import VolumeHeader
+    from osteotrace_napari.room import ReadingRoom
+
+pytestmark = pytest.mark.plugin
+
+PATIENCE_MS = 60_000
+CASE = "mandible_month00"
+
+
+@pytest.fixture
+def study(
+    room: ReadingRoom, qtbot: Any, tmp_path: Path
+) -> dict[tuple[str, str], VolumeHeader]:
+    """Open the sample and return its series, by modality and frame of reference."""
+    phantoms.write_samples(tmp_path, (CASE,))
+    room.opening.open(tmp_path / CASE)
+    qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
+    return {
+        (header.identity.modality, header.frame_of_reference_uid): header
+        for header in room.dock.study.headers()
+    }
+
+
+@pytest.mark.parametrize(("modality", "index"), [("CT", 11), ("MR", None)])
+def test_masks_open_at_the_slice_shown_or_on_the_series_of_their_own_space(
+    room: ReadingRoom,
+    qtbot: Any,
+    study: dict[tuple[str, str], VolumeHeader],
+    modality: str,
+    index: int | None,
+) -> None:
+    def choose(modality: str, frame: str) -> None:
+        room.dock.study.chosen.emit(study[modality, frame])
+        qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
+
+    frames = {modality: frame for modality, frame in study if modality != "SEG"}
+    choose("CT", frames["CT"])
+    room.view.go_to_slice(11)
+    choose("SEG", frames[modality])
+    volume = room.view.volume
+    assert volume is not None
+    assert volume.identity.modality == modality
+    assert index in (None, room.view.slice_index)
+    assert room.session.imported.of(volume) is not None
+    assert "labels" in room.dock.message.text()
