@@ -384,5 +384,8 @@ def test_labels_are_those_of_the_folder_they_were_opened_for(
     session.imported.open(nifti, load(session))
     assert session.imported.of(load(session)) is not None
     shutil.copytree(spine_study, tmp_path / "copy")
-    session.open(tmp_path / "copy")
-    assert session.imported.of(load(session)) is None
+    copy = session.open(tmp_path / "copy")
+    # What was read is there until another volume is.
+    assert session.imported.of(load(session)) is not None
+    volume = session.load(copy.choose(LABEL.series_uid))
+    assert session.imported.of(volume) is None
