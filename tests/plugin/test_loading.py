@@ -265,18 +265,33 @@ def test_a_scan_that_is_stopped_leaves_what_was_open(
 # Opening
 
 
-def test_a_dock_shows_how_many_slices_are_loaded(
+def test_a_dock_shows_how_many_slices_are_loaded(room: ReadingRoom, qtbot: Any) -> None:
+    bar, go_on = room.dock.progress, threading.Event()
+
+    def work(progress: Callable[[int, int], None]) -> int:
+        progress(70, 300)
+        assert go_on.wait(PATIENCE_MS / 1000)
+        return 300
+
+    done: list[int] = []
+    room.background.start("Loading 300 slices …", work, done.append, counts=True)
+    qtbot.waitUntil(
+        lambda: (bar.value(), bar.maximum()) == (70, 300), timeout=PATIENCE_MS
+    )
+    assert bar.isVisible()
+    go_on.set()
+    qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
+    assert done == [300]
+    assert not bar.isVisible()
+
+
+def test_a_folder_of_many_files_opens_whole(
     room: ReadingRoom, qtbot: Any, many_files: Path
 ) -> None:
-    shown: list[tuple[int, int]] = []
-    bar = room.dock.progress
-    bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
     room.opening.open(many_files)
     qtbot.waitUntil(lambda: room.view.volume is not None, timeout=2 * PATIENCE_MS)
     assert room.view.volume is not None
     assert room.view.volume.grid.shape[0] == FILES
-    assert any(total == FILES for _, total in shown)
-    assert not bar.isVisible()
 
 
 def test_a_study_is_scanned_once_and_its_series_read_once(

@@ -56,3 +56,17 @@ def test_masks_open_at_the_slice_shown_or_on_the_series_of_their_own_space(
     assert index in (None, room.view.slice_index)
     assert room.session.imported.of(volume) is not None
     assert "labels" in room.dock.message.text()
+
+
+def test_masks_of_one_series_after_those_of_another_do_not_take_the_window_down(
+    room: ReadingRoom, qtbot: Any, study: dict[tuple[str, str], VolumeHeader]
+) -> None:
+    frames = {modality: frame for modality, frame in study if modality != "SEG"}
+    for modality in ("CT", "MR", "CT"):
+        for each in (modality, "SEG"):
+            room.dock.study.chosen.emit(study[each, frames[modality]])
+            qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
+            qtbot.wait(300)
+        assert room.view.volume is not None
+        assert room.view.volume.identity.modality == modality
+        assert room.session.imported.of(room.view.volume) is not None

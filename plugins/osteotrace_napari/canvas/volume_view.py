@@ -10,6 +10,7 @@ import numpy as np
 from osteotrace_napari.canvas import drawing, layers, windowing, windows
 from osteotrace_napari.canvas.display import Displays
 from osteotrace_napari.canvas.guarding import Guard
+from osteotrace_napari.canvas.kept_drawings import KeptDrawings
 from osteotrace_napari.canvas.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class VolumeView:
         self._view: PlaneView | None = None
         self._fitted: tuple[Any, ...] = ()
         self._guard = Guard(self)
+        self._kept = KeptDrawings(viewer, lambda: self.qt_viewer)
         viewer.canvas.background_color_override = "black"
         viewer.dims.events.current_step.connect(self._slice_changed)
         viewer.scene.camera.events.connect(self.refresh)
@@ -145,6 +147,7 @@ class VolumeView:
     def close(self) -> None:
         """Let go of everything, before the canvas is closed."""
         self.put_away()
+        self._kept.close()
         self._guard.close()
         for listeners in (self.on_slice, self.on_window, self.on_display):
             listeners.clear()
