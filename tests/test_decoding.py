@@ -530,11 +530,13 @@ def test_a_small_deflated_file_of_a_gigabyte_is_refused_soon(tmp_path: Path) -> 
     path = tmp_path / "bomb.dcm"
     bad = deflate_bomb(path)
     assert path.stat().st_size < 1.2e6
+    # Kilobytes, of the largest process that this one has waited for.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     start = time.monotonic()
     assert "a deflated file of more than 512 MiB" in refusal(bad).found
     assert time.monotonic() - start < 15
-    # Kilobytes, of the largest process that this one has waited for.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1 << 20
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert largest < 1 << 20 or largest == before
 
 
 def deflate_bomb(path: Path) -> list[Instance]:

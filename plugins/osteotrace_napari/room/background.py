@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
     words: str
-    work: Callable[[], Any]
+    work: Callable[..., Any]
     done: Callable[[Any], object]
     failed: Callable[[OsteotraceError], None]
     counts: bool
@@ -50,7 +50,7 @@ class Background:
     def start(
         self,
         words: str,
-        work: Callable[[], Any],
+        work: Callable[..., Any],
         done: Callable[[Any], object],
         *,
         failed: Callable[[OsteotraceError], None] | None = None,
