@@ -165,9 +165,11 @@ def said_since(prepared: Prepared, now: Held) -> Prepared:
     entry = prepared.mark.entry
     assert entry is not None
     latest = now.finding if now.entry is None else now.entry
+    # What the move itself says, as another kind, is not taken back by it.
+    before = {n: getattr(prepared.mark.finding, n) for n in commands.OF_ENTRY}
     old = {name: getattr(entry, name) for name in commands.OF_ENTRY}
     said = {name: getattr(latest, name) for name in commands.OF_ENTRY}
-    new = {name: text for name, text in said.items() if text != old[name]}
+    new = {name: text for name, text in said.items() if text != before[name]}
     mark = msgspec.structs.replace(
         now, entry=msgspec.structs.replace(entry, **new), masks=prepared.mark.masks
     )
