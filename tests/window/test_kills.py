@@ -98,7 +98,7 @@ def state_of(study: Path, drafts: Path) -> State:
         return len(session.held), sum(one.accepted for one in session.held)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_kill_loses_the_edit_in_hand_at_most_and_the_rest_is_offered(
     screen: Screen, case: Callable[[str], Path], tmp_path: Path, kills: int
 ) -> None:
