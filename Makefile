@@ -47,7 +47,6 @@ pictures: $(READY) ## the pictures and the demo's output in the README, anew
 	scripts/demo > build/demo.txt
 	$(BIN)/python docs/quote_demo.py build/demo.txt
 	$(BIN)/python docs/make_lesion_picture.py
-	$(XVFB) $(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/make_tutorial.py
 
 bench: $(READY) ## every figure in the README, beside the other readers
