@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.window.screen import Screen
 
-pytestmark = [pytest.mark.plugin]
+pytestmark = [pytest.mark.plugin, pytest.mark.slow]
 
 # A disk of this size holds a draft of a few findings, and is soon full.
 DISK = "4m"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.window.screen import Screen
 
-pytestmark = [pytest.mark.plugin]
+pytestmark = [pytest.mark.plugin, pytest.mark.slow]
 
 SCRIPT = Path(__file__).parent / "soak.py"
 # What may be added to memory and objects.
