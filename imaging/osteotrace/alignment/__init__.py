@@ -1,0 +1,10 @@
+"""Two studies of one patient laid over each other: a rigid transform with its error.
+
+A transform maps earlier to later, LPS mm. What cannot be aligned for certain is refused
+with the reason; no transform is ever returned in doubt.
+"""
+
+from osteotrace.alignment.alignment import Alignment, Start, same_space
+from osteotrace.alignment.transform import RigidTransform
+
+__all__ = ["Alignment", "RigidTransform", "Start", "same_space"]
