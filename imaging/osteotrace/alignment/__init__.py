@@ -5,6 +5,15 @@ with the reason; no transform is ever returned in doubt.
 """
 
 from osteotrace.alignment.alignment import Alignment, Start, same_space
+from osteotrace.alignment.moving import moved_grid, moved_mask, moved_region
 from osteotrace.alignment.transform import RigidTransform
 
-__all__ = ["Alignment", "RigidTransform", "Start", "same_space"]
+__all__ = [
+    "Alignment",
+    "RigidTransform",
+    "Start",
+    "moved_grid",
+    "moved_mask",
+    "moved_region",
+    "same_space",
+]
