@@ -1,5 +1,7 @@
 """Regions and grids laid from an earlier study into a later one."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,7 +31,7 @@ def transform() -> RigidTransform:
 
 
 def later_volume() -> Volume:
-    grid = straight_grid((60, 60, 60), (1.5, 0.8, 0.8), centre=SHIFT)
+    grid = straight_grid((60, 60, 60), (1.5, 0.8, 0.8), centre=SHIFT.tolist())
     return as_volume(np.zeros(grid.shape), grid)
 
 
