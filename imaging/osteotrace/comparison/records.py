@@ -57,6 +57,8 @@ class ComparedStudy(
         What people call it: ``"before"``, ``"after"``, ``"month 60"`` or its date.
     reader : str
     series : tuple of SeriesReference
+    protocol : str
+        Name of the protocol it was read by, or ``"interactive"``.
     carried : bool
         True where its findings were carried forward and are proposals.
     """
@@ -68,6 +70,7 @@ class ComparedStudy(
     name: str
     reader: str = ""
     series: tuple[SeriesReference, ...] = ()
+    protocol: str = ""
     carried: bool = False
 
 
