@@ -37,6 +37,8 @@ def refused(finding: "Finding") -> OsteotraceError | None:
     from osteotrace.measurements.caliper import AS_DRAWN
     from osteotrace.measurements.measurement import NotMeasured
 
+    if not finding.measurements:
+        return None
     primary = finding.measurements[0]
     if not isinstance(primary, NotMeasured):
         return None
@@ -71,6 +73,8 @@ def print_findings(assessment: "Assessment") -> None:
     table.add_column("95 % interval", no_wrap=True)
     table.add_column("doubts")
     for finding in assessment.findings:
+        if not finding.measurements:
+            table.add_row(finding.label, finding.presence, "", "", "none")
         for number, reading in enumerate(text.headlines(finding)):
             value, doubts = "not measured", tuple(text.doubts(reading))
             if isinstance(reading, Measurement):

@@ -149,10 +149,10 @@ def _cement(label: str, finding: TrueFinding) -> Table:
     return "cement", {**_common(label, finding), **keys}
 
 
-def _edema(label: str, finding: TrueFinding) -> Table | None:
-    # No edema, no region: there is nothing to measure.
+def _edema(label: str, finding: TrueFinding) -> Table:
+    # No edema, no region: it was looked for, and there is nothing to measure.
     if "edema" not in finding.segments:
-        return None
+        return "absent", _common(label, finding)
     keys = {
         key: _label(finding, role)
         for key, role in (

@@ -329,7 +329,15 @@ class IntensityEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     site: str = "jaw"
 
 
-# The entry types by the name of their TOML table.
+class AbsentEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A lesion that was looked for on a series and is not there: nothing is measured.
+
+    It is what a follow-up says of a lesion that is gone; where nobody looked, nothing
+    is said.
+    """
+
+
+# The entry types by the name of their TOML table, those that measure.
 TABLES: Final[dict[str, type[Entry]]] = {
     "caliper": CaliperEntry,
     "angle": AngleEntry,
@@ -346,6 +354,8 @@ TABLES: Final[dict[str, type[Entry]]] = {
     "expansion": ExpansionEntry,
     "intensity": IntensityEntry,
 }
+# What a protocol states beside.
+ABSENT: Final = "absent"
 
 
 def _same(start: Point | None, end: Point | None) -> Iterator[tuple[str, str, str]]:

@@ -33,7 +33,7 @@ import msgspec
 
 from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
-from osteotrace.protocol.entries import TABLES
+from osteotrace.protocol.entries import ABSENT, TABLES, AbsentEntry
 from osteotrace.protocol.entry import Entry, Where, places, regions
 from osteotrace.series import Catalogue
 from osteotrace.uids import is_uid
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 # A protocol is a page of text; more is another kind of file.
 MAX_BYTES: Final = 1_000_000
+
+# Every table that a protocol may hold.
+_KNOWN: Final[dict[str, type[Entry]]] = {**TABLES, ABSENT: AbsentEntry}
 
 _FOLDER: Final = Path(__file__).parent.with_name("protocols")
 
@@ -144,8 +147,8 @@ def parse(content: bytes, file: Path) -> Protocol:
 
 def _table(file: Path, text: str, name: str, found: object) -> tuple[Entry, ...]:
     """Return the entries of one TOML table, checked."""
-    if name not in TABLES:
-        choice = "name, description or " + ", ".join(f"[[{table}]]" for table in TABLES)
+    if name not in _KNOWN:
+        choice = "name, description or " + ", ".join(f"[[{table}]]" for table in _KNOWN)
         line = _line(text, name, None, name)
         raise _wrong(file, f"the key {name!r}", line, name, choice)
     try:
@@ -159,7 +162,7 @@ def _table(file: Path, text: str, name: str, found: object) -> tuple[Entry, ...]
 
 @cache
 def _types() -> dict[str, Any]:
-    return {name: dict[str, tuple[kind, ...]] for name, kind in TABLES.items()}  # type: ignore[valid-type]
+    return {name: dict[str, tuple[kind, ...]] for name, kind in _KNOWN.items()}  # type: ignore[valid-type]
 
 
 def _check_labels(file: Path, text: str, entries: tuple[Entry, ...]) -> None:

@@ -20,6 +20,7 @@ from osteotrace.measurements import (
     sequestra,
     symmetry,
 )
+from osteotrace.measurements.measurement import LesionReading
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from osteotrace.findings import Finding
-    from osteotrace.measurements.measurement import LesionReading
     from osteotrace.protocol import Entry
     from osteotrace.reading.images import StudyImages
     from osteotrace.regions import Mask
@@ -171,6 +171,12 @@ def _expansion(entry: kinds.ExpansionEntry, images: StudyImages) -> Findings:
     return (lesion_finding(entry, volume, reading),)
 
 
+def _absent(entry: kinds.AbsentEntry, images: StudyImages) -> Findings:
+    volume = images.volume(entry)
+    nothing = LesionReading(measurements=(), presence="absent")
+    return (lesion_finding(entry, volume, nothing),)
+
+
 def _on_regions(
     measure: Callable[..., LesionReading], keys: Iterable[str]
 ) -> Callable[[Any, StudyImages], Findings]:
@@ -202,5 +208,6 @@ _FINDERS: Final[dict[type[Entry], Callable[..., Findings]]] = {
     kinds.MothEatenEntry: _on_regions(moth_eaten.measure, ("region", "reference")),
     kinds.CementEntry: _on_regions(cement.measure, ("region", "body")),
     kinds.ExpansionEntry: _expansion,
+    kinds.AbsentEntry: _absent,
     kinds.IntensityEntry: _on_regions(intensity.measure, ("region",)),
 }

@@ -117,6 +117,9 @@ def heading(finding: Finding) -> str:
 
 def headlines(finding: Finding) -> tuple[Reading, ...]:
     """Return the primary value of a finding and the measured ones read beside it."""
+    if not finding.measurements:
+        # What was looked for and is not there has no value.
+        return ()
     primary, *others = finding.measurements
     names = BESIDE | BESIDE_OF.get(primary.name, frozenset())
     beside = (r for r in others if isinstance(r, Measurement) and r.name in names)
