@@ -7,7 +7,6 @@ anchored to the reader's point; fitted by least squares over every sample.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -194,14 +193,14 @@ def fit(bundle: Bundle, candidate: Candidate) -> Edge | None:
     solved = _least_squares(_start(part, candidate), part)
     if solved is None:
         return None
-    t, a, b, log_sigma, before, after = solved
+    t, a, b, log_sigma, before, after = solved.p
     if (
         not window[0] < t < window[1]
         or abs(log_sigma) >= MOST_LOG_SIGMA
         or before == after
     ):
         return None
-    left = _left(solved, part)
+    left = solved.left
     jacobian = _jacobian(solved, part)
     # A line that the fitted edge does not cross says nothing about the wall.
     crossed = np.abs(jacobian[:, 0]).reshape(part.values.shape).max(axis=1)
@@ -244,33 +243,65 @@ def _bend(part: Bundle, left: Array, jacobian: Array) -> tuple[float, float, flo
     return bulge, float(uu + vv), spread
 
 
-def _least_squares(start: Array, part: Bundle) -> Array | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """Six parameters, and what the model gives with them.
+
+    Parameters
+    ----------
+    p : (6,) float64
+        Place, both tilts, log blur and both plateaus.
+    z, share : (lines, samples) float64
+        Place of each sample from the edge, in sigma, and share of the step done there.
+    left : (lines * samples,) float64
+        The model less the samples.
+    """
+
+    p: Array
+    z: Array
+    share: Array
+    left: Array
+
+    @property
+    def cost(self) -> float:
+        """Sum of the squared residuals."""
+        return float(self.left @ self.left)
+
+
+def _tried(p: Array, part: Bundle) -> _Trial:
+    # Imported here: it takes longer than reading a header, and only fits need it.
+    from scipy.special import ndtr
+
+    t, a, b, log_sigma, before, after = p
+    z = (part.t[None, :] - (t + a * part.u + b * part.v)[:, None]) * np.exp(-log_sigma)
+    share = ndtr(z)
+    left = (before + (after - before) * share - part.values).ravel()
+    return _Trial(p=p, z=z, share=share, left=left)
+
+
+def _least_squares(start: Array, part: Bundle) -> _Trial | None:
     """Return the parameters of least squared residual, or None where none settle.
 
     Levenberg-Marquardt (Marquardt 1963, 10.1137/0111030) on the normal equations,
     which six parameters of like scale leave well conditioned.
     """
-    p, damping = start, INITIAL_DAMPING
-    left = _left(p, part)
-    cost = float(left @ left)
+    best, damping = _tried(start, part), INITIAL_DAMPING
+    normal, gradient = _normal_equations(best, part)
     for _ in range(MOST_STEPS):
-        jacobian = _jacobian(p, part)
-        normal = jacobian.T @ jacobian
-        gradient = jacobian.T @ left
         scale = np.diag(np.maximum(np.diag(normal), np.finfo(float).tiny))
         try:
             move = -np.linalg.solve(normal + damping * scale, gradient)
         except np.linalg.LinAlgError:
             return None
-        new = p + move
-        sane = bool(np.abs(new[3]) <= MOST_LOG_SIGMA)
-        new_left = _left(new, part) if sane else left
-        new_cost = float(new_left @ new_left) if sane else np.inf
-        if new_cost <= cost:
-            settled = abs(move[0]) < SETTLED_MM and cost - new_cost <= 1e-9 * cost
-            p, left, cost, damping = new, new_left, new_cost, 0.1 * damping
+        sane = bool(np.abs(best.p[3] + move[3]) <= MOST_LOG_SIGMA)
+        new = _tried(best.p + move, part) if sane else None
+        if new is not None and new.cost <= best.cost:
+            gained = best.cost - new.cost
+            settled = abs(move[0]) < SETTLED_MM and gained <= 1e-9 * best.cost
+            best, damping = new, 0.1 * damping
             if settled:
-                return p
+                return best
+            normal, gradient = _normal_equations(best, part)
         else:
             damping *= 10.0
             if damping > MOST_DAMPING:
@@ -278,42 +309,25 @@ def _least_squares(start: Array, part: Bundle) -> Array | None:
     return None
 
 
-# The standard library's erf, element by element: its arrays are small here, and
-# importing scipy.special takes longer than the whole measurement.
-_erf = np.frompyfunc(math.erf, 1, 1)
+def _normal_equations(trial: _Trial, part: Bundle) -> tuple[Array, Array]:
+    jacobian = _jacobian(trial, part)
+    return jacobian.T @ jacobian, jacobian.T @ trial.left
 
 
-def _normal_share(z: Array) -> Array:
-    """Return the normal distribution function."""
-    return 0.5 + 0.5 * np.asarray(_erf(z * math.sqrt(0.5)), dtype=np.float64)
-
-
-def _left(p: Array, part: Bundle) -> Array:
-    return np.asarray((_model(p, part) - part.values).ravel())
-
-
-def _model(p: Array, part: Bundle) -> Array:
-    t, a, b, log_sigma, before, after = p
-    z = (part.t[None, :] - (t + a * part.u + b * part.v)[:, None]) * np.exp(-log_sigma)
-    return np.asarray(before + (after - before) * _normal_share(z))
-
-
-def _jacobian(p: Array, part: Bundle) -> Array:
-    t, a, b, log_sigma, before, after = p
-    rate = np.exp(-log_sigma)
-    z = (part.t[None, :] - (t + a * part.u + b * part.v)[:, None]) * rate
+def _jacobian(trial: _Trial, part: Bundle) -> Array:
+    *_, log_sigma, before, after = trial.p
+    z, rate = trial.z, np.exp(-log_sigma)
     near = np.clip(z, -NO_BELL, NO_BELL)
     bell = (after - before) * np.exp(-0.5 * near * near) / np.sqrt(2 * np.pi)
-    share = _normal_share(z)
-    columns = [
-        -bell * rate,
-        -bell * rate * part.u[:, None],
-        -bell * rate * part.v[:, None],
-        -bell * z,
-        1 - share,
-        share,
-    ]
-    return np.stack([column.ravel() for column in columns], axis=1)
+    place = -bell * rate
+    jacobian = np.empty((*z.shape, 6))
+    jacobian[..., 0] = place
+    jacobian[..., 1] = place * part.u[:, None]
+    jacobian[..., 2] = place * part.v[:, None]
+    jacobian[..., 3] = -bell * z
+    jacobian[..., 4] = 1 - trial.share
+    jacobian[..., 5] = trial.share
+    return jacobian.reshape(-1, 6)
 
 
 def _window(bundle: Bundle, candidate: Candidate) -> tuple[float, float]:
