@@ -12,6 +12,8 @@ from osteotrace.errors import OsteotraceError
 # Mean length of a month of the Gregorian calendar.
 DAYS_A_MONTH: Final = 30.436875
 DAYS_A_WEEK: Final = 7
+# Up to here an interval is told in days.
+MOST_DAYS: Final = 60
 _PARTIAL: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
@@ -65,6 +67,29 @@ def months_between(earlier: str, later: str) -> tuple[float, float]:
         (last[0] - first[1]).days / DAYS_A_MONTH,
         (last[1] - first[0]).days / DAYS_A_MONTH,
     )
+
+
+def interval(earlier: str, later: str) -> str:
+    """Return how long one date lies before another, in words; empty where not known.
+
+    Examples
+    --------
+    >>> interval("2023-09-03", "2023-09-27")
+    '24 days'
+    >>> interval("2023-06-20", "2024-01-15")
+    '7 months'
+    >>> interval("2019", "2024-01-15")
+    '48 to 60 months'
+    """
+    if not earlier or not later:
+        return ""
+    fewest, most = months_between(earlier, later)
+    unit, ends = "month", (fewest, most)
+    if most * DAYS_A_MONTH <= MOST_DAYS:
+        unit, ends = "day", (fewest * DAYS_A_MONTH, most * DAYS_A_MONTH)
+    low, high = (round(end) for end in ends)
+    number = f"{low}" if low == high else f"{low} to {high}"
+    return f"{number} {unit}{'' if number == '1' else 's'}"
 
 
 def not_after(one: str, other: str) -> bool | None:

@@ -17,7 +17,7 @@ from osteotrace.change import Change, change
 from osteotrace.codes.sites import VERTEBRAE
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Case, Finding, SeriesReference
-from osteotrace.findings.dates import DAYS_A_MONTH, days, months_between
+from osteotrace.findings.dates import days, interval
 from osteotrace.reports import text
 from osteotrace.reports.paragraph import spoken, without_keys
 
@@ -33,8 +33,6 @@ _OF_A_LEVEL: Final = ("vertebra", "vcf")
 # Any length may be of these: they tell no lesion from another.
 _ANY_KIND: Final = ("lesion",)
 _ANY_SITE: Final = ("", "unspecified")
-# Up to here an interval is told in days.
-_MOST_DAYS: Final = 60
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,29 +245,6 @@ class Priors:
             interval=interval(reading.study_date, draft.start.study_date),
             change=found,
         )
-
-
-def interval(earlier: str, later: str) -> str:
-    """Return how long one date lies before another, in words; empty where not known.
-
-    Examples
-    --------
-    >>> interval("2023-09-03", "2023-09-27")
-    '24 days'
-    >>> interval("2023-06-20", "2024-01-15")
-    '7 months'
-    >>> interval("2019", "2024-01-15")
-    '48 to 60 months'
-    """
-    if not earlier or not later:
-        return ""
-    fewest, most = months_between(earlier, later)
-    unit, ends = "month", (fewest, most)
-    if most * DAYS_A_MONTH <= _MOST_DAYS:
-        unit, ends = "day", (fewest * DAYS_A_MONTH, most * DAYS_A_MONTH)
-    low, high = (round(end) for end in ends)
-    number = f"{low}" if low == high else f"{low} to {high}"
-    return f"{number} {unit}{'' if number == '1' else 's'}"
 
 
 def _unreadable(folder: Path, problem: OsteotraceError | OSError) -> OsteotraceError:
