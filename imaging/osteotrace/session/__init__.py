@@ -5,11 +5,11 @@ on disk, ``marking`` turns marks into findings, ``commands`` says what each comm
 ``saving`` writes records.
 """
 
+from osteotrace.records.places import RECORDS_FOLDER
 from osteotrace.session.changes import DrawnMask, Held
 from osteotrace.session.draft import Recovery
 from osteotrace.session.levels import Levels
 from osteotrace.session.marking import LoadedVolume
-from osteotrace.session.saving import RECORDS_FOLDER
 from osteotrace.session.session import Session
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.records.places import dicom_folder, folder_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,21 +19,8 @@ if TYPE_CHECKING:
     from osteotrace.series import Catalogue
     from osteotrace.session.draft import Draft
 
-RECORDS_FOLDER: Final = "osteotrace-records"
 # Drafts that an error names.
 MOST_TOLD: Final = 5
-
-
-def folder_beside(catalogue: Catalogue) -> Path:
-    """Return the folder for records: beside the opened folder, never inside it."""
-    from osteotrace.series.archives import is_archive
-
-    root = catalogue.root.absolute()
-    return (root if is_archive(root) else _dicom(root)).parent / RECORDS_FOLDER
-
-
-def _dicom(root: Path) -> Path:
-    return root if root.is_dir() else root.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +210,9 @@ def _check_folder(folder: Path, catalogue: Catalogue) -> None:
 
     root = catalogue.root
     # Nothing is written into a ZIP file: beside it is beside its images.
-    if not is_archive(root) and folder.resolve().is_relative_to(_dicom(root).resolve()):
+    if not is_archive(root) and folder.resolve().is_relative_to(
+        dicom_folder(root).resolve()
+    ):
         raise OsteotraceError(
             "a folder inside the DICOM folder",
             expected="records beside the images they were read from",
