@@ -7,8 +7,10 @@ lies in a shape.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from osteotrace.geometry import Grid
@@ -161,6 +163,53 @@ def true_mask(
         frame_of_reference_uid=FRAME_OF_REFERENCE_UID,
         source_instances=tuple(_sop_uid(k) for k in range(grid.shape[0])),
     )
+
+
+def of_study(volume: Volume, number: int, *, date: str = "") -> Volume:
+    """Return a volume as that of another study: own UIDs, own frame of reference.
+
+    Parameters
+    ----------
+    volume : Volume
+    number : int
+        From 1; the same number gives the same UIDs.
+    date : str
+        ISO 8601.
+    """
+    frame = frame_uid(number)
+    instances = tuple(
+        msgspec.structs.replace(
+            image,
+            sop_instance_uid=f"{image.sop_instance_uid}.{number}",
+            attributes=msgspec.structs.replace(
+                image.attributes, frame_of_reference_uid=frame
+            ),
+        )
+        for image in volume.instances
+    )
+    identity = msgspec.structs.replace(
+        volume.identity, study_uid=f"2.25.3.{number}", series_uid=f"2.25.4.{number}"
+    )
+    return replace(
+        volume,
+        frame_of_reference_uid=frame,
+        instances=instances,
+        identity=msgspec.structs.replace(identity, date=date),
+    )
+
+
+def mask_of_study(mask: Mask, volume: Volume) -> Mask:
+    """Return a mask as one on the images of a study (`of_study`)."""
+    return msgspec.structs.replace(
+        mask,
+        frame_of_reference_uid=volume.frame_of_reference_uid,
+        source_instances=tuple(image.source for image in volume.instances),
+    )
+
+
+def frame_uid(number: int) -> str:
+    """Return the frame of reference of a numbered study (`of_study`)."""
+    return f"{FRAME_OF_REFERENCE_UID}.{number}"
 
 
 def _sop_uid(k: int) -> str:

@@ -241,7 +241,11 @@ def _teeth() -> Part:
 
 def parts(month: str) -> tuple[Part, ...]:
     """Return the whole scene at a month, outermost first."""
-    stage = STAGES[month]
+    return parts_at(STAGES[month])
+
+
+def parts_at(stage: Stage) -> tuple[Part, ...]:
+    """Return the whole scene at a stage, outermost first."""
     scene = (*face(), *mouth(), *throat(), _jaw(stage), _teeth())
     return scaled_parts(scene, stage.scale)
 
