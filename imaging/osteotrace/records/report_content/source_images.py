@@ -180,10 +180,10 @@ def headers(
             expected="every image that the findings were marked on",
             advice="give the folder that the study was read from",
         )
-    found = {uid: _header(files[uid]) for uid in list(wanted) or list(files)[:1]}
+    found = {uid: header_of(files[uid]) for uid in list(wanted) or list(files)[:1]}
     for frame in _spaces_of_masks(assessment, found):
         uid = _image_of_space(files, frame)
-        found[uid] = _header(files[uid])
+        found[uid] = header_of(files[uid])
     for uid, header in found.items():
         _check_image(header, uid, assessment.study_uid, files[uid])
         _check_frames(header, wanted.get(uid, ()), files[uid])
@@ -223,7 +223,8 @@ def _image_of_space(files: Mapping[str, Path], frame: str) -> str:
     )
 
 
-def _header(file: Path) -> Dataset:
+def header_of(file: Path) -> Dataset:
+    """Return an image's header, what a report needs of it there if only empty."""
     from pydicom import dcmread
 
     header = dcmread(file, stop_before_pixels=True)

@@ -1,0 +1,1 @@
+"""The parts of a DICOM Spatial Registration object: written, and read."""
