@@ -1,4 +1,4 @@
-"""What a command changes: findings, statements, what is amended, levels, drawn masks.
+"""What a command changes: findings, statements, levels, drawn masks, what is agreed.
 
 A change knows how to be made on a draft and how to be taken back; it refuses a draft that
 does not hold what was there before it.
@@ -18,6 +18,7 @@ from osteotrace.findings import Finding
 from osteotrace.protocol import TABLES, Entry
 from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.regions import Mask
+from osteotrace.session.comparing.agreements import Agreed
 from osteotrace.session.levels import Levels
 from osteotrace.session.mask_runs import from_runs
 
@@ -183,6 +184,25 @@ class LevelsChange(
         draft.levels = self.after
 
 
+class AgreedChange(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+):
+    """What is agreed on matches with other dates, before and after."""
+
+    before: Agreed
+    after: Agreed
+
+    def reversed(self) -> Self:
+        """Return the change that takes this one back."""
+        return msgspec.structs.replace(self, before=self.after, after=self.before)
+
+    def make(self, draft: Draft) -> None:
+        """Make the change; refused where other things are agreed."""
+        if draft.agreed != self.before:
+            raise impossible("a change of matches that are not there")
+        draft.agreed = self.after
+
+
 class MaskPatch(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
@@ -267,7 +287,14 @@ class DrawnMask:
         return cls(series_uid, k, np.zeros(shape, dtype=bool))
 
 
-Change = FindingChange | StatementsChange | BaseChange | LevelsChange | MaskPatch
+Change = (
+    FindingChange
+    | StatementsChange
+    | BaseChange
+    | LevelsChange
+    | AgreedChange
+    | MaskPatch
+)
 
 
 def impossible(found: str) -> OsteotraceError:

@@ -15,6 +15,7 @@ import msgspec
 from osteotrace.findings import Assessment
 from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.session.changes import impossible
+from osteotrace.session.comparing.agreements import Agreed
 from osteotrace.session.lines import (
     Closed,
     Done,
@@ -84,6 +85,8 @@ class Draft:
         Masks in hand, by UID.
     levels : tuple of Levels
         The labelled vertebrae in sight, one a frame of reference.
+    agreed : Agreed
+        What is agreed on matches with other dates, and the marks carried from them.
     base : Base or None
         The saved record that the reading began from, None where it began anew.
     done : deque of Done
@@ -120,6 +123,7 @@ class Draft:
     statements: CaseFacts = field(default_factory=CaseFacts)
     masks: dict[str, DrawnMask] = field(default_factory=dict)
     levels: tuple[Levels, ...] = ()
+    agreed: Agreed = field(default_factory=Agreed)
     base: Base | None = None
     done: deque[Done] = field(default_factory=lambda: deque(maxlen=UNDO_DEPTH))
     undone: list[Done] = field(default_factory=list)

@@ -74,6 +74,12 @@ class OpenImages:
             volumes[key] = load(header, progress=progress)
         return volumes[key]
 
+    @property
+    def catalogues(self) -> tuple[Catalogue, ...]:
+        """What lies below the path that is read, and below the one opened since."""
+        following = None if self._next_source is None else self._next_source.catalogue
+        return tuple(c for c in (self.catalogue, following) if c is not None)
+
     def header_of(self, finding: Finding) -> VolumeHeader | None:
         """Return the volume that a finding was marked on, None where it is not there."""
         from osteotrace.findings import marked_volume
