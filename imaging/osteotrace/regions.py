@@ -230,6 +230,12 @@ class Mask(
         OsteotraceError
             If the voxels of the mask are not voxels of the grid.
         """
+        whole = np.zeros(grid.shape, dtype=bool)
+        whole[self.box_on(grid)] = self.voxels
+        return whole
+
+    def box_on(self, grid: Grid) -> tuple[slice, slice, slice]:
+        """Return the box of a grid that `voxels` fill; errors as `on`."""
         own = self.grid
         first = np.round(grid.to_index(own.origins[0])).astype(int)
         last = first + np.array(own.shape)
@@ -245,9 +251,7 @@ class Mask(
                 advice="measure the image that the mask was drawn on, or resample the "
                 "mask onto this one first",
             )
-        whole = np.zeros(grid.shape, dtype=bool)
-        whole[_box(first, last)] = self.voxels
-        return whole
+        return _box(first, last)
 
 
 # The axes to look along for the extent along each of the three.

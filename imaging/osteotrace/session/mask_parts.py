@@ -54,9 +54,7 @@ def drawn_region(leader: Held) -> Mask | Where:
 
 def on_volume(volume: Volume, mask: Mask) -> tuple[Window, NDArray[np.bool_]]:
     """Return where a mask lies in a volume, and its voxels there."""
-    whole = mask.on(volume.grid)
-    box = volume.grid.box_around(mask.grid.corners(), 0.0)
-    return box, whole[box]
+    return mask.box_on(volume.grid), mask.voxels
 
 
 def extent(voxels: NDArray[np.bool_]) -> Window | None:
