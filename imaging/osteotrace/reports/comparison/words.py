@@ -1,0 +1,256 @@
+"""A comparison in words and digits: states, verdicts, quantities, places and numbers.
+
+Every sign that is told by a colour is told by a symbol and by words too.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from osteotrace.codes import KINDS, QUANTITIES, SITES
+from osteotrace.codes.sites import VERTEBRAE
+from osteotrace.measurements.measurement import SPOKEN, Measurement, decimals, shown
+from osteotrace.reports.paragraph import without_keys
+from osteotrace.reports.stage_sentences import lower
+
+if TYPE_CHECKING:
+    from osteotrace.comparison import Lesion, Link, QuantityChange, State, Step
+    from osteotrace.findings import Finding
+
+# Symbols that every common font has.
+STATE_SYMBOLS: Final[dict[State, str]] = {
+    "new": "+",
+    "growing": "▲",
+    "stable": "=",
+    "shrinking": "▼",
+    "resolved": "○",
+    "absent": "–",
+    "merged": "»",
+    "split": "«",
+    "not comparable": "≠",
+    "not assessed": "?",
+}
+NOT_JUDGED: Final = "not judged"
+NONE: Final = "–"
+MINUS: Final = "\N{MINUS SIGN}"
+NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
+
+_UNITS: Final = {"mm2": "mm²", "mm3": "mm³", "deg": "°", "1": "", "s": "s"}
+_LONG_INTEGER: Final = re.compile(r"(?<![\d.])\d{5,}")
+_BASES: Final = {
+    "tracked": "one tracking UID",
+    "confirmed": "confirmed by a reader",
+    "level": "the same vertebral level",
+    "overlap": "overlap",
+    "distance": "distance",
+    "site": "kind and site",
+    "carried": "carried forward from the earlier study",
+}
+# Below this a percentage is told with a decimal.
+_SMALL_PERCENT: Final = 10.0
+_SIGNIFICANT: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is said of one change.
+
+    Parameters
+    ----------
+    words : str
+        ``"real change: increased"``, ``"within measurement error"``, ...
+    symbol : str
+        The same as one sign.
+    reason : str
+        Why it was not judged; empty where it was.
+    name : str
+        ``"increased"``, ``"decreased"``, ``"within"`` or ``"not-judged"``, for styles.
+    """
+
+    words: str
+    symbol: str
+    reason: str
+    name: str
+
+
+def verdict(changed: QuantityChange) -> Verdict:
+    """Return what is said of a change; one without a repeatability is not judged."""
+    told = changed.change
+    if told.verdict == "not comparable":
+        reason = without_keys(told.reason)
+        return Verdict(words=told.verdict, symbol="≠", reason=reason, name="not-judged")
+    if changed.inapplicable:
+        reason = "the repeatability does not apply: " + "; ".join(changed.inapplicable)
+        return Verdict(words=NOT_JUDGED, symbol="≠", reason=reason, name="not-judged")
+    if told.verdict == "within measurement error":
+        return Verdict(words=told.verdict, symbol="=", reason="", name="within")
+    symbol = "▲" if told.verdict == "increased" else "▼"
+    words = f"real change: {told.verdict}"
+    return Verdict(words=words, symbol=symbol, reason="", name=told.verdict)
+
+
+# Names -------------------------------------------------------------------------------
+
+
+def quantity(name: str) -> str:
+    """Return what a quantity is called at the head of a row."""
+    spoken = without_keys(name)
+    if spoken == name and name in QUANTITIES:
+        spoken = QUANTITIES[name].meaning
+    return spoken[:1].upper() + spoken[1:]
+
+
+def place(lesion: Lesion | Finding) -> str:
+    """Return where a lesion is: its level, or its bone and side."""
+    return " ".join(filter(None, (lesion.laterality, place_of(lesion.site))))
+
+
+def place_of(site: str) -> str:
+    """Return a site in words: vertebrae by their level."""
+    if site in VERTEBRAE:
+        return site.upper()
+    return lower(SITES[site].meaning) if site in SITES else site
+
+
+def kind(lesion: Lesion) -> str:
+    """Return what a lesion is."""
+    return KINDS[lesion.kind].meaning if lesion.kind in KINDS else lesion.kind
+
+
+def basis(link: Link) -> str:
+    """Return why two findings are held for one lesion, with the figures."""
+    words = _BASES[link.basis]
+    told = []
+    if link.overlap is not None:
+        told.append(f"overlap {100 * link.overlap:.0f} %")
+    if link.distance_mm is not None:
+        error = "" if link.u_mm is None else f" ± {link.u_mm:.1f}"
+        told.append(f"distance {link.distance_mm:.1f}{error} mm")
+    told.sort(key=lambda one: not one.startswith(words))
+    if told:
+        # "overlap 62 %" says that the basis is the overlap.
+        named = told[0].startswith(words)
+        words = ", ".join(told) if named else f"{words} ({', '.join(told)})"
+    if link.confirmed_by:
+        whom = f"confirmed by {link.confirmed_by}"
+        words = whom if link.basis == "confirmed" else f"{words}; {whom}"
+    return words
+
+
+def links_of(lesion: Lesion, step: Step) -> tuple[Link, ...]:
+    """Return the links that join the findings of a step's two dates, or lead there."""
+    uids = {
+        seen.study: {one.tracking_uid for one in seen.findings} for seen in lesion.seen
+    }
+    first, last = uids.get(step.earlier, set()), uids.get(step.later, set())
+    joined = tuple(
+        link
+        for link in lesion.links
+        if link.earlier_uid in first and link.later_uid in last
+    )
+    return joined or lesion.links
+
+
+# Numbers -----------------------------------------------------------------------------
+
+
+def unit(ucum: str) -> str:
+    """Return a UCUM unit as people write it."""
+    return _UNITS.get(ucum, SPOKEN.get(ucum, ucum))
+
+
+def number(value: float, ucum: str, u: float | None = None) -> str:
+    """Return a value with ± u in the digits that it supports, without its unit."""
+    ending = SPOKEN.get(ucum, ucum)
+    return _set(shown(value, ucum, u).removesuffix(ending).rstrip())
+
+
+def reading(lesion: Lesion, study: int, name: str) -> Measurement | None:
+    """Return the one measurement of a quantity that a lesion has at a date."""
+    found = [
+        one
+        for seen in lesion.seen
+        if seen.study == study
+        for finding in seen.findings
+        for one in finding.measurements
+        if isinstance(one, Measurement) and one.name == name
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def ends(lesion: Lesion, step: Step, changed: QuantityChange) -> tuple[str, str]:
+    """Return the earlier and the later value of a change, without their unit."""
+    told = changed.change
+    found = []
+    for study, value, u in zip(
+        (step.earlier, step.later),
+        (told.earlier, told.later),
+        changed.uncertainties,
+        strict=True,
+    ):
+        whole = reading(lesion, study, told.name)
+        if whole is not None and whole.is_range and whole.value == value:
+            ending = SPOKEN.get(whole.unit, whole.unit)
+            found.append(_set(whole.as_text.removesuffix(ending).rstrip()))
+        else:
+            found.append(NONE if value is None else number(value, told.unit, u))
+    return found[0], found[1]
+
+
+def delta(changed: QuantityChange) -> str:
+    """Return Δ with its sign, in the digits of the values; a range as its ends."""
+    told = changed.change
+    if told.between is not None:
+        low, high = (_signed(one, told.unit, None) for one in told.between)
+        return f"{low} to {high}"
+    if told.delta is None:
+        return NONE
+    known = [u for u in changed.uncertainties if u is not None]
+    return _signed(told.delta, told.unit, max(known) if known else None)
+
+
+def percent(changed: QuantityChange) -> str:
+    """Return the change as a share of the earlier value, empty where there is none."""
+    told = changed.change
+    # Of percents, or of an index about zero, a percentage would mislead.
+    if told.percent is None or told.unit == "%":
+        return ""
+    places = 1 if abs(told.percent) < _SMALL_PERCENT else 0
+    return _set(f"{told.percent:+z.{places}f}") + " %"
+
+
+def per_month(changed: QuantityChange) -> str:
+    """Return Δ a month to two digits, empty where there is none."""
+    rate = changed.per_month
+    if rate is None:
+        return ""
+    if not rate:
+        return "0"
+    places = max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(rate))))
+    return _set(f"{rate:+z.{min(places, 4)}f}")
+
+
+def limit(changed: QuantityChange) -> str:
+    """Return what the change has to exceed, with the unit."""
+    told = changed.change
+    if told.limit is None:
+        return ""
+    # A limit has no uncertainty: of a length it is told to 0.01 mm.
+    places = decimals(told.unit, 0.0)
+    return f"{_set(f'{told.limit:.{places}f}')} {unit(told.unit)}".strip()
+
+
+def _signed(value: float, ucum: str, u: float | None) -> str:
+    places = decimals(ucum, u)
+    return _set(f"{value:+z.{places}f}")
+
+
+def _set(digits: str) -> str:
+    """Return digits as they are set: a true minus, long integers in groups."""
+    grouped = _LONG_INTEGER.sub(
+        lambda found: f"{int(found.group()):,}".replace(",", NARROW_SPACE), digits
+    )
+    return grouped.replace("-", MINUS)
