@@ -74,13 +74,13 @@ def failure_row(study_uid: str, patient: str, error: OsteotraceError) -> Row:
     }
 
 
-def to_csv(table: Iterable[Row]) -> str:
-    """Return rows as CSV (RFC 4180) with a header line.
+def to_csv(table: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
+    """Return rows as CSV (RFC 4180) with a header line of these columns.
 
     Text that a spreadsheet would run as a formula gets a leading apostrophe.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\r\n")
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\r\n")
     writer.writeheader()
     for row in table:
         writer.writerow({column: _cell(value) for column, value in row.items()})
