@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from osteotrace.codes import KINDS, QUANTITIES, SITES, look_up
+from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
 from osteotrace.measurements import caliper as calipers
+from osteotrace.measurements.caliper import AS_DRAWN, choices_of
+from osteotrace.measurements.measurement import NotMeasured
+from osteotrace.protocol.entries import LENGTHS, CaliperEntry
+from osteotrace.regions import Polyline
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -73,4 +79,51 @@ def caliper_finding(
         note=note,
         regions=reading.regions,
         measurements=(primary, *reading.measurements[1:]),
+    )
+
+
+def marked_caliper(finding: Finding, volume: Volume) -> CaliperEntry:
+    """Return the entry that a caliper of a record was measured by.
+
+    Parameters
+    ----------
+    finding : Finding
+    volume : Volume
+        What it was read on.
+
+    Raises
+    ------
+    OsteotraceError
+        If it is no caliper: what was marked is not known then.
+    """
+    drawn = [
+        region
+        for region in finding.regions
+        if isinstance(region, Polyline) and region.role == AS_DRAWN
+    ]
+    if len(drawn) != 1 or not finding.measurements:
+        raise OsteotraceError(
+            f"{finding.label}, of which only the result is known",
+            expected="a finding that was marked here, or a caliper",
+            advice="delete it and mark it again",
+        )
+    quantity = finding.measurements[0].name
+    between, walls = choices_of(finding.measurements[0])
+    return CaliperEntry(
+        label=finding.label,
+        modality=volume.identity.modality,
+        kind=finding.kind,
+        site=finding.site,
+        laterality=finding.laterality,
+        note=finding.note,
+        series=glob.escape(volume.identity.description),
+        series_uid=volume.identity.series_uid,
+        frame_of_reference_uid=volume.frame_of_reference_uid,
+        quantity=quantity if quantity in LENGTHS else "distance",
+        start=drawn[0].points[0],
+        end=drawn[0].points[-1],
+        # Without snapping the line as drawn is the value, and there is no other line.
+        snap=len(finding.regions) > 1 or isinstance(finding.measurements[0], NotMeasured),
+        between=between,
+        walls=walls,
     )

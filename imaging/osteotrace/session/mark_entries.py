@@ -14,12 +14,11 @@ from osteotrace import geometry
 from osteotrace.codes import KINDS, SITES, look_up
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Finding
-from osteotrace.measurements.caliper import AS_DRAWN, choices_of
-from osteotrace.measurements.measurement import NotMeasured
-from osteotrace.protocol import TABLES, CaliperEntry, Entry, Where
-from osteotrace.protocol.entries import LENGTHS, AngleEntry, IntensityEntry
+from osteotrace.protocol import TABLES, Entry, Where
+from osteotrace.protocol.entries import AngleEntry, IntensityEntry
 from osteotrace.protocol.entry import regions
-from osteotrace.regions import Mask, Polyline
+from osteotrace.reading.calipers import marked_caliper
+from osteotrace.regions import Mask
 from osteotrace.session.changes import Held
 
 if TYPE_CHECKING:
@@ -137,7 +136,11 @@ def moved(held: Held, where: Mapping[str, Any]) -> Held:
             keys[key] = old | value
     every = {name: getattr(entry, name) for name in entry.__struct_fields__}
     return msgspec.structs.replace(
-        held, entry=_entry(type(entry), every | keys), masks={**held.masks, **drawn}
+        held,
+        entry=_entry(type(entry), every | keys),
+        masks={**held.masks, **drawn},
+        # No transform has put it there.
+        registration={},
     )
 
 
@@ -252,36 +255,5 @@ def rebuilt(held: Held, volume: Volume) -> Held:
     OsteotraceError
         If it is no caliper: what was marked is not known then.
     """
-    finding = held.finding
-    drawn = [
-        region
-        for region in finding.regions
-        if isinstance(region, Polyline) and region.role == AS_DRAWN
-    ]
-    if len(drawn) != 1 or not finding.measurements:
-        raise OsteotraceError(
-            f"{finding.label}, of which only the result is known",
-            expected="a finding that was marked here, or a caliper",
-            advice="delete it and mark it again",
-        )
-    quantity = finding.measurements[0].name
-    between, walls = choices_of(finding.measurements[0])
-    entry = CaliperEntry(
-        label=finding.label,
-        modality=volume.identity.modality,
-        kind=finding.kind,
-        site=finding.site,
-        laterality=finding.laterality,
-        note=finding.note,
-        series=glob.escape(volume.identity.description),
-        series_uid=volume.identity.series_uid,
-        frame_of_reference_uid=volume.frame_of_reference_uid,
-        quantity=quantity if quantity in LENGTHS else "distance",
-        start=drawn[0].points[0],
-        end=drawn[0].points[-1],
-        # Without snapping the line as drawn is the value, and there is no other line.
-        snap=len(finding.regions) > 1 or isinstance(finding.measurements[0], NotMeasured),
-        between=between,
-        walls=walls,
-    )
+    entry = marked_caliper(held.finding, volume)
     return msgspec.structs.replace(held, entry=entry)

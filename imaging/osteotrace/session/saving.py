@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.records.places import dicom_folder, folder_beside
+from osteotrace.records.places import dicom_folder
+from osteotrace.records.places import folder_beside as folder_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
