@@ -54,6 +54,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         What its label adds to the entry's, such as ``"/2"``.
     edited : tuple of str
         Fields of the finding that the reader has set: a new measurement leaves them.
+    registration : mapping of str to float
+        Standard uncertainty that the transform adds to each quantity, of a mark that was
+        carried from another date; of one that was marked here it is empty.
     """
 
     finding: Finding
@@ -63,6 +66,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     leader: str = ""
     part: str = ""
     edited: tuple[str, ...] = ()
+    registration: dict[str, float] = {}
 
     @property
     def uid(self) -> str:
@@ -187,7 +191,7 @@ class LevelsChange(
 class AgreedChange(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
-    """What is agreed on matches with other dates, before and after."""
+    """What is said of matches with other dates, before and after."""
 
     before: Agreed
     after: Agreed

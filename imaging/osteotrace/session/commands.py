@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings.carried_values import with_registration
 from osteotrace.protocol import TABLES
 from osteotrace.protocol.entries import GasEntry, SequestraEntry, VertebraEntry
 from osteotrace.session.changes import FindingChange, Held
@@ -82,6 +83,8 @@ def with_findings(
         part = finding.label.removeprefix(mark.entry.label)
         before = old.get(part)
         own = uid if not part else new_uid() if before is None else before.uid
+        if not part:
+            finding = with_registration(finding, mark.registration)
         new.append(
             Held(
                 finding=_kept(finding, own, before, leader, mark.entry),
@@ -91,6 +94,7 @@ def with_findings(
                 leader=uid if part else "",
                 part=part,
                 edited=() if before is None else before.edited,
+                registration={} if part else mark.registration,
             )
         )
     if not every:

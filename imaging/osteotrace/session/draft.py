@@ -86,7 +86,7 @@ class Draft:
     levels : tuple of Levels
         The labelled vertebrae in sight, one a frame of reference.
     agreed : Agreed
-        What is agreed on matches with other dates, and the marks carried from them.
+        What is said of matches with other dates.
     base : Base or None
         The saved record that the reading began from, None where it began anew.
     done : deque of Done

@@ -171,7 +171,10 @@ def said_since(prepared: Prepared, now: Held) -> Prepared:
     said = {name: getattr(latest, name) for name in commands.OF_ENTRY}
     new = {name: text for name, text in said.items() if text != before[name]}
     mark = msgspec.structs.replace(
-        now, entry=msgspec.structs.replace(entry, **new), masks=prepared.mark.masks
+        now,
+        entry=msgspec.structs.replace(entry, **new),
+        masks=prepared.mark.masks,
+        registration=prepared.mark.registration,
     )
     found = tuple(
         msgspec.structs.replace(

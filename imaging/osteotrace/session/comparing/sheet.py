@@ -1,20 +1,19 @@
 """What a window shows of a comparison: rows of words, formed once and here.
 
-Every number is that of the comparison itself, in the digits of the tables. A state is a
-word with a sign, so that no colour has to tell it.
+Every number is that of the comparison itself, said as the report page says it. A state is
+a word with a sign, so that no colour has to tell it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from osteotrace.codes import KINDS, QUANTITIES, SITES
-from osteotrace.measurements.measurement import Measurement, shown
 from osteotrace.reports import text
+from osteotrace.reports.comparison import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from osteotrace.comparison import (
         ComparedStudy,
@@ -23,32 +22,11 @@ if TYPE_CHECKING:
         Link,
         QuantityChange,
         Seen,
+        State,
         Step,
     )
     from osteotrace.findings import Finding
-
-SIGNS: Final[dict[str, str]] = {
-    "new": "+",
-    "growing": "▲",
-    "stable": "=",
-    "shrinking": "▼",
-    "resolved": "✓",
-    "absent": "○",
-    "merged": "⊃",
-    "split": "⊂",
-    "not comparable": "≠",
-    "not assessed": "?",
-}
-# How each basis of a match is said.
-_BASES: Final = {
-    "tracked": "one tracking UID",
-    "confirmed": "confirmed",
-    "carried": "carried forward",
-    "level": "same vertebral level",
-    "overlap": "they overlap",
-    "distance": "they lie close",
-    "site": "same kind and site",
-}
+    from osteotrace.reports.comparison.timeline import TimelinePoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +63,8 @@ class MatchRow:
         Both in words.
     why : str
         The basis, with distance and overlap.
+    detail : str
+        What else would fit.
     is_proposed : bool
         Whether a reader has to confirm it.
     said_by : str
@@ -97,6 +77,7 @@ class MatchRow:
     later: str
     why: str
     is_proposed: bool
+    detail: str = ""
     said_by: str = ""
 
 
@@ -109,8 +90,7 @@ class LesionRow:
     tracking_uid : str
     label, what : str
         Its short name, and kind and site in words.
-    state : str
-        A state of `osteotrace.comparison`.
+    state : State
     is_proposed : bool
         Whether the state rests on what no reader has confirmed.
     quantity : str
@@ -129,7 +109,7 @@ class LesionRow:
     tracking_uid: str
     label: str
     what: str
-    state: str
+    state: State
     is_proposed: bool = False
     quantity: str = ""
     earlier: str = ""
@@ -145,7 +125,7 @@ class LesionRow:
     @property
     def sign(self) -> str:
         """The sign of the state."""
-        return SIGNS[self.state]
+        return words.STATE_SYMBOLS[self.state]
 
     @property
     def state_words(self) -> str:
@@ -180,8 +160,8 @@ class CompareSheet:
         How both studies were made differently.
     notes : tuple of str
         What to mind of the whole.
-    over_time : Comparison or None
-        Every date, for the timeline.
+    timeline : tuple of TimelinePoint
+        What stands on the time axis, every date of it.
     hidden : str
         Why nothing of other dates is shown, where the reading is blinded.
     problem : str
@@ -200,23 +180,26 @@ class CompareSheet:
     not_carried: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    over_time: Comparison | None = None
+    timeline: tuple[TimelinePoint, ...] = ()
     hidden: str = ""
     problem: str = ""
 
 
 def lesion_rows(comparison: Comparison) -> tuple[LesionRow, ...]:
-    """Return the lesions of a comparison of two studies as rows, real changes first."""
+    """Return the lesions of a comparison of two studies as rows, changed ones first."""
     rows = [_row(one, comparison.studies) for one in comparison.lesions]
     return tuple(sorted(rows, key=lambda row: row.state in ("stable", "absent")))
 
 
-def match_rows(comparison: Comparison, said_by: dict[str, str]) -> tuple[MatchRow, ...]:
+def match_rows(
+    comparison: Comparison, said_by: Mapping[str, str]
+) -> tuple[MatchRow, ...]:
     """Return the matches of a comparison, those to confirm first.
 
     Parameters
     ----------
-    said_by : dict of str to str
+    comparison : Comparison
+    said_by : mapping of str to str
         Who confirmed a match and when, by the tracking UID of its earlier finding.
     """
     rows = [
@@ -241,46 +224,94 @@ def finding_words(finding: Finding) -> str:
     if finding.presence != "present":
         told.append(finding.presence)
     elif finding.measurements:
-        told.append(_value(finding.measurements[0]))
+        told.append(text.value(finding.measurements[0]).partition(":")[0])
     return " · ".join(told)
-
-
-def place_words(kind: str, site: str, laterality: str) -> str:
-    """Return what and where a lesion is: ``Palatal bony defect, hard palate``."""
-    where = SITES[site].meaning.lower() if site not in ("", "unspecified") else ""
-    sided = " ".join(filter(None, (laterality, where)))
-    return ", ".join(filter(None, (KINDS[kind].meaning, sided)))
 
 
 def _row(lesion: Lesion, studies: Sequence[ComparedStudy]) -> LesionRow:
     step = lesion.whole or (lesion.steps[-1] if lesion.steps else None)
     first, last = studies[0].number, studies[-1].number
-    primary = None if step is None else _primary(step)
-    return LesionRow(
+    what = ", ".join(filter(None, (words.kind(lesion), words.place(lesion))))
+    row = LesionRow(
         tracking_uid=lesion.tracking_uid,
         label=lesion.label,
-        what=place_words(lesion.kind, lesion.site, lesion.laterality),
+        what=what,
         state=lesion.state,
-        is_proposed=step is not None and step.proposed,
-        quantity="" if primary is None else QUANTITIES[primary.name].meaning,
-        earlier=_read_as(lesion, first, primary),
-        later=_read_as(lesion, last, primary),
-        delta="" if primary is None else delta_words(primary),
-        limit="" if primary is None else limit_words(primary),
-        verdict="" if primary is None else verdict_words(primary),
-        reason="" if step is None else step.reason,
-        others=() if step is None else tuple(map(change_words, _others(step))),
+        earlier=_read_as(lesion, first),
+        later=_read_as(lesion, last),
         earlier_uids=_uids(lesion, first),
         later_uids=_uids(lesion, last),
     )
+    return row if step is None else _with_step(row, lesion, step)
 
 
-def _primary(step: Step) -> QuantityChange | None:
-    return next((one for one in step.changes if one.name == step.primary), None)
+def _with_step(row: LesionRow, lesion: Lesion, step: Step) -> LesionRow:
+    primary = next((one for one in step.changes if one.name == step.primary), None)
+    others = (one for one in step.changes if one is not primary)
+    row = replace(
+        row,
+        is_proposed=step.proposed,
+        reason=step.reason,
+        others=tuple(_line(lesion, step, one) for one in others),
+    )
+    if primary is None:
+        return row
+    earlier, later = (
+        _valued(end, primary, read)
+        for end, read in zip(
+            words.ends(lesion, step, primary), (row.earlier, row.later), strict=True
+        )
+    )
+    verdict = words.verdict(primary)
+    return replace(
+        row,
+        quantity=words.quantity(primary.name),
+        earlier=earlier,
+        later=later,
+        delta=_delta(primary),
+        limit=_limit(primary),
+        verdict=f"{verdict.symbol} {verdict.words}",
+        reason=verdict.reason or step.reason,
+    )
 
 
-def _others(step: Step) -> Iterator[QuantityChange]:
-    return (one for one in step.changes if one.name != step.primary)
+def _valued(end: str, change: QuantityChange, read: str) -> str:
+    """Return a value with its unit; without one, what was read instead."""
+    if end == words.NONE:
+        return read
+    return f"{end} {words.unit(change.change.unit)}".rstrip()
+
+
+def _delta(change: QuantityChange) -> str:
+    told = words.delta(change)
+    if told == words.NONE:
+        return ""
+    told = f"{told} {words.unit(change.change.unit)}".rstrip()
+    if words.percent(change):
+        told += f" ({words.percent(change)})"
+    if words.per_month(change):
+        told += f", {words.per_month(change)} a month"
+    return told
+
+
+def _limit(change: QuantityChange) -> str:
+    told = words.limit(change)
+    if not told:
+        return ""
+    told = f"RC {told}, {change.change.limit_origin}"
+    if change.u_registration:
+        unit = words.unit(change.change.unit)
+        told += f"; u of the registration {change.u_registration:.2g} {unit}".rstrip()
+    return told
+
+
+def _line(lesion: Lesion, step: Step, change: QuantityChange) -> str:
+    """Return a quantity that does not vote, in one line."""
+    earlier, later = words.ends(lesion, step, change)
+    unit, verdict = words.unit(change.change.unit), words.verdict(change)
+    values = f"{earlier} → {later} {unit}".rstrip()
+    name = words.quantity(change.name)
+    return f"{name}: {values}; {verdict.symbol} {verdict.words}"
 
 
 def _at(lesion: Lesion, study: int) -> Seen | None:
@@ -292,108 +323,31 @@ def _uids(lesion: Lesion, study: int) -> tuple[str, ...]:
     return () if seen is None else tuple(one.tracking_uid for one in seen.findings)
 
 
-def _read_as(lesion: Lesion, study: int, primary: QuantityChange | None) -> str:
-    """Return what a lesion was at a date: its value, absent, or not read."""
+def _read_as(lesion: Lesion, study: int) -> str:
+    """Return what a lesion was at a date, in a word."""
     seen = _at(lesion, study)
     if seen is None:
         return "not read"
     if all(one.presence == "absent" for one in seen.findings):
         return "absent"
-    found = [
-        reading
-        for one in seen.findings
-        for reading in one.measurements
-        if primary is None or reading.name == primary.name
-    ]
-    if primary is None or len(seen.findings) == 1:
-        return _value(found[0]) if found else "seen, not measured"
-    values = primary.change.earlier, primary.change.later
-    whole = values[0] if study == min(one.study for one in lesion.seen) else values[1]
-    parts = f"{len(seen.findings)} parts"
-    if whole is None:
-        return parts
-    return f"{shown(whole, primary.change.unit, None)} in {parts}"
+    parts = len(seen.findings)
+    return "present" if parts == 1 else f"in {parts} parts"
 
 
-def _value(reading: object) -> str:
-    return text.value(reading) if isinstance(reading, Measurement) else "not measured"
-
-
-def delta_words(one: QuantityChange) -> str:
-    """Return Δ with its share and what it is a month: ``+0.4 mm (+3 %)``."""
-    change = one.change
-    if change.delta is None:
-        return ""
-    told = f"{'+' if change.delta >= 0 else ''}{shown(change.delta, change.unit, None)}"
-    if change.percent is not None and change.unit != "%":
-        told += f" ({change.percent:+z.0f} %)"
-    if one.per_month is not None:
-        told += f", {one.per_month:+.2g} a month"
-    return told
-
-
-def limit_words(one: QuantityChange) -> str:
-    """Return what a change has to exceed, and where that comes from."""
-    change = one.change
-    if change.limit is None:
-        return ""
-    told = f"RC {shown(change.limit, change.unit, None)}, {change.limit_origin}"
-    if one.u_registration:
-        told += f"; u of the registration {one.u_registration:.2g} {change.unit}"
-    return told
-
-
-def verdict_words(one: QuantityChange) -> str:
-    """Return the verdict as every front door says it."""
-    if one.inapplicable:
-        return f"not comparable: {'; '.join(one.inapplicable)}"
-    if one.change.verdict == "not comparable":
-        return f"not comparable: {one.change.reason}"
-    if one.is_real:
-        return f"real change: {one.change.verdict}"
-    return one.change.verdict
-
-
-def change_words(one: QuantityChange) -> str:
-    """Return a quantity that does not vote in one line."""
-    change = one.change
-    values = " → ".join(
-        "?" if number is None else shown(number, change.unit, u)
-        for number, u in zip(
-            (change.earlier, change.later), one.uncertainties, strict=True
-        )
-    )
-    return f"{QUANTITIES[one.name].meaning}: {values}; {verdict_words(one)}"
-
-
-def _match(link: Link, lesion: Lesion, said_by: dict[str, str]) -> MatchRow:
-    found = {one.tracking_uid: one for seen in lesion.seen for one in seen.findings}
-    firsts = [one for one in lesion.seen[:1] for one in one.findings]
-    lasts = [one for one in lesion.seen[-1:] for one in one.findings]
-    earlier = _named(firsts, link.earlier_uid) or found.get(link.earlier_uid)
-    later = _named(lasts, link.later_uid) or found.get(link.later_uid)
+def _match(link: Link, lesion: Lesion, said_by: Mapping[str, str]) -> MatchRow:
     return MatchRow(
         earlier_uid=link.earlier_uid,
         later_uid=link.later_uid,
-        earlier="" if earlier is None else finding_words(earlier),
-        later="" if later is None else finding_words(later),
-        why=basis_words(link),
+        earlier=_named(lesion.seen, link.earlier_uid),
+        later=_named(lesion.seen[::-1], link.later_uid),
+        why=words.basis(link),
+        detail=link.reason,
         is_proposed=link.proposed,
         said_by=said_by.get(link.earlier_uid, "") or link.confirmed_by,
     )
 
 
-def _named(findings: Iterable[Finding], uid: str) -> Finding | None:
-    """Return the finding of a UID: a tracked lesion has one UID at both dates."""
-    return next((one for one in findings if one.tracking_uid == uid), None)
-
-
-def basis_words(link: Link) -> str:
-    """Return why two findings may be one lesion: basis, distance, overlap."""
-    told = [_BASES[link.basis]]
-    if link.distance_mm is not None:
-        u = f" ± {link.u_mm:.2f}" if link.u_mm is not None else ""
-        told.append(f"{link.distance_mm:.1f}{u} mm apart")
-    if link.overlap is not None:
-        told.append(f"overlap {100 * link.overlap:.0f} %")
-    return ", ".join(told)
+def _named(seen: Sequence[Seen], uid: str) -> str:
+    """Return the first finding of a UID: a tracked lesion has one UID at both dates."""
+    every = (one for each in seen for one in each.findings)
+    return next((finding_words(one) for one in every if one.tracking_uid == uid), "")
