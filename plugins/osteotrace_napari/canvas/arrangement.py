@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from napari.components import ViewerModel
 from napari.qt import QtViewer
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QSplitter
+from qtpy.QtCore import QEvent, QObject
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.volume import planes
 from osteotrace_napari import wording
 from osteotrace_napari.canvas import guarding, layers
+from osteotrace_napari.canvas.compare_view import CompareView
 from osteotrace_napari.canvas.crosshair import Crosshair
 from osteotrace_napari.canvas.display import Displays
+from osteotrace_napari.canvas.frame import Frame
 from osteotrace_napari.canvas.view import ReadingView
 from osteotrace_napari.closing import Closing
 
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     # A volume, its plane, and what is displayed where that is not one of its own.
     _Wanted = tuple[Volume, Plane, Display | None]
 
-# How much of the width the first canvas takes, by the number of canvases.
-_FIRST_SHARE: Final = {2: 0.5, 3: 0.64, 4: 0.5}
-_PARTS: Final = 10_000
 MOST_OTHERS: Final = 3
 
 
@@ -55,6 +53,8 @@ class Arrangement(QObject):
     main : ReadingView
         The first view.
     crosshair : Crosshair
+    comparing : CompareView
+        Before and after.
     on_views : list of callable
         Called without arguments after views were added or taken away.
     on_made : list of callable
@@ -77,6 +77,7 @@ class Arrangement(QObject):
         self._beside: Volume | None = None
         self._through: Display | None = None
         self._busy = False
+        self.comparing = CompareView(self)
         self._build(viewer.window._qt_viewer)
         self._know(self.main)
 
@@ -112,6 +113,7 @@ class Arrangement(QObject):
         OsteotraceError
             If its other planes cannot be shown: it stands alone then.
         """
+        self.comparing.forget()
         self._beside = self._through = None
         self._busy = True
         try:
@@ -123,6 +125,7 @@ class Arrangement(QObject):
 
     def clear(self) -> None:
         """Show no volume."""
+        self.comparing.forget()
         self._beside = self._through = None
         self._stand_alone()
         self.main.clear()
@@ -136,6 +139,7 @@ class Arrangement(QObject):
         OsteotraceError
             If the planes cannot be shown; the views are as before then.
         """
+        self.comparing.end()
         self.is_linked = linked
         self._arrange_or(self._stand_alone)
 
@@ -155,6 +159,7 @@ class Arrangement(QObject):
                 "is the same place in the other",
                 advice="choose a series of the same examination, or register the two",
             )
+        self.comparing.end()
         before, self._beside = self._beside, volume
         self._arrange_or(partial(setattr, self, "_beside", before))
 
@@ -173,6 +178,7 @@ class Arrangement(QObject):
             self._through = None
             self._arrange()
             return
+        self.comparing.end()
         self._through = self.displays.through(volume, plane, planes.BADGE)
         self._arrange()
         # The middle slice lies in the plane: all go to its centre.
@@ -187,6 +193,9 @@ class Arrangement(QObject):
         OsteotraceError
             If a view cannot show it; the views are as before then.
         """
+        if self.comparing.is_on:
+            self.comparing.set_plane(plane)
+            return
         point = self.crosshair.point
         before = self.main.plane_view.plane if self.main.is_ready else plane
         self.main.set_plane(plane)
@@ -209,18 +218,7 @@ class Arrangement(QObject):
 
     def _build(self, qt_viewer: Any) -> None:
         """Put the window's canvas into a frame of splitters, where others fit in."""
-        # Held by Qt: what Python holds of a window outlives it.
-        layout = qt_viewer.parentWidget().layout()
-        self._frame = QSplitter(Qt.Orientation.Horizontal)
-        self._columns = [QSplitter(Qt.Orientation.Vertical) for _ in range(2)]
-        for column in self._columns:
-            column.setChildrenCollapsible(False)
-            self._frame.addWidget(column)
-        self._frame.setChildrenCollapsible(False)
-        layout.replaceWidget(qt_viewer, self._frame)
-        self._columns[0].addWidget(qt_viewer)
-        self._columns[1].hide()
-        qt_viewer.show()
+        self._frame = Frame(qt_viewer)
         self._closing = Closing(qt_viewer.window(), self.close)
         # napari closes its canvas before the window where a program closes both.
         qt_viewer.installEventFilter(self)
@@ -233,6 +231,7 @@ class Arrangement(QObject):
 
     def close(self) -> None:
         """Let go of every canvas but the window's own."""
+        self.comparing.forget()
         self._beside = self._through = None
         self.is_linked = False
         self.crosshair.release()
@@ -255,6 +254,22 @@ class Arrangement(QObject):
     def _stand_alone(self) -> None:
         self.is_linked = False
 
+    def fill_main(
+        self, volume: Volume, plane: Plane, display: Display | None = None
+    ) -> None:
+        """Show something else in the first view; `arrange` follows."""
+        self._busy = True
+        try:
+            self.main.show(volume, plane=plane, display=display)
+        finally:
+            self._busy = False
+
+    def arrange(self) -> None:
+        """Show what is compared, and nothing else beside it."""
+        self._beside = self._through = None
+        self.is_linked = False
+        self._arrange()
+
     def _arrange(self) -> None:
         """Show what is wanted in as many canvases as it takes, or change nothing."""
         wanted = self._wanted()
@@ -272,10 +287,17 @@ class Arrangement(QObject):
         self._others = tuple(views)
         if self.current not in self.views:
             self.current = self.main
-        self._stand()
-        self._link_cameras(self.main)
-        self.displays.keep([v.volume for v in self.views if v.volume is not None])
-        self.crosshair.link(self.views if self.main.volume is not None else ())
+        self._frame.stand(
+            [qt_viewer for _, qt_viewer in self._made],
+            len(views),
+            first_is_left=self.comparing.main_is_left,
+        )
+        self.link_cameras(self.main)
+        pair = self.comparing.pair
+        shown = [v.volume for v in self.views if v.volume is not None]
+        self.displays.keep([*shown, *(() if pair is None else pair.volumes)])
+        linked = self.views if self.main.volume is not None else ()
+        self.crosshair.link(linked, self.comparing.link)
         if changed:
             for call in self.on_views:
                 call()
@@ -295,6 +317,7 @@ class Arrangement(QObject):
                 view.says_who = volume is not self.main.volume
                 if not view.says_who:
                     view.set_window(self.main.window)
+                if not view.says_who or self.comparing.is_on:
                     view.set_slab(*self.main.slab)
         finally:
             self._busy = False
@@ -304,6 +327,8 @@ class Arrangement(QObject):
         if volume is None:
             return []
         plane = self.main.plane_view.plane
+        if self.comparing.is_on:
+            return self.comparing.others()
         wanted: list[_Wanted] = []
         if self._beside is not None:
             wanted.append((self._beside, plane, None))
@@ -326,25 +351,6 @@ class Arrangement(QObject):
         for call in self.on_made:
             call(view)
 
-    def _stand(self) -> None:
-        """Place the canvases: a large one and a column, or two by two."""
-        count = len(self._others)
-        for n, (_, qt_viewer) in enumerate(self._made):
-            if n >= count:
-                qt_viewer.hide()
-                continue
-            # Of four, the last stands below the first.
-            column = self._columns[0] if n == 2 else self._columns[1]
-            if column.indexOf(qt_viewer) < 0:
-                column.addWidget(qt_viewer)
-            qt_viewer.show()
-        self._columns[1].setVisible(count > 0)
-        if count:
-            first = int(_PARTS * _FIRST_SHARE[count + 1])
-            self._frame.setSizes([first, _PARTS - first])
-            for column in self._columns:
-                column.setSizes([_PARTS] * column.count())
-
     # Views among themselves --------------------------------------------------------
 
     def _know(self, view: ReadingView) -> None:
@@ -353,7 +359,7 @@ class Arrangement(QObject):
 
         view.viewer.mouse_move_callbacks.append(entered)
         view.on_window.append(lambda: self._link_windows(view))
-        view.viewer.scene.camera.events.connect(lambda _: self._link_cameras(view))
+        view.viewer.scene.camera.events.connect(lambda _: self.link_cameras(view))
 
     def _link_windows(self, source: ReadingView) -> None:
         """Show the same grey values wherever the same series is shown."""
@@ -367,21 +373,30 @@ class Arrangement(QObject):
         finally:
             self._busy = False
 
-    def _link_cameras(self, source: ReadingView) -> None:
+    def link_cameras(self, source: ReadingView) -> None:
         """Keep what stands side by side at one place and one size."""
         pair = self.views[:2]
-        if self._busy or self._beside is None or source not in pair:
+        if self._busy or source not in pair:
             return
         if len(pair) < 2 or not all(view.is_ready for view in pair):
             return
         target = pair[1] if source is pair[0] else pair[0]
-        if source.plane_view.plane != target.plane_view.plane:
+        middle = self._middle_for(source, target)
+        if middle is None:
             return
         self._busy = True
         try:
-            target.look_at(source.middle, source.viewer.scene.camera.zoom)
+            target.look_at(middle, source.viewer.scene.camera.zoom)
         finally:
             self._busy = False
+
+    def _middle_for(self, source: ReadingView, target: ReadingView) -> Any:
+        """Return what a view is to have in its middle; None where it is let alone."""
+        if self.comparing.is_on:
+            return self.comparing.across(source, target)
+        if self._beside is None or source.plane_view.plane != target.plane_view.plane:
+            return None
+        return source.middle
 
 
 def _one_series(one: ReadingView, other: ReadingView) -> bool:

@@ -40,18 +40,31 @@ class Display:
     shown : Volume
         What is displayed: the volume itself, or what was resampled from it.
     values : (slices, rows, columns) array
-        Rescaled voxels of ``shown``, shared by all canvases.
+        Rescaled voxels of ``shown``, shared by all canvases; or what is read like an
+        array and made when it is.
     presets : tuple of Window
         The windows that fit it.
     badge : str
         What must stand beside the picture, such as ``"resampled"``; else empty.
+    refuses : str
+        Why nothing is measured on this picture; empty where marks can be made.
+    like : Grid or None
+        The grid whose planes it shows, where that was laid into this frame of reference:
+        its axes and flips hold, whatever way they lie here.
+    colormap : str or napari Colormap
+    centred : bool
+        Whether the middle of the window stays zero: signed values.
     """
 
     volume: Volume
     shown: Volume
-    values: NDArray[Any]
+    values: Any
     presets: tuple[Window, ...]
     badge: str = ""
+    refuses: str = ""
+    like: Grid | None = None
+    colormap: Any = "gray"
+    centred: bool = False
 
 
 class Displays:

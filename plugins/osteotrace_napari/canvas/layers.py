@@ -175,15 +175,24 @@ def acquired_plane(grid: Grid) -> Plane:
     return _ACROSS[_patient_axes(grid)[0]]
 
 
-def plane_view(grid: Grid, plane: Plane) -> PlaneView:
-    """Resolve a plane on a grid to axis order, flips and letters."""
-    array_axis = {patient: axis for axis, patient in enumerate(_patient_axes(grid))}
+def plane_view(grid: Grid, plane: Plane, *, like: Grid | None = None) -> PlaneView:
+    """Resolve a plane on a grid to axis order, flips and letters.
+
+    Parameters
+    ----------
+    grid : Grid
+    plane : str
+    like : Grid, optional
+        The grid that this one was moved from: axes and flips are taken from it, so that
+        both are seen alike; the letters are those of the moved one.
+    """
+    told = grid if like is None else like
+    array_axis = {patient: axis for axis, patient in enumerate(_patient_axes(told))}
     across, down, right = _AXES[plane]
     order = array_axis[across], array_axis[down], array_axis[right]
-    directions = _directions(grid)
-    vertical, horizontal = directions[order[1]], directions[order[2]]
-    goes_down = vertical[down] * _DOWNWARDS[plane] > 0
-    goes_right = horizontal[right] > 0
+    goes_down = _directions(told)[order[1]][down] * _DOWNWARDS[plane] > 0
+    goes_right = _directions(told)[order[2]][right] > 0
+    vertical, horizontal = _directions(grid)[[order[1], order[2]]]
     downwards = vertical if goes_down else -vertical
     rightwards = horizontal if goes_right else -horizontal
     return PlaneView(
@@ -196,6 +205,12 @@ def plane_view(grid: Grid, plane: Plane) -> PlaneView:
         bottom=patient_letters(downwards),
         patient_axis=across,
     )
+
+
+def across_plane(grid: Grid, plane: Plane, *, like: Grid | None = None) -> Array:
+    """Return the (3,) LPS unit vector along which a plane of a grid is scrolled."""
+    view = plane_view(grid, plane, like=like)
+    return np.asarray(_directions(grid)[view.order[0]])
 
 
 def slice_place(grid: Grid, view: PlaneView, index: int) -> str:

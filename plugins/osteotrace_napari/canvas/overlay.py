@@ -8,7 +8,6 @@ image. Every line and letter has a dark edge, so that it is crisp on any grey.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakMethod
 
@@ -17,18 +16,19 @@ from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from osteotrace_napari.canvas import placing
-from osteotrace_napari.canvas.drawing import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osteotrace_napari.canvas.drawing import Dot, Stroke
+    from osteotrace_napari.canvas.drawing import Dot, Picture, Stroke
+    from osteotrace_napari.canvas.scene import Divider, Scene, Status
 
 LETTER_COLOUR: Final = "#ffd60a"
 TEXT_COLOUR: Final = "#e8edf2"
 BADGE_COLOUR: Final = "#ff9f43"
 PROMPT_COLOUR: Final = "#7ae7ff"
 CROSSHAIR_COLOUR: Final = "#4cd97b"
+STATUS_COLOUR: Final = "#7bd88f"
 LETTER_PX: Final = 21
 TEXT_PX: Final = 13
 VALUE_PX: Final = 16
@@ -37,6 +37,10 @@ PROMPT_PX: Final = 15
 EDGE_PX: Final = 1.3
 DOT_PX: Final = 4.0
 MARGIN_PX: Final = 10
+# Left free below for the letter and the scale.
+FOOT_PX: Final = 36.0
+# Half the side of what a divider is dragged by.
+GRIP_PX: Final = 11.0
 # The crosshair leaves its centre free: what it points at is to be seen.
 CROSSHAIR_GAP_PX: Final = 14
 # The scale is the longest of these that takes up to this share of the canvas.
@@ -46,37 +50,6 @@ _DARK: Final = QColor(0, 0, 0, 215)
 _GROUND: Final = QColor(8, 12, 18, 205)
 # Where a text is painted dark first, so that it has an edge.
 _AROUND: Final = ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1))
-
-
-@dataclass(slots=True, kw_only=True)
-class Scene:
-    """What is painted over one canvas.
-
-    Parameters
-    ----------
-    letters : dict
-        Patient letters of ``left``, ``right``, ``top`` and ``bottom``.
-    place : str
-        Lines of text in the upper left corner.
-    badges : tuple of str
-        Warnings about what is shown, such as ``"resampled"``.
-    picture : Picture
-        The marks.
-    crosshair : (x, y) or None
-        Pixels.
-    prompt : str
-        What the tool in hand asks for.
-    zoom : float
-        Pixels a mm; 0 where there is no mm.
-    """
-
-    letters: dict[str, str] = field(default_factory=dict)
-    place: str = ""
-    badges: tuple[str, ...] = ()
-    picture: Picture = field(default_factory=Picture)
-    crosshair: tuple[float, float] | None = None
-    prompt: str = ""
-    zoom: float = 0.0
 
 
 class Overlay(QWidget):
@@ -131,9 +104,13 @@ class Overlay(QWidget):
         self._letters(painter, scene.letters)
         self._place(painter, scene.place)
         self._badges(painter, scene.badges)
-        scale = self._scale(painter, scene.zoom) if scene.zoom else QRectF()
+        foot = self._scale(painter, scene.zoom) if scene.zoom else QRectF()
+        if scene.divider is not None:
+            self._divider(painter, scene.divider)
+        if scene.status.words:
+            foot = self._status(painter, scene.status, foot)
         if scene.prompt:
-            self._prompt(painter, scene.prompt, scale)
+            self._prompt(painter, scene.prompt, foot)
         self._values(painter, scene.picture)
 
     def _letters(self, painter: QPainter, letters: dict[str, str]) -> None:
@@ -208,8 +185,43 @@ class Overlay(QWidget):
             for a, b in pieces:
                 painter.drawLine(QPointF(*a), QPointF(*b))
 
-    def _prompt(self, painter: QPainter, text: str, scale: QRectF) -> None:
-        """Paint the prompt in one row or two, above the scale where they would meet."""
+    def _status(self, painter: QPainter, status: Status, scale: QRectF) -> QRectF:
+        """Paint the status above scale and letter; return where all this stands."""
+        font = _font(TEXT_PX, bold=True)
+        room = self.width() - 2.0 * MARGIN_PX - 17
+        wrapped = int(Qt.TextFlag.TextWordWrap.value)
+        bounds = QRectF(0, 0, max(room, 60.0), self.height())
+        needed = QFontMetricsF(font).boundingRect(bounds, wrapped, status.words)
+        width, height = needed.width() + 17, needed.height() + 8
+        box = QRectF(MARGIN_PX, self.height() - FOOT_PX - height, width, height)
+        colour = QColor(BADGE_COLOUR if status.is_warning else STATUS_COLOUR)
+        _ground(painter, box, colour)
+        painter.setFont(font)
+        painter.setPen(colour)
+        flags = wrapped | int(Qt.AlignmentFlag.AlignCenter.value)
+        painter.drawText(box.adjusted(8, 0, -8, 0), flags, status.words)
+        return box.united(scale)
+
+    def _divider(self, painter: QPainter, divider: Divider) -> None:
+        """Paint the divider with a grip in its middle, and what is on either side."""
+        x, middle, high = divider.x, self.height() / 2, float(self.height())
+        for colour, width in ((_DARK, 4.0), (QColor(TEXT_COLOUR), 1.6)):
+            painter.setPen(QPen(colour, width))
+            painter.drawLine(QPointF(x, 0), QPointF(x, high))
+        grip = QRectF(x - GRIP_PX, middle - GRIP_PX, 2 * GRIP_PX, 2 * GRIP_PX)
+        _ground(painter, grip, QColor(TEXT_COLOUR), width=1.6)
+        painter.setFont(_font(VALUE_PX, bold=True))
+        _text(painter, grip, Qt.AlignmentFlag.AlignCenter, "↔", TEXT_COLOUR)
+        top = middle - GRIP_PX - 34
+        sides = (
+            (QRectF(x - 412, top, 400, 24), Qt.AlignmentFlag.AlignRight, divider.left),
+            (QRectF(x + 12, top, 400, 24), Qt.AlignmentFlag.AlignLeft, divider.right),
+        )
+        for area, where, words in sides:
+            _text(painter, area, where, words, TEXT_COLOUR)
+
+    def _prompt(self, painter: QPainter, text: str, foot: QRectF) -> None:
+        """Paint the prompt in one row or two, above scale and status where they meet."""
         font = _font(PROMPT_PX, bold=True)
         metrics = QFontMetricsF(font)
         room = self.width() - 2.0 * MARGIN_PX - 24
@@ -219,9 +231,9 @@ class Overlay(QWidget):
         width = max(metrics.horizontalAdvance(row) for row in rows) + 24
         height = len(rows) * metrics.height() + 10
         left = (self.width() - width) / 2
-        box = QRectF(left, self.height() - 36 - height, width, height)
-        if box.intersects(scale):
-            box.moveBottom(scale.top() - 4)
+        box = QRectF(left, self.height() - FOOT_PX - height, width, height)
+        if box.intersects(foot):
+            box.moveBottom(foot.top() - 4)
         _ground(painter, box, QColor(PROMPT_COLOUR))
         painter.setFont(font)
         painter.setPen(QColor(PROMPT_COLOUR))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from qtpy.compat import isalive
 
 from osteotrace import about
@@ -15,8 +16,9 @@ from osteotrace.series.wording import tilt_in_words
 from osteotrace_napari import wording
 from osteotrace_napari.canvas import drawing, layers
 from osteotrace_napari.canvas.display import NOT_TO_SCALE, Displays
-from osteotrace_napari.canvas.overlay import Overlay, Scene
+from osteotrace_napari.canvas.overlay import Overlay
 from osteotrace_napari.canvas.placing import PARTS
+from osteotrace_napari.canvas.scene import Divider, Scene, Status
 from osteotrace_napari.canvas.volume_view import VolumeView
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class ReadingView(VolumeView):
         self.overlay: Overlay | None = None
         self.says_who = True
         self._marks: tuple[Mark, ...] = ()
+        # Marks of the reading, and those shown beside them: of another study.
+        self._own: tuple[Mark, ...] = ()
+        self._beside: tuple[Mark, ...] = ()
+        self._status = Status()
+        self._divider: tuple[float, str, str] | None = None
         # Per mark the slices it reaches, and the marks, grid and plane they hold for.
         self._spans: list[tuple[float, float]] = []
         self._spans_of: tuple[Any, ...] = ()
@@ -62,16 +69,48 @@ class ReadingView(VolumeView):
     def clear(self) -> None:
         """Forget the volume; its layer is gone."""
         self._crosshair, self._prompt = None, ""
+        self._status, self._divider = Status(), None
         super().clear()
 
     def close(self) -> None:
         """Let go of everything, before the canvas is closed."""
-        self._marks, self._preview = (), None
+        self._marks, self._own, self._beside, self._preview = (), (), (), None
         super().close()
 
     def show_marks(self, marks: Sequence[Mark]) -> None:
-        """Show these marks and no others."""
-        self._marks = tuple(marks)
+        """Show these marks of the reading and no others."""
+        self._own = tuple(marks)
+        self._marks = (*self._own, *self._beside)
+        self.refresh()
+
+    def show_marks_beside(self, marks: Sequence[Mark]) -> None:
+        """Show these marks beside those of the reading: of a study compared with it."""
+        if self._beside or marks:
+            self._beside = tuple(marks)
+            self._marks = (*self._own, *self._beside)
+            self.refresh()
+
+    def show_status(self, words: str, *, is_warning: bool = False) -> None:
+        """Say at the foot of the canvas how the picture stands to another study."""
+        if self._status != Status(words, is_warning):
+            self._status = Status(words, is_warning)
+            self.refresh()
+
+    def show_no_divider(self) -> None:
+        """Take the divider away."""
+        if self._divider is not None:
+            self._divider = None
+            self.refresh()
+
+    def show_divider(self, index: float, *, left: str, right: str) -> None:
+        """Show where one study ends and another begins, and which is which.
+
+        Parameters
+        ----------
+        index : float
+            Along the axis across the canvas.
+        """
+        self._divider = (index, left, right)
         self.refresh()
 
     def show_preview(self, mark: Mark | None) -> None:
@@ -166,7 +205,13 @@ class ReadingView(VolumeView):
         """Return everything that is painted over the image now."""
         if self.volume is None or self._view is None:
             return None
-        crosshair = None
+        crosshair = divider = None
+        if self._divider is not None:
+            index, left, right = self._divider
+            at = np.zeros(3)
+            at[self._view.order[2]] = index
+            x = float(self.place.from_index(at)[0])
+            divider = Divider(x=x, left=left, right=right)
         if self._crosshair is not None:
             x, y = self.to_canvas(self._crosshair).tolist()
             crosshair = (x, y)
@@ -177,6 +222,8 @@ class ReadingView(VolumeView):
             picture=self.scene_picture(),
             crosshair=crosshair,
             prompt=self._prompt,
+            status=self._status,
+            divider=divider,
             zoom=0.0 if self.why_no_mm else self.viewer.scene.camera.zoom,
         )
 

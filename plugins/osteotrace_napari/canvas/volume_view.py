@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -120,9 +121,9 @@ class VolumeView:
         """
         if layer is not None:
             self.displays.adopt(volume, layer.data)
-        if display is not None:
-            plane = layers.acquired_plane(display.shown.grid)
-        plane = plane or layers.acquired_plane(volume.grid)
+        if plane is None:
+            shown = volume if display is None else display.shown
+            plane = layers.acquired_plane(shown.grid)
         display = display or self.displays.of(volume, plane)
         self.clear()
         self.why_no_mm = why_no_mm
@@ -165,6 +166,7 @@ class VolumeView:
         """Make the layer of a display the only one of our own."""
         if layer is None:
             attributes = layers.image_attributes(display.shown)
+            attributes["colormap"] = display.colormap
             limits = display.presets[0].limits
             layer = self.viewer.add_image(
                 display.values, contrast_limits=limits, **attributes
@@ -199,6 +201,11 @@ class VolumeView:
         return self.display.shown.grid
 
     @property
+    def why_not_measured(self) -> str:
+        """Why nothing can be measured on what is shown; empty where it can."""
+        return self.why_no_mm or ("" if self.display is None else self.display.refuses)
+
+    @property
     def is_ready(self) -> bool:
         """Whether a volume is shown, in a plane."""
         return self.volume is not None and self._view is not None
@@ -229,7 +236,9 @@ class VolumeView:
 
     def _turn(self, plane: Plane) -> None:
         # Half turned, a place would be none: nobody is told before the end.
-        self._view, view = None, layers.plane_view(self.grid, plane)
+        assert self.display is not None
+        view = layers.plane_view(self.grid, plane, like=self.display.like)
+        self._view = None
         self.viewer.dims.order = view.order
         self.viewer.scene.camera.orientation2d = view.orientation
         for axis, count in enumerate(self.grid.shape):
@@ -276,12 +285,17 @@ class VolumeView:
         self.viewer.fit_to_view(margin=FIT_MARGIN)
         self._fitted = self._camera()
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the camera is where `fit` left it."""
+        return self._camera() == self._fitted
+
     def _camera(self) -> tuple[Any, ...]:
         camera = self.viewer.scene.camera
         return camera.zoom, camera.center
 
     def _resized(self, event: Any = None) -> None:
-        if self.volume is not None and self._camera() == self._fitted:
+        if self.volume is not None and self.is_fitted:
             self.fit()
 
     @property
@@ -357,6 +371,8 @@ class VolumeView:
 
     def set_window(self, window: Window) -> None:
         """Show grey values by width and level."""
+        if self.display is not None and self.display.centred:
+            window = replace(window, level=0.0)
         if self.image is not None:
             windowing.apply(self.image, window)
 

@@ -1,0 +1,436 @@
+"""Before and after: side by side through the transform, or both in one picture.
+
+The study that is read stays in the first view; the other stands left or right of it by
+date. Both go to the same place of the patient, in mm, as far as they are linked, and what
+is known of the registration always stands on the canvas.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from osteotrace_napari.canvas.compared_displays import MODES, ComparedDisplays
+from osteotrace_napari.canvas.divider import DividerDrag
+from osteotrace_napari.canvas.kept_windows import KeptWindows
+from osteotrace_napari.canvas.linking import LINKS, Link
+from osteotrace_napari.canvas.overlaying import (
+    CHECKER_MM,
+    LEAST_CHECKER_MM,
+    MIDDLE,
+    Overlaid,
+    Swipe,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from osteotrace.regions import Point
+    from osteotrace.volume import Volume
+    from osteotrace_napari.canvas.arrangement import Arrangement
+    from osteotrace_napari.canvas.compared_displays import CompareMode
+    from osteotrace_napari.canvas.display import Display
+    from osteotrace_napari.canvas.layers import Plane
+    from osteotrace_napari.canvas.linking import LinkName, Pair
+    from osteotrace_napari.canvas.marks import Mark
+    from osteotrace_napari.canvas.view import ReadingView
+
+
+class CompareView:
+    """Two studies on the canvases of an arrangement.
+
+    Parameters
+    ----------
+    arrangement : Arrangement
+
+    Attributes
+    ----------
+    link : Link or None
+        The pair and how it goes together; None while nothing is compared.
+    mode : str
+        One of `MODES`.
+    own_plane : bool
+        Whether the later study is seen in its own plane, its nearest slice, and not
+        resampled onto that of the earlier one.
+    checker_mm : float
+        Side of a square of the checkerboard.
+    on_change : list of callable
+        Called without arguments after any of these changed.
+    """
+
+    def __init__(self, arrangement: Arrangement) -> None:
+        self._arrangement = arrangement
+        self.link: Link | None = None
+        self.mode: CompareMode = "side by side"
+        self.own_plane = False
+        self.checker_mm = CHECKER_MM
+        self.on_change: list[Callable[[], None]] = []
+        self._share = MIDDLE
+        self._plane: Plane = "axial"
+        self._made: ComparedDisplays | None = None
+        self._windows = KeptWindows(arrangement.displays)
+        self._marks: tuple[tuple[Mark, ...], tuple[Mark, ...]] = ((), ())
+        # What the first view showed, where the pair is of two other studies.
+        self._before: Volume | None = None
+        arrangement.crosshair.on_move.append(self._say)
+        self._drag = DividerDrag(arrangement.main, self._swipe, self.set_divider)
+
+    # What is compared ----------------------------------------------------------------
+
+    @property
+    def is_on(self) -> bool:
+        """Whether two studies are compared."""
+        return self.link is not None
+
+    @property
+    def pair(self) -> Pair | None:
+        """The two studies, or None."""
+        return None if self.link is None else self.link.pair
+
+    @property
+    def status(self) -> str:
+        """What stands on the canvas of the registration, at the crosshair."""
+        return "" if self.link is None else self.link.status(self._earlier_place())[0]
+
+    def show(self, pair: Pair) -> None:
+        """Compare two studies; what was seen of the same two before stays.
+
+        Parameters
+        ----------
+        pair : Pair
+            One of its volumes is that of the first view, or the earlier one is shown
+            there until the end.
+
+        Raises
+        ------
+        OsteotraceError
+            If they cannot be shown; the views are as before then.
+        """
+        before, main = self.link, self._arrangement.main
+        link = Link(pair)
+        if before is not None and pair.of_same_volumes(before.pair):
+            link.slices, link.cursor, link.zoom = (
+                before.slices,
+                before.cursor,
+                before.zoom,
+            )
+        volume = main.volume
+        if volume is not pair.earlier and volume is not pair.later:
+            self._before = self._before or volume
+            volume = pair.earlier
+        made = ComparedDisplays(self._arrangement.displays, link, volume)
+        if before is None and main.is_ready:
+            self._plane = main.plane_view.plane
+        mode = self.mode if pair.alignment is not None else "side by side"
+        self._try(link=link, _made=made, mode=mode)
+
+    def end(self) -> None:
+        """Show the study that is read alone."""
+        if self.link is None:
+            return
+        self._windows.keep(self._arrangement.views, self.pair)
+        arrangement, main = self._arrangement, self._arrangement.main
+        volume = self._before or main.volume
+        window = None if volume is None else self._windows.of(volume)
+        self.forget()
+        if volume is not None and window is not None:
+            with self._place_kept(volume):
+                if main.display is not arrangement.displays.of(volume, self._plane):
+                    arrangement.fill_main(volume, self._plane)
+                    main.set_window(window)
+                arrangement.arrange()
+        self._told()
+
+    def forget(self) -> None:
+        """Compare nothing any more; the views are left as they are."""
+        self.link = self._made = self._before = None
+        self._marks = ((), ())
+        self._windows.forget()
+        for view in self._arrangement.views:
+            view.show_status("")
+            view.show_marks_beside(())
+            view.show_no_divider()
+
+    # How it is seen ------------------------------------------------------------------
+
+    def set_mode(self, mode: CompareMode) -> None:
+        """Show both side by side, or in one picture.
+
+        Raises
+        ------
+        OsteotraceError
+            If they are not aligned, or have no difference; the views stay as they are.
+        """
+        if self.link is not None and mode != self.mode:
+            self._try(mode=mode)
+
+    def next_mode(self) -> None:
+        """Go to the next way of seeing both that can be shown.
+
+        Raises
+        ------
+        OsteotraceError
+            If they are not aligned.
+        """
+        at = MODES.index(self.mode)
+        self.set_mode(MODES[(at + 1) % len(MODES)])
+
+    def set_own_plane(self, own: bool) -> None:
+        """Show the later study in its own plane, or in that of the earlier one."""
+        if self.link is None:
+            self.own_plane = own
+        elif own != self.own_plane:
+            self._try(own_plane=own)
+
+    def set_plane(self, plane: Plane) -> None:
+        """Show another plane of the earlier study, and the later one in it."""
+        self._try(_plane=plane)
+
+    def set_checker(self, mm: float) -> None:
+        """Set the side of a square of the checkerboard."""
+        self.checker_mm = max(mm, LEAST_CHECKER_MM)
+        if self.link is not None and self.mode == "checkerboard":
+            self._try()
+
+    def set_divider(self, share: float) -> None:
+        """Put the divider of a swipe between left (0) and right (1)."""
+        self._share = min(max(share, 0.0), 1.0)
+        swipe, main = self._swipe(), self._arrangement.main
+        if swipe is not None:
+            swipe.share = self._share
+            main.image.refresh(thumbnail=False, highlight=False, extent=False)
+            self._show_divider(swipe)
+
+    # How they go together --------------------------------------------------------------
+
+    def set_link(self, name: LinkName, on: bool) -> None:
+        """Link slices, cursor or zoom, or leave each side to itself."""
+        if self.link is None:
+            return
+        setattr(self.link, name, on)
+        self._follow()
+
+    def toggle_link(self) -> None:
+        """Leave both sides to themselves, or link all again."""
+        if self.link is None:
+            return
+        on = not self.link.any_on
+        for name in LINKS:
+            setattr(self.link, name, on)
+        self._follow()
+
+    def link_as_shown(self) -> None:
+        """Link the sides as they stand: the shift between them stays from now on."""
+        link, views = self.link, self._arrangement.views
+        if link is None or len(views) < 2:
+            return
+        places = {id(v.volume): self._place_seen(v) for v in views[:2]}
+        link.hold(places[id(link.pair.earlier)], places[id(link.pair.later)])
+        for name in LINKS:
+            setattr(link, name, True)
+        self._follow()
+
+    def link_as_aligned(self) -> None:
+        """Take a shift by hand away."""
+        if self.link is not None:
+            self.link.shift = None
+            self._follow()
+
+    def go_to(self, point: Point, volume: Volume) -> None:
+        """Show a place of either study on both sides; LPS mm of that study."""
+        if self.link is None:
+            return
+        main = self._arrangement.main
+        views = [v for v in self._arrangement.views if v.volume is volume]
+        if views:
+            views[0].go_to([point])
+            self._arrangement.crosshair.move_to(point, source=views[0])
+            return
+        assert main.volume is not None
+        place = self.link.across(point, volume, main.volume)
+        if place is not None:
+            self._arrangement.crosshair.move_to(place)
+
+    def across(self, source: ReadingView, target: ReadingView) -> Point | None:
+        """Return the place in a view that lies in the middle of another one."""
+        if self.link is None or source.volume is None or target.volume is None:
+            return None
+        if not self.link.is_on("zoom"):
+            return None
+        x, y, z = source.middle.tolist()
+        return self.link.across((x, y, z), source.volume, target.volume)
+
+    def show_marks(
+        self, *, earlier: Sequence[Mark] = (), later: Sequence[Mark] = ()
+    ) -> None:
+        """Show marks beside those of the reading, each on the side of its study."""
+        self._marks = tuple(earlier), tuple(later)
+        self._mark()
+
+    # What the arrangement asks ---------------------------------------------------------
+
+    def others(self) -> list[tuple[Volume, Plane, Display | None]]:
+        """Return what stands beside the first view."""
+        if self.link is None or self.mode != "side by side":
+            return []
+        main = self._arrangement.main.volume
+        beside = [v for v in self.link.pair.volumes if v is not main]
+        return [*map(self._side, beside[:1])]
+
+    @property
+    def main_is_left(self) -> bool:
+        """Whether the first view stands left of the other."""
+        return self.pair is None or self._arrangement.main.volume is self.pair.earlier
+
+    # ---------------------------------------------------------------------------------
+
+    def _side(self, volume: Volume) -> tuple[Volume, Plane, Display]:
+        """Return a study side by side: its volume, the plane and what is displayed."""
+        assert self.link is not None
+        assert self._made is not None
+        if volume is self.link.pair.earlier:
+            return volume, self._plane, self._made.earlier(self._plane)
+        if self.own_plane or self.link.pair.alignment is None:
+            display, plane = self._made.own(self._plane)
+            return volume, plane, display
+        return volume, self._plane, self._made.later(self._plane)
+
+    def _wanted(self) -> tuple[Volume, Plane, Display]:
+        """Return what the first view is to show."""
+        assert self.link is not None
+        assert self._made is not None
+        main, pair = self._arrangement.main.volume, self.link.pair
+        volume = main if main is pair.later else pair.earlier
+        assert volume is not None
+        if self.mode == "side by side":
+            # Both are made before anything changes.
+            sides = {id(v): self._side(v) for v in pair.volumes}
+            return sides[id(volume)]
+        display = self._made.overlaid(
+            self.mode, self._plane, checker_mm=self.checker_mm, share=self._share
+        )
+        if self.mode != "difference":
+            windows = [self._windows.of(v) for v in pair.volumes]
+            display = self._made.with_windows(display, *windows)
+        return volume, self._plane, display
+
+    def _try(self, **changes: Any) -> None:
+        """Change what is seen, or leave all as it was where that cannot be shown."""
+        before = {name: getattr(self, name) for name in changes}
+        self._windows.keep(self._arrangement.views, self.pair)
+        for name, value in changes.items():
+            setattr(self, name, value)
+        try:
+            wanted = self._wanted()
+        except Exception:
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
+        self._lay(*wanted)
+        self._told()
+
+    def _lay(self, volume: Volume, plane: Plane, display: Display) -> None:
+        arrangement = self._arrangement
+        main = arrangement.main
+        with self._place_kept(volume):
+            if main.display is not display or main.plane_view.plane != plane:
+                arrangement.fill_main(volume, plane, display)
+            arrangement.arrange()
+            for view in arrangement.views:
+                self._windows.give(view, self.pair)
+        swipe = self._swipe()
+        if swipe is None:
+            main.show_no_divider()
+        else:
+            self._show_divider(swipe)
+        self._mark()
+        self._say()
+
+    @contextmanager
+    def _place_kept(self, volume: Volume) -> Iterator[None]:
+        """Keep the first view at its place and size while it shows something else."""
+        arrangement = self._arrangement
+        main, crosshair = arrangement.main, arrangement.crosshair
+        same = main.volume is volume and main.is_ready
+        point, fitted = crosshair.point, main.is_fitted
+        camera = (main.middle, main.viewer.scene.camera.zoom) if same else None
+        yield
+        if same and point is not None:
+            crosshair.move_to(point)
+        if camera is not None and not fitted:
+            main.look_at(*camera)
+        else:
+            main.fit()
+
+    def _follow(self) -> None:
+        """Bring the other side to where the first one is, as far as they are linked."""
+        arrangement = self._arrangement
+        place = arrangement.crosshair.place_in(arrangement.main)
+        if place is not None:
+            arrangement.crosshair.move_to(place, source=arrangement.main)
+        arrangement.link_cameras(arrangement.main)
+        self._say()
+        self._told()
+
+    def _place_seen(self, view: ReadingView) -> Point:
+        """Return where a view is: its crosshair, on the slice that it shows."""
+        place = self._arrangement.crosshair.place_in(view)
+        index = (
+            (np.array(view.grid.shape) - 1) / 2
+            if place is None
+            else view.grid.to_index(place)
+        )
+        index[view.plane_view.order[0]] = view.slice_index
+        x, y, z = view.grid.to_patient(index).tolist()
+        return x, y, z
+
+    def _earlier_place(self) -> Point | None:
+        """Return the place of the crosshair in the earlier study."""
+        arrangement = self._arrangement
+        volume, point = arrangement.main.volume, arrangement.crosshair.point
+        if self.link is None or point is None or volume is None:
+            return None
+        return self.link.across(point, volume, self.link.pair.earlier)
+
+    def _say(self) -> None:
+        """Say on every canvas what is known of the registration here."""
+        if self.link is None:
+            return
+        words, is_warning = self.link.status(self._earlier_place())
+        for view in self._arrangement.views:
+            place = self._arrangement.crosshair.place_in(view)
+            more = ""
+            if place is not None and view.volume is not None:
+                outside = not view.volume.grid.contains(place)
+                more = " · this place lies outside these images" if outside else ""
+            view.show_status(words + more, is_warning=is_warning)
+
+    def _mark(self) -> None:
+        """Show the marks beside those of the reading, each on its side."""
+        if self.link is None:
+            return
+        sides = {
+            id(volume): marks
+            for volume, marks in zip(self.link.pair.volumes, self._marks, strict=True)
+        }
+        for view in self._arrangement.views:
+            view.show_marks_beside(sides.get(id(view.volume), ()))
+
+    def _told(self) -> None:
+        for call in tuple(self.on_change):
+            call()
+
+    # The divider -----------------------------------------------------------------------
+
+    def _swipe(self) -> Swipe | None:
+        display = self._arrangement.main.display
+        values = None if display is None or self.link is None else display.values
+        way = values.way if isinstance(values, Overlaid) else None
+        return way if isinstance(way, Swipe) else None
+
+    def _show_divider(self, swipe: Swipe) -> None:
+        assert self.link is not None
+        left, right = self.link.pair.days
+        self._arrangement.main.show_divider(swipe.at, left=left, right=right)
