@@ -4,8 +4,15 @@
 that are given: no image is read, nothing is registered or measured.
 """
 
+from osteotrace.comparison.comparing import compare, staging_rows, study_names
+from osteotrace.comparison.differences import differences
+from osteotrace.comparison.json_records import from_json, is_comparison, to_json
+from osteotrace.comparison.matching import Candidate, Decided, Mark, propose
+from osteotrace.comparison.places import Ways
+from osteotrace.comparison.primary import PRIMARY, Primary, deciding, primaries
 from osteotrace.comparison.records import (
     COMPARISON_VERSION,
+    RECORDS_KIND,
     ComparedStudy,
     Comparison,
     Difference,
@@ -19,19 +26,39 @@ from osteotrace.comparison.records import (
     Step,
     StudyPair,
 )
+from osteotrace.comparison.study_readings import StudyReading, study_readings
 
 __all__ = [
     "COMPARISON_VERSION",
+    "PRIMARY",
+    "RECORDS_KIND",
+    "Candidate",
     "ComparedStudy",
     "Comparison",
+    "Decided",
     "Difference",
     "Event",
     "Lesion",
     "Link",
+    "Mark",
+    "Primary",
     "QuantityChange",
     "Seen",
     "StagingRow",
     "State",
     "Step",
     "StudyPair",
+    "StudyReading",
+    "Ways",
+    "compare",
+    "deciding",
+    "differences",
+    "from_json",
+    "is_comparison",
+    "primaries",
+    "propose",
+    "staging_rows",
+    "study_names",
+    "study_readings",
+    "to_json",
 ]

@@ -15,6 +15,8 @@ from osteotrace.change import Change, IncidentFracture
 from osteotrace.findings import DrugCourse, Finding, SeriesReference, StagingResult
 
 COMPARISON_VERSION: Final = 1
+# What a JSON text says that it holds.
+RECORDS_KIND: Final = "osteotrace comparison"
 
 # Where nothing says that a lesion was looked for, its absence is not known: it is then
 # "not assessed", never "resolved".
@@ -138,6 +140,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Standard uncertainty of that place by the registration.
     confirmed_by : str
         Who confirmed it; empty while it is a proposal.
+    reason : str
+        In words, with what else would fit.
     """
 
     earlier_uid: str
@@ -147,6 +151,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     distance_mm: float | None = None
     u_mm: float | None = None
     confirmed_by: str = ""
+    reason: str = ""
 
     @property
     def proposed(self) -> bool:
@@ -242,9 +247,13 @@ class Lesion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         By date; dates at which nobody read it are left out.
     links : tuple of Link
     steps : tuple of Step
-        From each date at which it was read to the next.
+        One to each study after the first at which it was read, from the last at which it
+        was read before; to a study that did not read it too: "not assessed". One that was
+        first read later on begins with a step from the study before.
     whole : Step or None
         From the first date to the last, where there are more than two.
+    part_of : str
+        Tracking UID of the lesion that it is a fragment of; empty for others.
     """
 
     tracking_uid: str
@@ -256,11 +265,14 @@ class Lesion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     links: tuple[Link, ...] = ()
     steps: tuple[Step, ...] = ()
     whole: Step | None = None
+    part_of: str = ""
 
     @property
     def state(self) -> State:
         """What became of it in the end: first date to last."""
-        last = self.whole or (self.steps[-1] if self.steps else None)
+        last = self.steps[-1] if self.steps else None
+        if self.whole is not None and (last is None or self.whole.later >= last.later):
+            last = self.whole
         return "not assessed" if last is None else last.state
 
 
@@ -347,4 +359,5 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     drugs: tuple[DrugCourse, ...] = ()
     notes: tuple[str, ...] = ()
     reader: str = ""
+    records_kind: Literal["osteotrace comparison"] = RECORDS_KIND
     comparison_version: int = COMPARISON_VERSION

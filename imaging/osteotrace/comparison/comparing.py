@@ -1,0 +1,299 @@
+"""A patient's readings and transforms to a comparison: the whole, put together.
+
+Nothing here reads a file or an image. What differs from one call to the next, the moment
+at which it is made, is given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from osteotrace.about import SOFTWARE_NAME, VERSION
+from osteotrace.change import incident_fractures
+from osteotrace.comparison.differences import differences
+from osteotrace.comparison.events import events_of
+from osteotrace.comparison.lesions import Courses
+from osteotrace.comparison.matching import Decided
+from osteotrace.comparison.places import Ways
+from osteotrace.comparison.quantity_changes import Circumstances
+from osteotrace.comparison.records import (
+    ComparedStudy,
+    Comparison,
+    StagingRow,
+    StudyPair,
+)
+from osteotrace.comparison.study_readings import study_readings
+from osteotrace.comparison.tracks import follow
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings.dates import months_between
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from osteotrace.change import Repeatability
+    from osteotrace.comparison.records import Link
+    from osteotrace.comparison.study_readings import StudyReading
+    from osteotrace.findings import Case, DrugCourse, StagingResult
+    from osteotrace.geometry import Grid
+    from osteotrace.series.acquisition import Acquisition
+
+# Studies further apart than this are named by the month, nearer ones by their date.
+MONTHS_OF_A_YEAR: Final = 12.0
+# Up to this age bones grow: a change in mm is confounded by it (clinical rule).
+GROWN_AT_YEARS: Final = 18.0
+
+
+def compare(
+    case: Case,
+    *,
+    pairs: Sequence[StudyPair] = (),
+    confirmed: Sequence[Link] = (),
+    refused: Collection[tuple[str, str]] = (),
+    repeatabilities: Mapping[str, Repeatability] | None = None,
+    registration: Mapping[tuple[str, str, str], float] | None = None,
+    acquisitions: Sequence[Acquisition] = (),
+    extents: Mapping[str, Grid] | None = None,
+    names: Mapping[str, str] | None = None,
+    reader: str = "",
+    now: datetime | None = None,
+    until: str = "",
+) -> Comparison:
+    """Return a patient's studies beside each other: matched lesions and their change.
+
+    Parameters
+    ----------
+    case : Case
+        Two studies or more. Of several readings of one study that of `reader` counts,
+        else the latest; the others are named in a note.
+    pairs : sequence of StudyPair
+        The transforms between studies, or why there are none; numbered as
+        `study_readings` orders them.
+    confirmed : sequence of Link
+        What readers say is one lesion; with the basis ``carried``: marks that were
+        carried forward from the earlier finding.
+    refused : collection of (earlier UID, later UID)
+        Tracking UIDs that readers say are not one lesion.
+    repeatabilities : mapping of str to Repeatability, optional
+        A site's own, by quantity.
+    registration : mapping, optional
+        What the transform adds to the uncertainty of a change, in its unit, by
+        (assessment UID, tracking UID, quantity).
+    acquisitions : sequence of Acquisition
+        How the series were made.
+    extents : mapping of str to Grid, optional
+        What each series shows, by SeriesInstanceUID: tells whether a place was imaged.
+    names : mapping of str to str, optional
+        What to call studies, by assessment UID.
+    reader : str
+        Who compares, and whose readings count where several people read a study.
+    now : datetime, optional
+        When it is made.
+    until : str
+        Last date that counts for fractures.
+
+    Raises
+    ------
+    OsteotraceError
+        If the case has fewer than two studies.
+    """
+    readings = study_readings(case, reader=reader)
+    if len(readings) < 2:
+        count = "one study" if readings else "no study"
+        raise OsteotraceError(
+            f"{count} that was read",
+            expected="two or more of one patient, each with its reading",
+            advice="read the other study first; a study without findings compares too",
+            usage=True,
+        )
+    every = _pairs(readings, pairs, acquisitions)
+    ways = Ways([one for pair in every for one in pair.alignments])
+    fractures = incident_fractures(case, until=until)
+    given = Circumstances(
+        pairs={(one.earlier, one.later): one for one in every},
+        acquisitions={one.series_uid: one for one in acquisitions},
+        repeatabilities=repeatabilities or {},
+        registration=registration or {},
+    )
+    courses = Courses(readings, given, ways, extents or {}, fractures)
+    tracks = follow(readings, ways, Decided.of(confirmed, refused))
+    carried = {one.later_uid for one in confirmed if one.basis == "carried"}
+    return Comparison(
+        patient=case.patient,
+        recorded=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        software=f"{SOFTWARE_NAME} {VERSION}",
+        studies=_studies(readings, names or {}, carried),
+        pairs=every,
+        lesions=tuple(courses.lesion(track) for track in tracks),
+        stagings=staging_rows(readings),
+        fractures=fractures,
+        events=events_of(case, readings, fractures),
+        drugs=_drugs(case),
+        notes=tuple(_notes(case, readings, every)),
+        reader=reader,
+    )
+
+
+def _pairs(
+    readings: Sequence[StudyReading],
+    given: Sequence[StudyPair],
+    acquisitions: Sequence[Acquisition],
+) -> tuple[StudyPair, ...]:
+    """Return the pairs of studies: each with the next, the first with the last."""
+    known = {(one.earlier, one.later): one for one in given}
+    wanted = [(one.number, other.number) for one, other in pairwise(readings)]
+    wanted += [(0, len(readings) - 1)]
+    made = {one.series_uid: one for one in acquisitions}
+    for pair in dict.fromkeys(wanted):
+        if pair not in known:
+            sides = (
+                [
+                    made[one.series_uid]
+                    for one in readings[number].assessment.series
+                    if one.series_uid in made
+                ]
+                for number in pair
+            )
+            known[pair] = StudyPair(
+                earlier=pair[0], later=pair[1], differences=differences(*sides)
+            )
+    return tuple(known[pair] for pair in sorted(known))
+
+
+# Studies ------------------------------------------------------------------------------
+
+
+def _studies(
+    readings: Sequence[StudyReading], names: Mapping[str, str], carried: set[str]
+) -> tuple[ComparedStudy, ...]:
+    called = study_names(readings, names)
+    return tuple(
+        ComparedStudy(
+            number=one.number,
+            assessment_uid=one.assessment.assessment_uid,
+            study_uid=one.assessment.study_uid,
+            date=one.date,
+            name=name,
+            reader=one.assessment.reader,
+            series=one.assessment.series,
+            carried=any(f.tracking_uid in carried for f in one.assessment.findings),
+            protocol=one.assessment.protocol,
+        )
+        for one, name in zip(readings, called, strict=True)
+    )
+
+
+def study_names(
+    readings: Sequence[StudyReading], given: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return what people call the studies, each by a name of its own.
+
+    Two are ``before`` and ``after``; more are named by the month from the first where
+    they lie over a year apart, else by their dates.
+    """
+    own = given or {}
+    made = [
+        own.get(one.assessment.assessment_uid) or _name(one, readings) for one in readings
+    ]
+    counts, told = Counter(made), Counter[str]()
+    result = []
+    for name in made:
+        told[name] += 1
+        several = counts[name] > 1
+        result.append(f"{name} ({told[name]})" if several else name)
+    return tuple(result)
+
+
+def _name(one: StudyReading, readings: Sequence[StudyReading]) -> str:
+    if len(readings) == 2:
+        return ("before", "after")[one.number]
+    dates = [each.date for each in readings if each.date]
+    if not one.date:
+        return one.called
+    if sum(months_between(dates[0], dates[-1])) / 2 <= MONTHS_OF_A_YEAR:
+        return one.date
+    return f"month {round(sum(months_between(dates[0], one.date)) / 2)}"
+
+
+# Stagings and drugs -------------------------------------------------------------------
+
+
+def staging_rows(readings: Sequence[StudyReading]) -> tuple[StagingRow, ...]:
+    """Return each staging system at each place, study by study."""
+    rows: dict[tuple[str, str], dict[int, StagingResult]] = {}
+    for one in readings:
+        for result in one.assessment.stagings:
+            # Staged anew in one reading: the last counts.
+            rows.setdefault((result.system, result.site), {})[one.number] = result
+    return tuple(
+        StagingRow(
+            system=system,
+            site=site,
+            results=tuple(found.get(one.number) for one in readings),
+        )
+        for (system, site), found in rows.items()
+    )
+
+
+def _drugs(case: Case) -> tuple[DrugCourse, ...]:
+    read = (course for one in case.current() for course in one.drugs)
+    return tuple(dict.fromkeys((*case.drugs, *read)))
+
+
+# Notes --------------------------------------------------------------------------------
+
+
+def _notes(
+    case: Case, readings: Sequence[StudyReading], pairs: Sequence[StudyPair]
+) -> list[str]:
+    """Return what to mind of the whole."""
+    notes = []
+    patients = {one.assessment.patient for one in readings} | {case.patient}
+    if len(patients - {""}) > 1:
+        notes.append(
+            f"readings of {len(patients - {''})} patients: "
+            + ", ".join(sorted(patients - {""}))
+        )
+    for one in readings:
+        if not one.date:
+            notes.append(
+                f"{one.called} has no date: it stands where it was given, and no change "
+                "a month is told beside it"
+            )
+        if one.others:
+            who = one.assessment.reader or "a reader without a name"
+            notes.append(
+                f"{one.called} was also read by {', '.join(one.others)}: the reading of "
+                f"{who} is compared"
+            )
+    notes += _growth(case, readings)
+    names = study_names(readings)
+    for pair in pairs:
+        between = f"{names[pair.earlier]} to {names[pair.later]}"
+        notes += [f"{between}: not aligned: {reason}" for reason in pair.refusals]
+    return list(dict.fromkeys(notes))
+
+
+def _growth(case: Case, readings: Sequence[StudyReading]) -> list[str]:
+    """Return that the patient grows, where an age says so."""
+    ages = [
+        (float(one.value), one.date)
+        for one in case.stated()
+        if one.name == "age" and isinstance(one.value, int | float)
+        # Undated, it says that the patient was a child at some time.
+    ]
+    if not ages:
+        return []
+    age, when = min(ages)
+    if age >= GROWN_AT_YEARS:
+        return []
+    at = f" on {when}" if when else ""
+    return [
+        f"a child of {age:g} years{at}: a change in mm is confounded by growth; indices "
+        "and both sides beside each other are not"
+    ]
+
+
+__all__ = ["compare", "staging_rows", "study_names", "study_readings"]
