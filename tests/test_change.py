@@ -356,7 +356,7 @@ def test_a_height_at_another_place_is_another_definition() -> None:
     [
         ("cortical_thickness", "mm", "not followed over time"),
         ("mean_value", "[hnsf'U]", "only a site's own"),
-        ("gas_volume", "mm3", "no repeatability of gas_volume is known"),
+        ("separated_fraction", "%", "no repeatability of separated_fraction is known"),
         ("genant_grade", "{grade}", "a class"),
     ],
 )
@@ -536,6 +536,9 @@ def test_a_default_names_its_source_or_is_called_assumed(row: Repeatability) -> 
         ("marrow edema volume", Percent(percent=20, of="smaller"), None, True),
         ("fragment volume", Percent(percent=20, of="smaller"), None, True),
         ("jaw cortical line", None, 2.0, True),
+        ("asymmetry index", Absolute(value=10, unit="%"), None, True),
+        ("count of fragments", Absolute(value=3, unit="{counts}"), None, True),
+        ("gas and cement volume", Percent(percent=20, of="smaller"), None, True),
     ],
 )
 def test_the_defaults_are_those_of_the_clinical_table(

@@ -43,7 +43,7 @@ class Absolute(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     @property
     def as_text(self) -> str:
         """The formula in words."""
-        unit = {"%": " percentage points", "deg": " deg", "{grade}": ""}
+        unit = {"%": " percentage points", "deg": " deg", "{grade}": "", "{counts}": ""}
         return f"{self.value:g}{unit.get(self.unit, f' {self.unit}')}"
 
 
