@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +13,8 @@ from osteotrace.findings.finding import Finding, SeriesReference
 from osteotrace.findings.staging_results import StagingResult
 
 SCHEMA_VERSION: Final = 2
+# The protocol of a reading that decides between two others.
+_ADJUDICATION: Final = re.compile(r"adjudication of ([0-9.]+) and ([0-9.]+)", re.ASCII)
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +75,12 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     predecessor_uid: str = ""
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def adjudicates(self) -> tuple[str, ...]:
+        """UIDs of the two readings that this one decides between; else none."""
+        found = _ADJUDICATION.fullmatch(self.protocol)
+        return () if found is None else found.groups()
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A patient over time: what belongs to the patient, and the assessments.
@@ -95,8 +104,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     schema_version: int = SCHEMA_VERSION
 
     def current(self) -> tuple[Assessment, ...]:
-        """Return the assessments that no other one here amends, by date."""
+        """Return the assessments that no other one here amends or decides on, by date."""
         amended = {one.predecessor_uid for one in self.assessments}
+        amended |= {uid for one in self.assessments for uid in one.adjudicates}
         kept = (one for one in self.assessments if one.assessment_uid not in amended)
         return tuple(sorted(kept, key=lambda one: (one.study_date, one.recorded)))
 
