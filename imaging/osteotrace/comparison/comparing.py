@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import SOFTWARE_NAME, VERSION
 from osteotrace.change import incident_fractures
+from osteotrace.comparison.carried_links import carried_links
 from osteotrace.comparison.differences import differences
 from osteotrace.comparison.events import events_of
 from osteotrace.comparison.lesions import Courses
@@ -28,6 +29,7 @@ from osteotrace.comparison.records import (
 from osteotrace.comparison.study_readings import study_readings
 from osteotrace.comparison.tracks import follow
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings.carried_values import registration_of
 from osteotrace.findings.dates import months_between
 
 if TYPE_CHECKING:
@@ -108,6 +110,9 @@ def compare(
             advice="read the other study first; a study without findings compares too",
             usage=True,
         )
+    # What a reading says itself of marks that were carried; what is given comes first.
+    read = [one.assessment for one in readings]
+    confirmed = (*carried_links(read), *confirmed)
     every = _pairs(readings, pairs, acquisitions)
     ways = Ways([one for pair in every for one in pair.alignments])
     fractures = incident_fractures(case, until=until)
@@ -115,11 +120,12 @@ def compare(
         pairs={(one.earlier, one.later): one for one in every},
         acquisitions={one.series_uid: one for one in acquisitions},
         repeatabilities=repeatabilities or {},
-        registration=registration or {},
+        registration={**registration_of(read), **(registration or {})},
     )
     courses = Courses(readings, given, ways, extents or {}, fractures)
     tracks = follow(readings, ways, Decided.of(confirmed, refused))
-    carried = {one.later_uid for one in confirmed if one.basis == "carried"}
+    said = {one.later_uid: one for one in confirmed if one.basis == "carried"}
+    carried = {uid for uid, one in said.items() if one.proposed}
     return Comparison(
         patient=case.patient,
         recorded=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -178,7 +184,9 @@ def _studies(
             name=name,
             reader=one.assessment.reader,
             series=one.assessment.series,
-            carried=any(f.tracking_uid in carried for f in one.assessment.findings),
+            carried=any(
+                uid in carried for _, uid, _ in registration_of([one.assessment])
+            ),
             protocol=one.assessment.protocol,
         )
         for one, name in zip(readings, called, strict=True)

@@ -67,12 +67,12 @@ def paired(
         without = earlier if earlier.images is None else later
         refusals.append(f"there are no images of {without.called}")
         return StudyPair(earlier=numbers[0], later=numbers[1], refusals=tuple(refusals))
-    for pair in _pairs(earlier, later, refusals):
+    for pair in series_pairs(earlier, later, refusals):
         frames = pair[0].frame_of_reference_uid, pair[1].frame_of_reference_uid
         if frames in alignments:
             continue
         try:
-            alignments[frames] = _aligned(pair, earlier, later, progress)
+            alignments[frames] = aligned(pair, earlier, later, progress)
         except OsteotraceError as problem:
             refusals.append(f"{_named(*pair)}: {_reason(problem)}")
     return StudyPair(
@@ -83,7 +83,7 @@ def paired(
     )
 
 
-def _pairs(
+def series_pairs(
     earlier: StudyInHand, later: StudyInHand, refusals: list[str]
 ) -> Iterator[tuple[VolumeHeader, VolumeHeader]]:
     """Yield the series to lay over each other: those that findings were read on."""
@@ -168,12 +168,19 @@ def _measures(header: VolumeHeader) -> tuple[float, float]:
     return float(np.linalg.norm(np.ptp(header.grid.corners(), axis=0))), voxel
 
 
-def _aligned(
+def aligned(
     pair: tuple[VolumeHeader, VolumeHeader],
     earlier: StudyInHand,
     later: StudyInHand,
     progress: Progress | None,
 ) -> Alignment:
+    """Return one series laid over another, the lesions of both left out.
+
+    Raises
+    ------
+    OsteotraceError
+        If a series cannot be loaded, or they are not aligned for certain.
+    """
     assert earlier.images is not None
     assert later.images is not None
     frame = pair[0].frame_of_reference_uid

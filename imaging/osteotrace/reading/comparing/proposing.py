@@ -67,7 +67,7 @@ def carry_forward(
         for before, finding in _not_spoken_of(comparison(), number):
             both = Numbered(before, studies[before]), Numbered(number, later)
             try:
-                found = _proposed(finding, *both, pairs)
+                found = proposed(finding, *both, pairs)
             except OsteotraceError as problem:
                 notes.append(f"{finding.label} is not carried forward: {problem.found}")
             else:
@@ -93,7 +93,7 @@ def _not_spoken_of(found: Comparison, number: int) -> Iterator[tuple[int, Findin
                 yield before[-1].study, finding
 
 
-def _proposed(
+def proposed(
     finding: Finding, earlier: Numbered, later: Numbered, pairs: list[StudyPair]
 ) -> tuple[Carried, Volume] | None:
     """Return what a finding gives on the images of a later study, and which they are.
@@ -130,6 +130,7 @@ def _proposed(
         _transform(way, frames),
         u_mm=way.uncertainty_at(middle),
         since=before.called,
+        parts=_parts(finding, before.assessment),
     )
     return found, volume
 
@@ -138,6 +139,15 @@ def _is_part(finding: Finding, reading: Assessment) -> bool:
     places = leaders_of_parts(reading.findings)
     uids = {reading.findings[place].tracking_uid for place in places}
     return finding.tracking_uid in uids
+
+
+def _parts(finding: Finding, reading: Assessment) -> tuple[Finding, ...]:
+    every = reading.findings
+    return tuple(
+        every[place]
+        for place, leader in leaders_of_parts(every).items()
+        if every[leader].tracking_uid == finding.tracking_uid
+    )
 
 
 def _ways(pairs: list[StudyPair]) -> Ways:
