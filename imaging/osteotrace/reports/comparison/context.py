@@ -1,0 +1,298 @@
+"""What the page says beside the lesions: studies, stages, fractures, alignments, origin.
+
+Plain words for the template, as in `content`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osteotrace.about import SOFTWARE_NAME, VERSION
+from osteotrace.codes import STAGINGS
+from osteotrace.findings.dates import interval
+from osteotrace.reports.comparison import words
+from osteotrace.reports.comparison.content import study_date
+from osteotrace.reports.comparison.timeline import timeline_points
+from osteotrace.reports.criterion_words import in_words, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osteotrace.alignment import Alignment
+    from osteotrace.comparison import Comparison, Difference
+    from osteotrace.findings import StagingResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow:
+    """A study, and how long after the one before."""
+
+    number: int
+    name: str
+    date: str
+    after: str
+    images: str
+    reader: str
+    protocol: str
+    carried: bool
+    study_uid: str
+    assessment_uid: str
+    series: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCell:
+    """One system's stage at one date; what is not there was not staged."""
+
+    date: str
+    stage: str = ""
+    set_by: str = ""
+    fired: tuple[str, ...] = ()
+    may_hold: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """One system at one place over the dates."""
+
+    system: str
+    site: str
+    cells: tuple[StageCell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractureRow:
+    """A vertebral fracture that arose."""
+
+    level: str
+    seen: str
+    without: str
+    certainty: str
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentRow:
+    """One registration with its error."""
+
+    pair: str
+    region: str
+    error: str
+    similarity: str
+    overlap: str
+    starts: str
+    rotation: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairBlock:
+    """Two studies laid over each other: alignments, refusals and differences."""
+
+    span: str
+    alignments: tuple[AlignmentRow, ...]
+    refusals: tuple[str, ...]
+    differences: tuple[tuple[str, str, str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One thing of the timeline, for those who do not see the picture."""
+
+    when: str
+    what: str
+
+
+def study_rows(comparison: Comparison) -> tuple[StudyRow, ...]:
+    """Return the studies by date."""
+    rows = []
+    before = ""
+    for study in comparison.studies:
+        kinds = dict.fromkeys(one.modality for one in study.series if one.modality)
+        rows.append(
+            StudyRow(
+                number=study.number + 1,
+                name=study.name if study.name != study.date else "",
+                date=study.date,
+                after=interval(before, study.date),
+                images=", ".join(kinds),
+                reader=study.reader,
+                protocol=study.protocol,
+                carried=study.carried,
+                study_uid=study.study_uid,
+                assessment_uid=study.assessment_uid,
+                series=tuple(one.series_uid for one in study.series),
+            )
+        )
+        before = study.date
+    return tuple(rows)
+
+
+def whole_interval(comparison: Comparison) -> str:
+    """Return how long the first study lies before the last; empty where not known."""
+    if len(comparison.studies) < 2:
+        return ""
+    return interval(comparison.studies[0].date, comparison.studies[-1].date)
+
+
+# Stages ------------------------------------------------------------------------------
+
+
+def stage_rows(comparison: Comparison) -> tuple[StageRow, ...]:
+    """Return the stages, a row a system and place."""
+    return tuple(
+        StageRow(
+            system=STAGINGS[row.system].meaning if row.system in STAGINGS else row.system,
+            site=words.place_of(row.site),
+            cells=tuple(
+                _stage(result, study_date(comparison, number))
+                for number, result in enumerate(row.results)
+            ),
+        )
+        for row in comparison.stagings
+    )
+
+
+def _stage(result: StagingResult | None, date: str) -> StageCell:
+    if result is None:
+        return StageCell(date=date)
+    keys = {one.criterion for one in result.reasons}
+    keys |= {one.criterion for one in result.blocking}
+    own = result.override
+    missing = (words_of(one.criterion, site=result.site) for one in result.blocking)
+    is_profile = len(result.stages) == 1 and bool(result.parts)
+    parts = [one.text for one in result.parts[is_profile:] if one.text]
+    notes = [*parts, *result.notes, *(f"contradiction: {c}" for c in result.conflicts)]
+    return StageCell(
+        date=date,
+        stage=in_words(result.as_text, keys, site=result.site),
+        set_by="" if own is None else f"{own.author}: {own.reason}",
+        fired=tuple(rule.id for rule in result.rules if rule.certain),
+        may_hold=tuple(rule.id for rule in result.rules if not rule.certain),
+        missing=tuple(dict.fromkeys(missing)),
+        notes=tuple(in_words(one, keys, site=result.site) for one in notes),
+    )
+
+
+# Fractures and events ----------------------------------------------------------------
+
+
+def fracture_rows(comparison: Comparison) -> tuple[FractureRow, ...]:
+    """Return the vertebral fractures that arose, by level and date."""
+    return tuple(
+        FractureRow(
+            level=words.place_of(one.site),
+            seen=f"{'about ' if one.approximate else ''}{one.first_seen or 'no date'}",
+            without=one.last_without or "not looked at before",
+            certainty=f"proposed, {one.certainty}" if one.proposed else one.certainty,
+            signs=tuple(dict.fromkeys(sign.text for sign in one.signs)),
+        )
+        for one in comparison.fractures
+    )
+
+
+def event_rows(comparison: Comparison) -> tuple[EventRow, ...]:
+    """Return what the timeline shows beside studies and values, as lines by date."""
+    found = [
+        point
+        for point in timeline_points(comparison)
+        if point.lane not in ("study", "value")
+    ]
+    found.sort(key=lambda point: (point.start or point.end or "9999", point.text))
+    return tuple(
+        EventRow(
+            when=" to ".join(filter(None, (point.start, point.end))) or "no date",
+            what=point.text,
+        )
+        for point in found
+    )
+
+
+# Registration ------------------------------------------------------------------------
+
+
+def pair_blocks(comparison: Comparison) -> tuple[PairBlock, ...]:
+    """Return each pair of studies with its alignments, refusals and differences."""
+    return tuple(
+        PairBlock(
+            span=" → ".join(
+                study_date(comparison, one) for one in (pair.earlier, pair.later)
+            ),
+            alignments=tuple(map(_alignment, pair.alignments)),
+            refusals=pair.refusals,
+            differences=tuple(map(_difference, pair.differences)),
+        )
+        for pair in comparison.pairs
+    )
+
+
+def _alignment(one: Alignment) -> AlignmentRow:
+    if one.pair == "same frame":
+        none = words.NONE
+        return AlignmentRow(
+            pair=one.pair, region="one frame of reference: not registered", error=none,
+            similarity=none, overlap=none, starts=none, rotation=none, notes=one.notes,
+        )  # fmt: skip
+    return AlignmentRow(
+        pair=one.pair.replace("-", "–"),
+        region=one.region,
+        error=f"{one.u_mm:.2f} mm, {one.u_deg:.2f}°",
+        similarity=f"{one.similarity:.3f} (least {one.floor:.3f}), "
+        f"{one.similarity_measure}",
+        overlap=f"{100 * one.overlap:.0f} %",
+        starts=f"{len(one.starts)} within {one.agreement_mm:.2f} mm",
+        rotation=f"{one.transform.rotation_deg:.1f}°",
+        notes=one.notes,
+    )
+
+
+def _difference(one: Difference) -> tuple[str, str, str, str, str]:
+    matters = ", ".join(words.quantity(name).lower() for name in one.matters_for)
+    kind = f"{one.kind} ({one.modality})" if one.modality else one.kind
+    return kind, one.earlier, one.later, matters or "nothing measured here", one.reason
+
+
+# Origin ------------------------------------------------------------------------------
+
+
+def methods(comparison: Comparison) -> tuple[str, ...]:
+    """Return every method that numbers of the page come from, with its version."""
+    used = [
+        reading.method
+        for lesion in comparison.lesions
+        for seen in lesion.seen
+        for finding in seen.findings
+        for reading in finding.measurements
+    ]
+    used += [one.method for pair in comparison.pairs for one in pair.alignments]
+    told = {f"{one.name}, version {one.version}" for one in used}
+    told |= {
+        f"{STAGINGS[row.system].meaning}, rules version {result.version}"
+        for row in comparison.stagings
+        for result in row.results
+        if result is not None and row.system in STAGINGS
+    }
+    return tuple(sorted(told))
+
+
+def readers(comparison: Comparison) -> tuple[str, ...]:
+    """Return who read the studies and who compared them."""
+    named = dict.fromkeys(one.reader or "not named" for one in comparison.studies)
+    told = [f"studies read by {', '.join(named)}"] if named else []
+    return (*told, f"compared by {comparison.reader or 'no named reader'}")
+
+
+def origin(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what the page was made of, as heads and lines."""
+    made = f"{SOFTWARE_NAME} {VERSION}"
+    yield "Compared by software", (comparison.software,)
+    if made != comparison.software:
+        yield "Page written by", (made,)
+    yield "Recorded", (comparison.recorded,)
+    yield "Readers", readers(comparison)
+    protocols = dict.fromkeys(one.protocol for one in comparison.studies if one.protocol)
+    yield "Protocol", tuple(protocols) or ("not stated",)
+    yield "Methods", methods(comparison) or ("none",)
