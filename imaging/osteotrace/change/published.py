@@ -305,8 +305,8 @@ ASSUMED: Final = (
             *("lucent_rim_width", "endplate_depression_superior"),
             *("endplate_depression_inferior", "mirror_distance"),
         ),
-        subject="thickness of a rim or periosteal reaction, endplate depression, distance "
-        "to the mirrored side",
+        subject="thickness of a rim or periosteal reaction, endplate depression, "
+        "distance to the mirrored side",
         published="no paper found",
         source="",
         evidence="D",
