@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.session import protocol_files, saving
+from osteotrace.session.comparing.comparing import Comparing
 from osteotrace.session.drawn_masks import DrawnMasks
 from osteotrace.session.held_findings import HeldFindings
 from osteotrace.session.imported_labels import ImportedLabels
@@ -57,6 +58,11 @@ class Session(HeldFindings):
         return Priors(self)
 
     @cached_property
+    def comparing(self) -> Comparing:
+        """The comparison with other studies of the patient."""
+        return Comparing(self, self._now)
+
+    @cached_property
     def masks(self) -> DrawnMasks:
         """The masks in hand."""
         return DrawnMasks(self)
@@ -65,6 +71,11 @@ class Session(HeldFindings):
     def imported(self) -> ImportedLabels:
         """The label files that are open."""
         return ImportedLabels(self)
+
+    def close(self) -> None:
+        """Let go of what is open, so that another session may take the draft up."""
+        self.comparing.close()
+        super().close()
 
     # Records ---------------------------------------------------------------------
 

@@ -250,7 +250,7 @@ class Statements:
             return ()
         # Records are never changed in place: the same ones give the same stages.
         state = (draft.held, draft.statements, draft.predecessor_uid, *others)
-        if self._staged is None or not _same(self._staged[0], state):
+        if self._staged is None or not is_same(self._staged[0], state):
             self._staged = state, self.staged(whole, others).stagings
         return self._staged[1]
 
@@ -384,7 +384,7 @@ def _leaders(held: Iterable[Held]) -> tuple[str, ...]:
     return tuple(one.finding.label for one in held if not one.leader)
 
 
-def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+def is_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     """Tell whether two states hold the very same things: masks take long to compare."""
     return len(one) == len(other) and all(
         a is b or (isinstance(a, str) and a == b) for a, b in zip(one, other, strict=True)

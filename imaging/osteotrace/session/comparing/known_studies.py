@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from osteotrace.series import VolumeHeader
 
 # Modality (0008,0060) of what belongs to images and is none itself.
-_ON_IMAGES: Final = ("SEG", "SR")
+NO_IMAGES: Final = ("SEG", "SR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def known_studies(
         uid = header.identity.study_uid
         dates.setdefault(uid, header.identity.date)
         every = images.setdefault(uid, [])
-        if header.measurable and header.identity.modality not in _ON_IMAGES:
+        if header.measurable and header.identity.modality not in NO_IMAGES:
             every.append(header)
     readings = _readings(saved, draft)
     for uid, ones in readings.items():

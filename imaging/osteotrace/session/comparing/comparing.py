@@ -1,0 +1,433 @@
+"""The comparison of the reading in hand: studies, transforms, matches, what was carried.
+
+What is chosen and aligned belongs to the session; what a reader says of a match is a
+command of the journal. Nothing here registers by itself: `prepare_alignment` is run where
+there is time for it, and `keep` takes what came of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.findings import leaders_of_parts
+from osteotrace.session.comparing import carried_marks, compared, matches
+from osteotrace.session.comparing.aligned_series import (
+    Aligned,
+    SeriesPair,
+    laid_over,
+    series_pairs,
+)
+from osteotrace.session.comparing.known_studies import KnownStudy, known_studies
+from osteotrace.session.statements import is_same
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from osteotrace.alignment import Alignment
+    from osteotrace.comparison import Comparison
+    from osteotrace.findings import Finding
+    from osteotrace.reading.comparing.in_hand import StudyInHand
+    from osteotrace.series import Catalogue, VolumeHeader
+    from osteotrace.series.sources import Source
+    from osteotrace.session.comparing.aligned_series import PairKey
+    from osteotrace.session.comparing.carried_marks import CarriedMarks
+    from osteotrace.session.session import Session
+    from osteotrace.volume import Volume
+
+    Progress = Callable[[int, int], None]
+
+
+class Comparing:
+    """The comparison of a session's reading with others of its patient.
+
+    Parameters
+    ----------
+    session : Session
+        Whose study is read.
+    now : callable
+        Returns the present time with its zone.
+    """
+
+    def __init__(self, session: Session, now: Callable[[], datetime]) -> None:
+        self._session, self._now = session, now
+        self._sources: list[Source] = []
+        self._aligned: dict[PairKey, Aligned] = {}
+        self._chosen: tuple[str, str] = ("", "")
+        # Transforms of single bones, by both studies.
+        self._local: dict[tuple[str, str], tuple[Alignment, ...]] = {}
+        self._refused: dict[str, str] = {}
+        # Another one whenever a transform came.
+        self._version = object()
+        # The last two comparisons with what they were made from.
+        self._made: list[tuple[tuple[object, ...], Comparison]] = []
+
+    # Studies -----------------------------------------------------------------------
+
+    def open(
+        self, path: str | os.PathLike[str], progress: Progress | None = None
+    ) -> Catalogue:
+        """Read the headers of another folder of the patient; what is read stays.
+
+        Raises
+        ------
+        OsteotraceError
+            If nothing there is DICOM, or none of it is of the patient.
+        """
+        from osteotrace.series.sources import open_source
+
+        source = open_source(path, progress)
+        start = self._session.draft.start
+        patients = {one.identity.patient for one in source.catalogue}
+        if start is not None and start.patient not in patients:
+            source.close()
+            raise OsteotraceError(
+                f"studies of {', '.join(sorted(filter(None, patients))) or 'nobody'}",
+                expected=f"a study of {start.patient or 'the patient'}, who is read",
+                advice="choose a folder of the same patient: two patients are never "
+                "compared",
+            )
+        self._sources.append(source)
+        return source.catalogue
+
+    def close(self) -> None:
+        """Let go of the folders that were opened to compare with."""
+        for source in self._sources:
+            source.close()
+        self._sources.clear()
+
+    @property
+    def studies(self) -> tuple[KnownStudy, ...]:
+        """The studies of the patient that are known, by date."""
+        session = self._session
+        return known_studies(
+            self._headers(), session.priors.records, session.draft.assessment()
+        )
+
+    def _catalogues(self) -> tuple[Catalogue, ...]:
+        opened = (source.catalogue for source in self._sources)
+        return (*self._session.catalogues, *opened)
+
+    def _headers(self) -> Iterable[VolumeHeader]:
+        for catalogue in self._catalogues():
+            for series in catalogue:
+                yield from series.volumes
+
+    def choose(self, earlier_uid: str, later_uid: str) -> None:
+        """Choose the two studies that stand beside each other, by StudyInstanceUID."""
+        known = {one.study_uid for one in self.studies}
+        if {earlier_uid, later_uid} - known or earlier_uid == later_uid:
+            raise OsteotraceError(
+                "a study that is not known, or one study twice",
+                expected="two of the patient's studies",
+                advice="choose two from the list",
+                usage=True,
+            )
+        self._chosen = (earlier_uid, later_uid)
+
+    @property
+    def chosen(self) -> tuple[KnownStudy, KnownStudy] | None:
+        """The earlier and the later study: as chosen, else the read one and its prior.
+
+        None where there is but one.
+        """
+        studies = self.studies
+        known = {one.study_uid: one for one in studies}
+        if all(uid in known for uid in self._chosen):
+            earlier, later = (known[uid] for uid in self._chosen)
+            return earlier, later
+        read = next((n for n, one in enumerate(studies) if one.is_read), None)
+        if read is None or len(studies) < 2:
+            return None
+        # The first date has nothing before it: what followed stands beside it.
+        at = max(read, 1)
+        return studies[at - 1], studies[at]
+
+    # Transforms --------------------------------------------------------------------
+
+    @property
+    def pairs(self) -> tuple[SeriesPair, ...]:
+        """The series of the chosen studies that are laid over each other."""
+        chosen = self.chosen
+        return () if chosen is None else series_pairs(*map(self._in_hand, chosen))
+
+    def prepare_alignment(self, progress: Progress | None = None) -> tuple[Aligned, ...]:
+        """Lay the chosen studies over each other; `keep` takes what came of it.
+
+        Nothing is changed: it takes its time and may run beside the thread that changes
+        the session.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with what is done and what there is in all; it may raise to stop.
+
+        Raises
+        ------
+        OsteotraceError
+            If there are no two studies with images.
+        """
+        chosen = self.chosen
+        pairs = self.pairs
+        if chosen is None or not pairs:
+            raise OsteotraceError(
+                "no two series that could be laid over each other",
+                expected="two studies whose images are open",
+                advice="open the folder of the other study too",
+            )
+        earlier, later = map(self._in_hand, chosen)
+        return tuple(
+            laid_over(pair, earlier, later, _part(progress, number, len(pairs)))
+            for number, pair in enumerate(pairs)
+        )
+
+    def keep(self, aligned: Iterable[Aligned]) -> None:
+        """Keep what came of pairs of series, a refusal with its reason."""
+        self._aligned |= {one.pair.key: one for one in aligned}
+        self._version = object()
+
+    def aligned(self, pair: SeriesPair) -> Aligned:
+        """Return what came of a pair of series; nothing yet where it was not tried."""
+        return self._aligned.get(pair.key, Aligned(pair=pair))
+
+    def results(self, earlier: KnownStudy, later: KnownStudy) -> tuple[Aligned, ...]:
+        """Return what came of laying two studies over each other so far."""
+        firsts, lasts = (
+            {(one.identity.series_uid, one.k) for one in study.headers}
+            for study in (earlier, later)
+        )
+        return tuple(
+            one
+            for (first, last), one in self._aligned.items()
+            if first in firsts and last in lasts
+        )
+
+    def alignment_between(self, earlier: Volume, later: Volume) -> Alignment | None:
+        """Return the transform from one volume's space to another's, None without one."""
+        frames = earlier.frame_of_reference_uid, later.frame_of_reference_uid
+        for one in self._aligned.values():
+            if one.pair.frames == frames and one.alignment is not None:
+                return one.alignment
+        return None
+
+    def _in_hand(self, study: KnownStudy) -> StudyInHand:
+        from osteotrace.session.comparing.in_hand import in_hand
+
+        own = {one.identity.series_uid for one in study.headers}
+        holding = (
+            catalogue
+            for catalogue in self._catalogues()
+            if any(one.identity.series_uid in own for one in catalogue)
+        )
+        return in_hand(study, self._session, next(holding, None))
+
+    # Marks of another date ------------------------------------------------------------
+
+    @property
+    def to_carry(self) -> tuple[Finding, ...]:
+        """What was found at the other date and the draft does not speak of.
+
+        Empty where the study that is read is not the later one.
+        """
+        chosen = self.chosen
+        found = None if chosen is None or not chosen[1].is_read else self.comparison()
+        if chosen is None or found is None:
+            return ()
+        spoken = {
+            finding.tracking_uid
+            for lesion in found.lesions
+            if len(lesion.seen) > 1
+            for finding in lesion.seen[0].findings
+        }
+        parts = leaders_of_parts(chosen[0].findings)
+        return tuple(
+            finding
+            for place, finding in enumerate(chosen[0].findings)
+            if finding.tracking_uid not in spoken
+            and finding.presence == "present"
+            and finding.regions
+            and place not in parts
+        )
+
+    def prepare_carried(self, progress: Progress | None = None) -> CarriedMarks:
+        """Measure marks of the earlier study on the one that is read; change nothing.
+
+        It takes its time, as `prepare_alignment`; `carry` holds what came of it.
+
+        Raises
+        ------
+        OsteotraceError
+            If the study that is read is not the later one, or no transform is known.
+        """
+        chosen = self.chosen
+        known = () if chosen is None else self._alignments(*chosen)
+        if chosen is None or not chosen[1].is_read or not known:
+            raise OsteotraceError(
+                "marks with no transform to the study that is read",
+                expected="an earlier study that was aligned with the one that is read",
+                advice="align both studies first",
+            )
+        earlier, later = map(self._in_hand, chosen)
+        return carried_marks.measured(self.to_carry, earlier, later, known, progress)
+
+    def carry(self, found: CarriedMarks) -> tuple[Finding, ...]:
+        """Hold carried marks as proposals, as one undoable command.
+
+        Errors as `osteotrace.session.comparing.carried_marks.hold`.
+        """
+        chosen = self.chosen
+        if chosen is not None:
+            key = chosen[0].study_uid, chosen[1].study_uid
+            self._local[key] = (*self._local.get(key, ()), *found.alignments)
+            self._version = object()
+        self._refused = dict(found.refused)
+        return carried_marks.hold(self._session, found)
+
+    @property
+    def not_carried(self) -> dict[str, str]:
+        """Why marks of the other date could not be carried, by their labels."""
+        return self._refused
+
+    def _alignments(
+        self, earlier: KnownStudy, later: KnownStudy
+    ) -> tuple[Alignment, ...]:
+        known = (one.alignment for one in self.results(earlier, later))
+        key = earlier.study_uid, later.study_uid
+        return (*(one for one in known if one is not None), *self._local.get(key, ()))
+
+    # Matches ------------------------------------------------------------------------
+
+    def confirm(self, earlier_uid: str, later_uid: str, *, by_hand: bool = False) -> None:
+        """Say as the reader that two findings of the chosen dates are one lesion.
+
+        Parameters
+        ----------
+        earlier_uid, later_uid : str
+            Their tracking UIDs.
+        by_hand : bool
+            Whether nothing had proposed it.
+
+        Raises
+        ------
+        OsteotraceError
+            If neither date is the one that is read, the draft has no such finding, or
+            no reader is named.
+        """
+        matches.confirm(
+            self._session,
+            earlier_uid,
+            later_uid,
+            draft_is_later=self._draft_is_later(),
+            elsewhere=self._elsewhere(),
+            at=self._time(),
+            by_hand=by_hand,
+        )
+
+    def refuse(self, earlier_uid: str, later_uid: str) -> None:
+        """Say as the reader that two findings are two lesions; errors as `confirm`."""
+        matches.refuse(
+            self._session,
+            earlier_uid,
+            later_uid,
+            draft_is_later=self._draft_is_later(),
+            at=self._time(),
+        )
+
+    @property
+    def said_by(self) -> dict[str, str]:
+        """Who said that a match is one lesion, and when, by its earlier finding."""
+        return {
+            one.earlier_uid: f"{one.by}, {one.at[:10]}"
+            for one in self._session.draft.agreed.matches
+            if one.is_same
+        }
+
+    def _draft_is_later(self) -> bool:
+        chosen = self.chosen
+        if chosen is None or not any(one.is_read for one in chosen):
+            raise OsteotraceError(
+                "a match between two readings that are saved",
+                expected="one of the two studies as the one that is read",
+                advice="load one of them, then confirm: a saved record is never changed",
+                usage=True,
+            )
+        return chosen[1].is_read
+
+    def _elsewhere(self) -> set[str]:
+        """Return the tracking UIDs that readings of other dates hold."""
+        return {
+            finding.tracking_uid
+            for study in self.studies
+            if not study.is_read
+            for finding in study.findings
+        }
+
+    def _time(self) -> str:
+        return self._now().isoformat(timespec="seconds")
+
+    # The comparison -----------------------------------------------------------------
+
+    def comparison(self) -> Comparison | None:
+        """Return the two chosen studies compared, the draft as it is now.
+
+        None where there is but one study, or nothing was read at the other.
+
+        Raises
+        ------
+        OsteotraceError
+            If they cannot be compared, with the reason.
+        """
+        chosen = self.chosen
+        if chosen is None or any(one.reading is None for one in chosen):
+            return None
+        return self._compared(chosen)
+
+    def over_time(self) -> Comparison | None:
+        """Return every study of which there is a reading compared, by date."""
+        read = tuple(one for one in self.studies if one.reading is not None)
+        return self._compared(read) if len(read) > 1 else None
+
+    def _compared(self, studies: tuple[KnownStudy, ...]) -> Comparison:
+        """Return studies compared, made anew only where something has changed."""
+        session, draft = self._session, self._session.draft
+        # Records are never changed in place: the same ones compare alike.
+        state = (
+            *(draft.held, draft.statements, draft.agreed, draft.assessment_uid),
+            *(session.priors.records, self._version),
+            *(one.study_uid for one in studies),
+        )
+        for known, made in self._made:
+            if is_same(known, state):
+                return made
+        made = compared.compared(
+            session, [*map(self._in_hand, studies)], self._between, now=self._now()
+        )
+        self._made = [(state, made), *self._made[:1]]
+        return made
+
+    def _between(
+        self, earlier_uid: str, later_uid: str
+    ) -> tuple[tuple[Alignment, ...], tuple[str, ...]]:
+        """Return the transforms between two studies, and refusals in words."""
+        known = {one.study_uid: one for one in self.studies}
+        earlier, later = known[earlier_uid], known[later_uid]
+        refusals = (
+            f"{one.pair.as_text} {one.as_text}"
+            for one in self.results(earlier, later)
+            if one.problem is not None
+        )
+        return self._alignments(earlier, later), tuple(refusals)
+
+
+def _part(progress: Progress | None, number: int, of: int) -> Progress | None:
+    """Return the progress of one of several pieces of work as a part of the whole."""
+    if progress is None:
+        return None
+    told = progress
+
+    def tell(done: int, total: int) -> None:
+        told(round(100 * (number + done / max(total, 1))), 100 * of)
+
+    return tell
