@@ -18,6 +18,7 @@ import numpy as np
 from osteotrace import geometry
 from osteotrace.alignment import RigidTransform, moved_mask
 from osteotrace.errors import OsteotraceError
+from osteotrace.findings.carried_values import with_registration
 from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import Measurement, Method, not_measured
 from osteotrace.protocol import CaliperEntry, Where
@@ -26,11 +27,11 @@ from osteotrace.protocol.entry import regions
 from osteotrace.reading.calipers import marked_caliper
 from osteotrace.reading.images import StudyImages
 from osteotrace.reading.lesions import findings_of
-from osteotrace.regions import Mask, Polyline
+from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 from osteotrace.segmentation import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from osteotrace.findings import Finding
     from osteotrace.protocol import Entry
@@ -80,11 +81,18 @@ class Carried:
     findings : tuple of Finding
         That of the mark first, with the tracking UID of the earlier one; then its parts.
     registration : dict
-        Standard uncertainty that the transform adds, by tracking UID and quantity.
+        Standard uncertainty that the transform adds, by tracking UID and quantity; the
+        values tell it too.
+    entry : Entry or None
+        What it was measured by there; None where nothing was measured.
+    masks : dict of str to Mask
+        What labels of the entry mean on the later images.
     """
 
     findings: tuple[Finding, ...]
     registration: dict[tuple[str, str], float] = field(default_factory=dict)
+    entry: Entry | None = None
+    masks: dict[str, Mask] = field(default_factory=dict, repr=False)
 
 
 def marks_of(finding: Finding, study: StudyInHand) -> Marks:
@@ -176,6 +184,7 @@ def carried(
     *,
     u_mm: float,
     since: str,
+    parts: Sequence[Finding] = (),
 ) -> Carried:
     """Measure a mark of an earlier reading on later images.
 
@@ -193,6 +202,9 @@ def carried(
         Standard uncertainty of the place by the registration, one axis.
     since : str
         What notes call the earlier reading.
+    parts : sequence of Finding
+        What belongs to the earlier one, such as the fragments of sequestra: their place
+        has to be shown whole too.
 
     Notes
     -----
@@ -204,22 +216,62 @@ def carried(
     if why:
         return Carried(findings=(_unmeasured(finding, marks.entry, later, why, since),))
     try:
+        _check_imaged((finding, *parts), later, transform)
         found = _measured(marks, later, transform)
     except OsteotraceError as problem:
         why = f"{problem.found}; expected {problem.expected}"
         return Carried(findings=(_unmeasured(finding, marks.entry, later, why, since),))
     own = _proposal(finding, found[0], since)
-    if not u_mm:
-        return Carried(findings=(own, *found[1:]))
-    displaced = [
-        _measured_or_none(marks, later, _shifted(transform, u_mm * corner))
-        for corner in TETRAHEDRON
-    ]
-    own, spread = _with_spread(own, [one for one in displaced if one is not None])
+    spread: dict[str, float] = {}
+    if u_mm:
+        displaced = [
+            _measured_or_none(marks, later, _shifted(transform, u_mm * corner))
+            for corner in TETRAHEDRON
+        ]
+        own, spread = _with_spread(own, [one for one in displaced if one is not None])
+    values = [one for one in own.measurements if isinstance(one, Measurement)]
+    own = with_registration(own, {one.name: spread.get(one.name, 0.0) for one in values})
+    entry, masks = _moved(marks, later, transform)
     return Carried(
         findings=(own, *(_possible(part, since) for part in found[1:])),
         registration={(own.tracking_uid, name): u for name, u in spread.items()},
+        entry=entry,
+        masks=masks,
     )
+
+
+def _check_imaged(
+    lesion: Sequence[Finding], later: Volume, transform: RigidTransform
+) -> None:
+    """Refuse a lesion whose place the later images do not show whole.
+
+    A region that was looked into may reach beyond them; the lesion in it may not.
+    """
+    shown = [
+        region
+        for one in lesion
+        for region in one.regions
+        if not isinstance(region, ImagePoints)
+        and region.frame_of_reference_uid == transform.from_frame_uid
+    ]
+    own = [region for region in shown if region.role not in _SEARCHED] or shown
+    points = [point for region in own for point in _points(region)]
+    outside = ~later.grid.contains(transform.apply(np.array(points))) if points else ()
+    if np.any(outside):
+        share = 100 * float(np.mean(outside))
+        raise OsteotraceError(
+            f"a place of which {share:.0f} % lie outside the later images",
+            expected="images that show all of it",
+            advice="nothing is said of what was not imaged",
+        )
+
+
+def _points(region: Mask | Points | Polyline) -> Iterable[Point]:
+    """Return the LPS mm points of a region: of a mask its voxels."""
+    if not isinstance(region, Mask):
+        return region.points
+    at = region.grid.to_patient(np.argwhere(region.voxels))
+    return [(float(x), float(y), float(z)) for x, y, z in at]
 
 
 def why_not_carried(entry: Entry) -> str:
@@ -316,10 +368,10 @@ def _moved_region(
 ) -> Where:
     if where.centre is not None:
         centre: Point = transform.stored(where.centre)
-        # A ball is cut by the edge of other images: what is left is looked into.
         assert where.radius is not None
-        masks[key] = marked.ball(later, centre, where.radius, role=key)
-        return Where(centre=centre, radius=where.radius)
+        # A ball that other images cut is looked into as far as they show it.
+        masks[key] = marked.ball(later, centre, where.radius, role=key, cut_at_edge=True)
+        return Where(label=key)
     masks[key] = moved_mask(marks.masks[key], transform, later)
     return Where(label=key)
 
@@ -386,4 +438,10 @@ def _with_spread(
                 flags = (*reading.flags, NOT_HELD)
                 reading = msgspec.structs.replace(reading, flags=flags)
         measurements.append(reading)
-    return msgspec.structs.replace(own, measurements=tuple(measurements)), spread
+    # Where it is found from a place nearby, it is not gone.
+    seen = {own.presence, *(one.presence for one in displaced)}
+    presence = own.presence if len(seen) == 1 else "unknown"
+    found = msgspec.structs.replace(
+        own, measurements=tuple(measurements), presence=presence
+    )
+    return found, spread
