@@ -222,7 +222,7 @@ def carried(
         why = f"{problem.found}; expected {problem.expected}"
         return Carried(findings=(_unmeasured(finding, marks.entry, later, why, since),))
     own = _proposal(finding, found[0], since)
-    spread: dict[str, float] = {}
+    spread = dict.fromkeys((one.name for one in own.measurements), 0.0)
     if u_mm:
         displaced = [
             _measured_or_none(marks, later, _shifted(transform, u_mm * corner))
