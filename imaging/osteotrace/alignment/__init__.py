@@ -4,6 +4,7 @@ A transform maps earlier to later, LPS mm. What cannot be aligned for certain is
 with the reason; no transform is ever returned in doubt.
 """
 
+from osteotrace.alignment.aligning import align, pair_of
 from osteotrace.alignment.alignment import Alignment, Start, same_space
 from osteotrace.alignment.moving import moved_grid, moved_mask, moved_region
 from osteotrace.alignment.transform import RigidTransform
@@ -12,8 +13,10 @@ __all__ = [
     "Alignment",
     "RigidTransform",
     "Start",
+    "align",
     "moved_grid",
     "moved_mask",
     "moved_region",
+    "pair_of",
     "same_space",
 ]
