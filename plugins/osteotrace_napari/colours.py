@@ -19,6 +19,8 @@ PROGRESS_COLOURS: Final = {
     wording.SAVED: "#7bd88f",
 }
 LIVE_COLOUR: Final = "#7ae7ff"
+# Of a mark carried over from another study, which nobody has confirmed.
+PROPOSED_COLOUR: Final = "#d6a8ff"
 PROBLEM_COLOUR: Final = "#ff8787"
 WARNING_COLOUR: Final = "#ff9f43"
 QUIET_COLOUR: Final = "#9fb0c0"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from osteotrace.geometry import HALF_VOXEL
 from osteotrace.volume.resampling import interpolated
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 # Planes kept: the one that is seen, and those beside it when a reader goes to and fro.
 _KEPT: Final = 4
+# A plane that crosses more slices than this is sampled from values made ready once.
+_FEW_SLICES: Final = 8
 
 
 class LaidPlanes:
@@ -53,6 +54,7 @@ class LaidPlanes:
         self.shape = target.shape
         self._values, self._source, self._target = values, source, target
         self._image: Any = None
+        self._floats: NDArray[np.float32] | None = None
         self._kept: OrderedDict[Key, NDArray[np.float32]] = OrderedDict()
 
     @property
@@ -82,16 +84,18 @@ class LaidPlanes:
         axes = [start + step * np.arange(count) for start, _, step, count in wanted]
         index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
         at = self._source.to_index(self._target.to_patient(index))
-        values = interpolated(self._values, at) if self._has_slices(at) else None
-        if values is None:
-            return np.full(index.shape[:-1], np.nan, np.float32)
-        return np.asarray(values, dtype=np.float32)
+        return self._between_slices(at)
 
-    def _has_slices(self, at: Array) -> bool:
-        """Tell whether the part comes near the volume at all."""
-        heights = at[..., 0]
-        low, high = float(heights.min()), float(heights.max())
-        return high >= -HALF_VOXEL and low <= len(self._values) - 1 + HALF_VOXEL
+    def _between_slices(self, at: Array) -> NDArray[np.float32]:
+        """Sample between the true places of uneven slices, from those that are near."""
+        last = len(self._values) - 1
+        low = int(np.clip(np.floor(at[..., 0].min()), 0, max(last - 1, 0)))
+        high = int(np.clip(np.ceil(at[..., 0].max()), low, last))
+        if self._floats is None and high - low > _FEW_SLICES:
+            self._floats = self._values.astype(np.float32)
+        values = self._values if self._floats is None else self._floats
+        near = values[low : high + 1].astype(np.float32, copy=False)
+        return interpolated(near, at - [low, 0, 0])
 
     def _sampled_even(self, wanted: Key) -> NDArray[np.float32]:
         """Sample through the one matrix that joins two even grids."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from osteotrace.errors import OsteotraceError
 from osteotrace_napari.canvas.compared_displays import MODES, ComparedDisplays
 from osteotrace_napari.canvas.divider import DividerDrag
 from osteotrace_napari.canvas.kept_windows import KeptWindows
@@ -94,6 +95,14 @@ class CompareView:
         """What stands on the canvas of the registration, at the crosshair."""
         return "" if self.link is None else self.link.status(self._earlier_place())[0]
 
+    @property
+    def as_text(self) -> str:
+        """How both are seen and what is known of the registration, as people read it."""
+        if self.link is None:
+            return ""
+        first, second = self.link.pair.days
+        return f"{first} and {second}, {self.mode}. {self.status}."
+
     def show(self, pair: Pair) -> None:
         """Compare two studies; what was seen of the same two before stays.
 
@@ -152,6 +161,9 @@ class CompareView:
             view.show_status("")
             view.show_marks_beside(())
             view.show_no_divider()
+            if view.is_bare:
+                view.show_bare(False)
+                view.show_overlay(False)
 
     # How it is seen ------------------------------------------------------------------
 
@@ -167,15 +179,24 @@ class CompareView:
             self._try(mode=mode)
 
     def next_mode(self) -> None:
-        """Go to the next way of seeing both that can be shown.
+        """Go to the next way of seeing both; one that cannot be shown is passed over.
 
         Raises
         ------
         OsteotraceError
-            If they are not aligned.
+            If there is no other: they are not aligned.
         """
         at = MODES.index(self.mode)
-        self.set_mode(MODES[(at + 1) % len(MODES)])
+        refused: OsteotraceError | None = None
+        for mode in (*MODES[at + 1 :], *MODES[:at]):
+            try:
+                self.set_mode(mode)
+            except OsteotraceError as problem:
+                refused = refused or problem
+            else:
+                return
+        if refused is not None:
+            raise refused
 
     def set_own_plane(self, own: bool) -> None:
         """Show the later study in its own plane, or in that of the earlier one."""
@@ -183,6 +204,10 @@ class CompareView:
             self.own_plane = own
         elif own != self.own_plane:
             self._try(own_plane=own)
+
+    def toggle_own_plane(self) -> None:
+        """Show the later study in its own plane, or in that of the earlier one again."""
+        self.set_own_plane(not self.own_plane)
 
     def set_plane(self, plane: Plane) -> None:
         """Show another plane of the earlier study, and the later one in it."""
@@ -340,6 +365,12 @@ class CompareView:
             arrangement.arrange()
             for view in arrangement.views:
                 self._windows.give(view, self.pair)
+                if not view.has_overlay:
+                    # The status is never hidden.
+                    view.show_overlay(True)
+                    view.show_bare(True)
+                elif view.is_bare != main.is_bare:
+                    view.show_bare(main.is_bare)
         swipe = self._swipe()
         if swipe is None:
             main.show_no_divider()

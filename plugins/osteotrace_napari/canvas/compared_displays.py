@@ -144,7 +144,8 @@ class ComparedDisplays:
         if mode == "swipe":
             way = Swipe.across(view, grid.shape, share)
         else:
-            steps = layers.display_scale(grid)
+            # A single slice has no gap: any will do.
+            steps = np.nan_to_num(grid.spacing, nan=1.0).tolist()
             axes = view.order[1], view.order[2]
             way = Checkerboard(axes, (steps[axes[0]], steps[axes[1]]), checker_mm)
         first, second = self._link.pair.days

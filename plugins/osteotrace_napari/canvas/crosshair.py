@@ -87,9 +87,11 @@ class Crosshair:
         x, y, z = (float(each) for each in point)
         if not self._views:
             self.point = (x, y, z)
+        first = self._views[:1] if source is None else (source,)
         self._moving = True
         try:
-            for view in self._views:
+            # The others follow the slice that the first one then shows.
+            for view in (*first, *(v for v in self._views if v not in first)):
                 self._bring(view, (x, y, z), source)
         finally:
             self._moving = False
@@ -134,7 +136,7 @@ class Crosshair:
             if view is self._views[0]:
                 self.point = place
             if view is not source:
-                view.go_to([place])
+                view.go_to([self._on_slice(view, point, source) or place])
         is_seen = len(self._views) > 1 or self._link is not None
         is_own = view is (source or self._views[0])
         if is_own or self._link is None or self._is_on("cursor"):
@@ -156,6 +158,22 @@ class Crosshair:
             return self._link.across(point, start.volume, view.volume)
         share = source is None or layers.share_space(start.volume, view.volume)
         return point if share else None
+
+    def _on_slice(
+        self, view: ReadingView, point: Point, source: ReadingView | None
+    ) -> Point | None:
+        """Return where a point on the slice that the source shows lies in a view.
+
+        Two studies seen in one plane show the same slice of it, also where a point lies
+        midway between two.
+        """
+        start = source or self._views[0]
+        if self._link is None or view is start or start.volume is None:
+            return None
+        index = start.grid.to_index(point)
+        index[start.plane_view.order[0]] = start.slice_index
+        x, y, z = start.grid.to_patient(index).tolist()
+        return self._across(view, (x, y, z), source)
 
     def _is_on(self, name: LinkName) -> bool:
         return self._link is None or self._link.is_on(name)

@@ -211,7 +211,7 @@ def _strokes(mark: Mark, line: Line, points: Array) -> Iterator[Stroke]:
         points=points,
         width=width,
         colour=colour,
-        dashed=line.dashed,
+        dashed=line.dashed or mark.is_proposed,
         closed=line.closed,
     )
     if line.bars:
@@ -226,6 +226,7 @@ def _circle(mark: Mark, ball: Ball, place: Place, centre: Array) -> Iterator[Str
             points=centre + radius * _CIRCLE,
             width=2.0 * (STRONG if mark.strong else 1.0),
             colour=mark.colour,
+            dashed=mark.is_proposed,
             closed=True,
         )
 

@@ -5,7 +5,7 @@ A mark knows no view; `drawing` projects it onto the slice that a view shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from osteotrace.measurements.palatal_sizes import PALATAL_LINE
 from osteotrace.measurements.vertebra.marks import ROLES
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline, extent
 from osteotrace_napari import wording
-from osteotrace_napari.colours import LIVE_COLOUR, STATE_COLOURS
+from osteotrace_napari.colours import LIVE_COLOUR, PROPOSED_COLOUR, STATE_COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,8 @@ class Mark:
         Of lines and text.
     strong : bool
         Whether it is the selected one.
+    is_proposed : bool
+        Whether it was carried over from another study and waits for a reader: dashed.
     """
 
     uid: str = ""
@@ -100,6 +102,7 @@ class Mark:
     text: str = ""
     colour: str = LIVE_COLOUR
     strong: bool = False
+    is_proposed: bool = False
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -110,6 +113,11 @@ class Mark:
             *(ball.centre for ball in self.balls),
             *self.box,
         )
+
+
+def proposed(mark: Mark) -> Mark:
+    """Return a mark as one that waits for a reader: dashed, in a colour of its own."""
+    return replace(mark, is_proposed=True, colour=PROPOSED_COLOUR)
 
 
 def caliper_lines(

@@ -41,6 +41,8 @@ class ReadingView(VolumeView):
     Attributes
     ----------
     overlay : Overlay or None
+    is_bare : bool
+        Whether marks and text are off, but for what is known of the registration.
     says_who : bool
         Whether the place text names patient and series: the first of linked views does.
     """
@@ -55,6 +57,8 @@ class ReadingView(VolumeView):
         self._own: tuple[Mark, ...] = ()
         self._beside: tuple[Mark, ...] = ()
         self._status = Status()
+        # Whether only what must not be hidden stands over the image.
+        self.is_bare = False
         self._divider: tuple[float, str, str] | None = None
         # Per mark the slices it reaches, and the marks, grid and plane they hold for.
         self._spans: list[tuple[float, float]] = []
@@ -101,6 +105,21 @@ class ReadingView(VolumeView):
         if self._divider is not None:
             self._divider = None
             self.refresh()
+
+    @property
+    def has_overlay(self) -> bool:
+        """Whether anything is painted over the image, where there is a canvas."""
+        return self.overlay is None or not self.overlay.isHidden()
+
+    def show_overlay(self, shown: bool) -> None:
+        """Paint over the image, or leave the image alone."""
+        if self.overlay is not None and isalive(self.overlay):
+            self.overlay.setVisible(shown)
+
+    def show_bare(self, bare: bool) -> None:
+        """Show only what is said of the registration over the image, or all again."""
+        self.is_bare = bare
+        self.refresh()
 
     def show_divider(self, index: float, *, left: str, right: str) -> None:
         """Show where one study ends and another begins, and which is which.
@@ -215,6 +234,8 @@ class ReadingView(VolumeView):
         if self._crosshair is not None:
             x, y = self.to_canvas(self._crosshair).tolist()
             crosshair = (x, y)
+        if self.is_bare:
+            return Scene(badges=self.badges, status=self._status, divider=divider)
         return Scene(
             letters=self.letters,
             place=self.place_text,

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from osteotrace_napari.room.reading_room import ReadingRoom
 
 FAST_SLICES: Final = 10
+# What each key does to two studies that are compared.
+_COMPARE: Final = {
+    "compare_mode": "next_mode",
+    "compare_plane": "toggle_own_plane",
+    "compare_link": "toggle_link",
+    "compare_hold": "link_as_shown",
+}
 
 
 def commands_of(room: ReadingRoom) -> dict[str, Callable[[], object]]:
@@ -50,6 +57,7 @@ def _seeing(room: ReadingRoom) -> dict[str, Callable[[], object]]:
         **{plane: partial(_plane, room, plane) for plane in PLANES},
         "linked_views": partial(_linked, room),
         "side_by_side": room.opening.toggle_beside,
+        **{name: partial(_compare, room, way) for name, way in _COMPARE.items()},
         "overlays": partial(_overlays, room),
         "layout": partial(layout.toggle_own_docks, room.viewer),
         **{f"window_{n}": partial(_window, room, n) for n in range(1, 5)},
@@ -101,7 +109,22 @@ def _linked(room: ReadingRoom) -> None:
         room.refresh()
 
 
+def _compare(room: ReadingRoom, way: str) -> None:
+    comparing = room.arrangement.comparing
+    if not comparing.is_on:
+        room.say("Nothing is compared: choose an earlier and a later study first.")
+        return
+    if room.ask(getattr(comparing, way)):
+        room.say(comparing.as_text)
+
+
 def _overlays(room: ReadingRoom) -> None:
+    if room.arrangement.comparing.is_on:
+        # What is known of the registration stays: a comparison is not seen without.
+        bare = not room.arrangement.main.is_bare
+        for view in room.views:
+            view.show_bare(bare)
+        return
     main = room.arrangement.main.overlay
     visible = main is not None and main.isHidden()
     for view in room.views:

@@ -257,6 +257,8 @@ class Marking:
         one = self._chosen()
         if one is None or one.entry is None or view.volume is None:
             return ()
+        if self._room.measured(view) is None:
+            return ()
         if not shares_space(one.finding, _marked(one.finding), view.volume):
             return ()
         return grips.grips_of(one.entry)

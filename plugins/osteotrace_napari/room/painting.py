@@ -54,7 +54,7 @@ class Painting:
         """Return why nothing can be painted here; empty where it can."""
         volume = self._room.measured(view)
         if volume is None:
-            return view.why_no_mm or "no series is shown"
+            return view.why_not_measured or "no series is shown"
         if view.shown is not volume:
             return "this plane is resampled; paint in the plane as it was scanned"
         return ""

@@ -88,6 +88,7 @@ class ReadingRoom:
         dock.findings.tools.offer(self.keyboard.commands)
         self.more = More(self)
         self.arrangement.on_views.append(self._views_changed)
+        self.arrangement.comparing.on_change.append(self._compared)
         self._views_changed()
         self._connect()
         self.refresh()
@@ -107,7 +108,7 @@ class ReadingRoom:
 
     def measured(self, view: ReadingView) -> Volume | None:
         """Return the volume that marks in a view measure: never a resampled one."""
-        return None if view.why_no_mm else view.volume
+        return None if view.why_not_measured else view.volume
 
     @property
     def busy(self) -> bool:
@@ -201,6 +202,14 @@ class ReadingRoom:
                 view.on_window.append(self.show_view)
         self.marking.show()
 
+    def _compared(self) -> None:
+        """Follow a change of how two studies are compared."""
+        if self.pointer.tool is not None and self.measured(self.view) is None:
+            self.pointer.take_up(None)
+        if self.view.volume is not None:
+            self.offer_windows()
+        self.refresh()
+
     @property
     def first_window(self) -> int:
         """Number of the preset that what is shown opens with.
@@ -239,7 +248,8 @@ class ReadingRoom:
             plane=view.plane_view.plane,
             window=view.window.name,
             linked=self.arrangement.is_linked,
-            beside=self.arrangement.beside is not None,
+            beside=self.arrangement.beside is not None
+            or self.arrangement.comparing.is_on,
         )
 
     def take_up(self, name: str) -> None:
@@ -247,7 +257,7 @@ class ReadingRoom:
         tool = self.tool_box.tools.get(name)
         in_hand = self.pointer.tool
         if self.measured(self.view) is None:
-            why = self.view.why_no_mm or "no series is shown"
+            why = self.view.why_not_measured or "no series is shown"
             self.say(f"Nothing can be measured here: {why}.", problem=True)
         elif tool is not None:
             self.pointer.take_up(None if tool is in_hand else tool)
