@@ -32,8 +32,9 @@ ANY_KIND: Final = ("lesion", "region")
 ANY_SITE: Final = ("", "unspecified")
 # Masks that share less of the smaller one touch; they are not one lesion.
 LEAST_OVERLAP: Final = 0.1
-# A second lesion that lies in the first by more than half is a part of it: split, merged.
-PART_OVERLAP: Final = 0.5
+# A second lesion that lies in the first by two thirds is a part of it: split, merged. A
+# neighbour that has moved or grown into its place lies there by less.
+PART_OVERLAP: Final = 2 / 3
 
 # How good a match is by its basis, the best first: one of a worse basis is looked for
 # only among what the better ones leave.
@@ -174,7 +175,7 @@ def propose(
     ]
     sure = {(c.earlier, c.later) for c in every if c.fit == _SAID}
     taken = sure | _assigned(every, sure, len(earlier), len(later))
-    taken |= _parts(every, taken)
+    taken |= _parts(every, taken, sure)
     marked = [
         msgspec.structs.replace(c, taken=(c.earlier, c.later) in taken) for c in every
     ]
@@ -314,17 +315,22 @@ def _assigned(
 
 
 def _parts(
-    every: Sequence[Candidate], taken: set[tuple[int, int]]
+    every: Sequence[Candidate],
+    taken: set[tuple[int, int]],
+    sure: set[tuple[int, int]],
 ) -> set[tuple[int, int]]:
     """Return further pairs of a lesion that was split, or of several that merged.
 
-    A finding that nothing else is matched with is a part of the lesion that holds more
-    than half of it, or of which it holds more than half.
+    A finding that nothing else is matched with is a part of the lesion that holds most
+    of it, or of which it holds most. Who has told what a lesion is has told its parts.
     """
     found: set[tuple[int, int]] = set()
     matched = [{pair[k] for pair in taken} for k in (0, 1)]
+    told = [{pair[k] for pair in sure} for k in (0, 1)]
     for c in sorted(every, key=lambda c: (-c.fit, c.earlier, c.later)):
         if c.link.basis not in ("overlap", "level"):
+            continue
+        if c.earlier in told[0] or c.later in told[1]:
             continue
         alone = (c.earlier not in matched[0]) + (c.later not in matched[1])
         if alone == 1 and (c.link.overlap or 0.0) >= PART_OVERLAP:

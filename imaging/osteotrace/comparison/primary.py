@@ -45,7 +45,7 @@ class Primary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _larger(*quantities: str) -> tuple[Primary, ...]:
-    return tuple(Primary(quantity=name) for name in quantities)
+    return tuple(Primary(quantity=name) for name in dict.fromkeys(quantities))
 
 
 def _smaller(*quantities: str) -> tuple[Primary, ...]:
