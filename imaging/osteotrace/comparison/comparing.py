@@ -26,7 +26,7 @@ from osteotrace.comparison.records import (
     StagingRow,
     StudyPair,
 )
-from osteotrace.comparison.study_readings import study_readings
+from osteotrace.comparison.study_readings import study_readings, with_dates
 from osteotrace.comparison.tracks import follow
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.carried_values import registration_of
@@ -59,6 +59,7 @@ def compare(
     acquisitions: Sequence[Acquisition] = (),
     extents: Mapping[str, Grid] | None = None,
     names: Mapping[str, str] | None = None,
+    accepted_flags: Collection[str] = (),
     reader: str = "",
     now: datetime | None = None,
     until: str = "",
@@ -89,6 +90,8 @@ def compare(
         What each series shows, by SeriesInstanceUID: tells whether a place was imaged.
     names : mapping of str to str, optional
         What to call studies, by assessment UID.
+    accepted_flags : collection of str
+        Flags of values that a reader has looked at and let pass.
     reader : str
         Who compares, and whose readings count where several people read a study.
     now : datetime, optional
@@ -101,6 +104,7 @@ def compare(
     OsteotraceError
         If the case has fewer than two studies.
     """
+    case = with_dates(case)
     readings = study_readings(case, reader=reader)
     if len(readings) < 2:
         count = "one study" if readings else "no study"
@@ -121,6 +125,7 @@ def compare(
         acquisitions={one.series_uid: one for one in acquisitions},
         repeatabilities=repeatabilities or {},
         registration={**registration_of(read), **(registration or {})},
+        accepted_flags=accepted_flags,
     )
     courses = Courses(readings, given, ways, extents or {}, fractures)
     tracks = follow(readings, ways, Decided.of(confirmed, refused))

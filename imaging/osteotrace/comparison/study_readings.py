@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.dates import days
 
@@ -78,6 +80,17 @@ def dated(text: str) -> str:
     except OsteotraceError:
         return ""
     return text
+
+
+def with_dates(case: Case) -> Case:
+    """Return a case whose readings have a date or none: what is no date is left out."""
+    return msgspec.structs.replace(
+        case,
+        assessments=tuple(
+            msgspec.structs.replace(one, study_date=dated(one.study_date))
+            for one in case.assessments
+        ),
+    )
 
 
 def study_readings(case: Case, *, reader: str = "") -> tuple[StudyReading, ...]:
