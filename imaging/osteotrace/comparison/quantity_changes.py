@@ -22,7 +22,7 @@ from osteotrace.measurements.measurement import Measurement
 from osteotrace.series.acquisition import Acquisition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from osteotrace.change import Repeatability
     from osteotrace.comparison.primary import Primary
@@ -55,12 +55,15 @@ class Circumstances:
         A site's own, by quantity.
     registration : mapping
         (assessment UID, tracking UID, quantity) to the uncertainty by the transform.
+    accepted_flags : collection of str
+        Flags of values that a reader has looked at and let pass.
     """
 
     pairs: Mapping[tuple[int, int], StudyPair] = field(default_factory=dict)
     acquisitions: Mapping[str, Acquisition] = field(default_factory=dict)
     repeatabilities: Mapping[str, Repeatability] = field(default_factory=dict)
     registration: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    accepted_flags: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,7 @@ def _quantity_change(
         voxel_mm=_larger(*spacings),
         u_registration=u,
         repeatability=given.repeatabilities.get(was.name),
+        accepted_flags=given.accepted_flags,
     )
     months = months_of(earlier.study, later.study)
     return QuantityChange(

@@ -86,19 +86,23 @@ def paired(
 def series_pairs(
     earlier: StudyInHand, later: StudyInHand, refusals: list[str]
 ) -> Iterator[tuple[VolumeHeader, VolumeHeader]]:
-    """Yield the series to lay over each other: those that findings were read on."""
+    """Yield the series to lay over each other: those that findings were read on.
+
+    CT is laid over MR only where no two series of one modality join the studies.
+    """
     assert earlier.images is not None
     assert later.images is not None
     before, after = earlier.read_on(), later.read_on()
     taken = set()
-    for frame, header in before.items():
-        partner = _partner(header, later.images, after)
-        if partner is None:
+    partners = [(one, _partner(one, later.images, after)) for one in before.values()]
+    partners.sort(key=lambda pair: pair[1] is None or _is_ct(pair[0]) != _is_ct(pair[1]))
+    for header, partner in partners:
+        if partner is None or (taken and _is_ct(partner) != _is_ct(header)):
             refusals.append(_no_partner(header, later))
         else:
             taken.add(partner.frame_of_reference_uid)
             yield header, partner
-            if frame == partner.frame_of_reference_uid:
+            if header.frame_of_reference_uid == partner.frame_of_reference_uid:
                 return
     for frame, header in after.items():
         if frame not in taken:

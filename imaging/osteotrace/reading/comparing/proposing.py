@@ -16,6 +16,7 @@ from osteotrace.codes import SITES
 from osteotrace.comparison.places import Way, Ways, place_of
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import leaders_of_parts
+from osteotrace.measurements.measurement import NotMeasured
 from osteotrace.reading.assessing import series_reference
 from osteotrace.reading.comparing import aligning
 from osteotrace.reading.comparing.carrying import Carried, carried, marks_of
@@ -71,10 +72,20 @@ def carry_forward(
             except OsteotraceError as problem:
                 notes.append(f"{finding.label} is not carried forward: {problem.found}")
             else:
-                added += [found] if found is not None else []
+                if found is not None and found[0].entry is None and later.is_read:
+                    notes.append(_left_out(finding, later, found[0]))
+                elif found is not None:
+                    added.append(found)
         if added:
             _add(later, added)
     return notes
+
+
+def _left_out(finding: Finding, later: StudyInHand, found: Carried) -> str:
+    """Return why a lesion that a reading does not speak of was not looked for."""
+    reason = found.findings[0].measurements[0]
+    assert isinstance(reason, NotMeasured)
+    return f"{finding.label} is not looked for in {later.called}: {reason.reason}"
 
 
 def _not_spoken_of(found: Comparison, number: int) -> Iterator[tuple[int, Finding]]:

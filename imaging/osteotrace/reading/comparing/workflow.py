@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -11,9 +12,11 @@ import msgspec
 from osteotrace.comparison.comparing import compare as compared
 from osteotrace.comparison.differences import differences
 from osteotrace.comparison.records import Comparison, Difference, Link, StudyPair
+from osteotrace.comparison.site_repeatabilities import read_repeatabilities
 from osteotrace.comparison.study_readings import study_readings
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Case
+from osteotrace.measurements.measurement import Measurement
 from osteotrace.reading.case_facts import CaseFacts, read_facts
 from osteotrace.reading.cases import stages, with_facts
 from osteotrace.reading.comparing.aligning import paired
@@ -30,7 +33,7 @@ from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from osteotrace.change import Repeatability
     from osteotrace.findings import Assessment
@@ -87,7 +90,8 @@ def compare(
     facts: Path | CaseFacts | None = None,
     confirmed: Sequence[Link] = (),
     refused: Sequence[tuple[str, str]] = (),
-    repeatability: Mapping[str, Repeatability] | None = None,
+    repeatability: Mapping[str, Repeatability] | Path | None = None,
+    accepted_flags: Sequence[str] = (),
     reader: str = "",
     allow_two_patients: bool = False,
     register: bool = True,
@@ -117,8 +121,11 @@ def compare(
     confirmed, refused : sequence
         What a reader says of which findings are one lesion, as in
         `osteotrace.comparison.compare`.
-    repeatability : mapping of str to Repeatability, optional
-        A site's own coefficients by quantity.
+    repeatability : path, or mapping of str to Repeatability, optional
+        A site's own coefficients by quantity, or their file.
+    accepted_flags : sequence of str
+        Words of the doubts that a reader has looked at and lets pass: a value whose
+        other doubts are none is compared.
     reader : str
         Whose readings are compared where several people read a study, and who compares.
     allow_two_patients : bool
@@ -165,14 +172,15 @@ def compare(
         others=found.stated,
         stated=stated,
         confirmed=tuple(confirmed),
+        let_pass=tuple(accepted_flags),
         keywords={
             "refused": refused,
-            "repeatabilities": repeatability,
+            "repeatabilities": _repeatabilities(repeatability),
             "reader": reader,
             "now": at,
         },
     )
-    steps.plan(len(task.numbers) if register else 0)
+    steps.plan(len(studies) - 1 if register else 0)
     task.pair(steps, register=register)
     if carry:
         notes += carry_forward(studies, task.pairs, task.comparison)
@@ -223,6 +231,8 @@ class _Task:
     others: tuple[Assessment, ...]
     stated: CaseFacts
     confirmed: tuple[Link, ...]
+    # Words of the flags that are let pass.
+    let_pass: tuple[str, ...]
     keywords: dict[str, Any]
     pairs: list[StudyPair] = field(default_factory=list)
 
@@ -238,7 +248,8 @@ class _Task:
         for one, other in self.numbers:
             pair = StudyPair(earlier=one, later=other)
             both = self.studies[one], self.studies[other]
-            if register:
+            # The first is joined with the last through those between.
+            if register and other == one + 1:
                 pair = paired((one, other), *both, steps.within)
                 steps.step()
             pair = msgspec.structs.replace(pair, differences=_differences(*both))
@@ -273,8 +284,18 @@ class _Task:
                 for header in read
                 if header.grid is not None
             },
+            accepted_flags=tuple(self._accepted()),
             **self.keywords,
         )
+
+    def _accepted(self) -> Iterator[str]:
+        """Yield the flags of all values that hold words which a reader lets pass."""
+        for study in self.studies:
+            for finding in study.assessment.findings:
+                for one in finding.measurements:
+                    for flag in one.flags if isinstance(one, Measurement) else ():
+                        if any(words in flag for words in self.let_pass):
+                            yield flag
 
     def _carried(self) -> Iterator[Link]:
         """Yield that what was carried forward is the lesion that it came from."""
@@ -366,6 +387,14 @@ def _nothing_to_follow(studies: list[StudyInHand]) -> list[OsteotraceError]:
     if not with_findings:
         raise problem
     return [problem] if first is not with_findings[0] else []
+
+
+def _repeatabilities(
+    given: Mapping[str, Repeatability] | Path | None,
+) -> Mapping[str, Repeatability] | None:
+    if given is None or isinstance(given, Mapping):
+        return given
+    return read_repeatabilities(given)
 
 
 def _facts(file: Path | None) -> CaseFacts:
