@@ -60,12 +60,13 @@ def test_a_ct_says_kernel_slices_voltage_agent_and_device(tmp_path: Path) -> Non
         description="jaw",
         kernel="B70f",
         slice_thickness_mm=0.8,
-        spacing_mm=pytest.approx(CT_SPACING),
+        spacing_mm=found.spacing_mm,
         kvp=120.0,
         contrast_agent="iohexol",
         manufacturer="MAKER",
         model="One",
     )
+    assert found.spacing_mm == pytest.approx(CT_SPACING)
     assert found.device == "MAKER One"
     assert found.weighting == ""
     assert found.fluid_sensitive is None
