@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from osteotrace.session.comparing.sheet import LesionRow, MatchRow
 
 _SPACING_PX: Final = 2
+_MARGIN_PX, _PART_PX = 4, 20
 _SAME: Final = ("stable", "absent")
 
 
@@ -47,10 +48,13 @@ class LesionBox(QFrame):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip("Show it at both dates")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 5, 2, 4)
+        left = _PART_PX if row.part_of else _MARGIN_PX
+        layout.setContentsMargins(left, 5, 2, 4)
         layout.setSpacing(_SPACING_PX)
         head = QHBoxLayout()
-        name = words(f"{row.label}  {row.what}", TEXT_COLOUR, bold=True)
+        # A fragment is what its leader is.
+        named = row.label if row.part_of else f"{row.label}  {row.what}"
+        name = words(named, TEXT_COLOUR, bold=not row.part_of)
         head.addWidget(name, 1)
         self.state = QLabel(row.state_words)
         self.state.setStyleSheet(f"color: {_colour(row)}; font-weight: bold;")

@@ -167,7 +167,7 @@ class TimelineView(QWidget):
         return LEFT_PX + width * (day.toordinal() - first) / (last - first)
 
     def _reach(self, point: TimelinePoint) -> tuple[float, float]:
-        """Return from where to where a point reaches; a course that goes on to the end."""
+        """Return from where to where a point reaches; what goes on, to the end."""
         ends = _ends(point)
         assert ends is not None
         end = self._x(ends[1])
@@ -278,12 +278,12 @@ class TimelineView(QWidget):
             painter.drawText(QPointF(right + _SIGN_PX + 3, y + 4), f"{point.value:g}")
 
     def _paint_plot(self, painter: QPainter, top: int) -> None:
-        values = [p for p in self.values if p.value is not None]
+        values = [p for p in self.values if p.value is not None or p.absent]
         name = f"{self.values[0].label}: {self.values[0].row}"
         self._name(painter, name, top, PLOT_PX)
         if not values:
             return
-        ends = [e for p in values for e in (p.low, p.high, p.value) if e is not None]
+        ends = [e for p in values for e in (p.low, p.high, _number(p)) if e is not None]
         low, high = min(ends), max(ends)
         room = (high - low) or abs(high) or 1.0
 
@@ -292,7 +292,7 @@ class TimelineView(QWidget):
             return top + PLOT_PX - 8 - (PLOT_PX - 22) * min(max(share, 0.0), 1.0)
 
         painter.setPen(QPen(QColor(LIVE_COLOUR), 1.2))
-        places = [QPointF(self._middle(p), y(p.value or 0.0)) for p in values]
+        places = [QPointF(self._middle(p), y(_number(p))) for p in values]
         painter.drawPolyline(QPolygonF(places))
         for point, place in zip(values, places, strict=True):
             self._paint_value(painter, point, place, y)
@@ -309,7 +309,7 @@ class TimelineView(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush if is_open else QColor(LIVE_COLOUR))
         painter.drawEllipse(place, 3.5, 3.5)
         painter.setPen(QColor(TEXT_COLOUR))
-        label = f"{point.value:.4g}"
+        label = "absent" if point.value is None else f"{point.value:.4g}"
         width = painter.fontMetrics().horizontalAdvance(label)
         left = min(place.x() + 6, self.width() - width - 2)
         painter.drawText(QPointF(left, place.y() - 5), label)
@@ -324,6 +324,11 @@ class TimelineView(QWidget):
         metrics = painter.fontMetrics()
         short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, int(box.width()))
         painter.drawText(box, int(how), short)
+
+
+def _number(point: TimelinePoint) -> float:
+    """Return a value; of what was looked for and not found, zero."""
+    return 0.0 if point.value is None else point.value
 
 
 def _ends(point: TimelinePoint) -> tuple[date, date] | None:

@@ -344,6 +344,11 @@ class Comparing:
             if one.is_same
         }
 
+    @property
+    def drafts(self) -> frozenset[str]:
+        """Tracking UIDs of the draft's findings that are not accepted yet."""
+        return frozenset(one.uid for one in self._session.held if not one.accepted)
+
     def _draft_is_later(self) -> bool:
         chosen = self.chosen
         if chosen is None or not any(one.is_read for one in chosen):

@@ -13,7 +13,7 @@ from osteotrace.reports import text
 from osteotrace.reports.comparison import words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from osteotrace.comparison import (
         ComparedStudy,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     )
     from osteotrace.findings import Finding
     from osteotrace.reports.comparison.timeline import TimelinePoint
+
+    # Findings by tracking UID, with their words.
+    Named = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,8 @@ class LesionRow:
         The other quantities, one a line; they do not vote.
     earlier_uids, later_uids : tuple of str
         The findings of both dates that are this lesion.
+    part_of : str
+        Tracking UID of the lesion that it is a fragment of.
     """
 
     tracking_uid: str
@@ -121,6 +126,7 @@ class LesionRow:
     others: tuple[str, ...] = ()
     earlier_uids: tuple[str, ...] = ()
     later_uids: tuple[str, ...] = ()
+    part_of: str = ""
 
     @property
     def sign(self) -> str:
@@ -152,6 +158,9 @@ class CompareSheet:
     lesions : tuple of LesionRow
     matches : tuple of MatchRow
         Proposed ones first.
+    alone : two tuples of (tracking UID, words)
+        Findings of the earlier and of the later date that nothing is matched with: a
+        reader may link them by hand.
     to_carry : tuple of str
         Labels of the other study's marks that can be carried into the draft.
     not_carried : tuple of str
@@ -162,6 +171,8 @@ class CompareSheet:
         What to mind of the whole.
     timeline : tuple of TimelinePoint
         What stands on the time axis, every date of it.
+    timeline_uids : tuple of str
+        StudyInstanceUIDs of its studies, by their numbers.
     hidden : str
         Why nothing of other dates is shown, where the reading is blinded.
     problem : str
@@ -176,19 +187,48 @@ class CompareSheet:
     can_align: bool = False
     lesions: tuple[LesionRow, ...] = ()
     matches: tuple[MatchRow, ...] = ()
+    alone: tuple[Named, Named] = ((), ())
     to_carry: tuple[str, ...] = ()
     not_carried: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     timeline: tuple[TimelinePoint, ...] = ()
+    timeline_uids: tuple[str, ...] = ()
     hidden: str = ""
     problem: str = ""
 
 
-def lesion_rows(comparison: Comparison) -> tuple[LesionRow, ...]:
-    """Return the lesions of a comparison of two studies as rows, changed ones first."""
+def lesion_rows(
+    comparison: Comparison, drafts: Collection[str] = ()
+) -> tuple[LesionRow, ...]:
+    """Return the lesions of a comparison of two studies as rows.
+
+    Those that changed stand first, and fragments below what they are of.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    drafts : collection of str
+        Tracking UIDs of findings that no reader has accepted: what rests on them is
+        proposed.
+    """
     rows = [_row(one, comparison.studies) for one in comparison.lesions]
-    return tuple(sorted(rows, key=lambda row: row.state in ("stable", "absent")))
+    rows = [
+        replace(row, is_proposed=True)
+        if not {*row.earlier_uids, *row.later_uids}.isdisjoint(drafts)
+        else row
+        for row in rows
+    ]
+    leaders = [row for row in rows if not row.part_of]
+    leaders.sort(key=lambda row: row.state in ("stable", "absent"))
+    parts: dict[str, list[LesionRow]] = {}
+    for row in rows:
+        if row.part_of:
+            parts.setdefault(row.part_of, []).append(row)
+    kept = {row.tracking_uid for row in leaders}
+    alone = [row for uid, ones in parts.items() if uid not in kept for row in ones]
+    below = (row for one in leaders for row in (one, *parts.get(one.tracking_uid, ())))
+    return (*below, *alone)
 
 
 def match_rows(
@@ -206,6 +246,23 @@ def match_rows(
         _match(link, one, said_by) for one in comparison.lesions for link in one.links
     ]
     return tuple(sorted(rows, key=lambda row: not row.is_proposed))
+
+
+def alone(comparison: Comparison) -> tuple[Named, Named]:
+    """Return the findings of either date that nothing is matched with."""
+    sides = comparison.studies[0].number, comparison.studies[-1].number
+    first, last = (
+        tuple(
+            (finding.tracking_uid, finding_words(finding))
+            for lesion in comparison.lesions
+            if len(lesion.seen) == 1 and not lesion.part_of
+            for seen in lesion.seen
+            if seen.study == side
+            for finding in seen.findings
+        )
+        for side in sides
+    )
+    return first, last
 
 
 def difference_lines(comparison: Comparison) -> tuple[str, ...]:
@@ -241,6 +298,7 @@ def _row(lesion: Lesion, studies: Sequence[ComparedStudy]) -> LesionRow:
         later=_read_as(lesion, last),
         earlier_uids=_uids(lesion, first),
         later_uids=_uids(lesion, last),
+        part_of=lesion.part_of,
     )
     return row if step is None else _with_step(row, lesion, step)
 
@@ -338,8 +396,8 @@ def _match(link: Link, lesion: Lesion, said_by: Mapping[str, str]) -> MatchRow:
     return MatchRow(
         earlier_uid=link.earlier_uid,
         later_uid=link.later_uid,
-        earlier=_named(lesion.seen, link.earlier_uid),
-        later=_named(lesion.seen[::-1], link.later_uid),
+        earlier=_in_words(lesion.seen, link.earlier_uid),
+        later=_in_words(lesion.seen[::-1], link.later_uid),
         why=words.basis(link),
         detail=link.reason,
         is_proposed=link.proposed,
@@ -347,7 +405,7 @@ def _match(link: Link, lesion: Lesion, said_by: Mapping[str, str]) -> MatchRow:
     )
 
 
-def _named(seen: Sequence[Seen], uid: str) -> str:
+def _in_words(seen: Sequence[Seen], uid: str) -> str:
     """Return the first finding of a UID: a tracked lesion has one UID at both dates."""
     every = (one for each in seen for one in each.findings)
     return next((finding_words(one) for one in every if one.tracking_uid == uid), "")

@@ -10,6 +10,7 @@ from osteotrace.reports.comparison.timeline import timeline_points
 from osteotrace.session.comparing.sheet import (
     CompareSheet,
     StudyChoice,
+    alone,
     difference_lines,
     lesion_rows,
     match_rows,
@@ -54,6 +55,9 @@ def compare_sheet(comparing: Comparing) -> CompareSheet:
             f"{label}: {why}" for label, why in comparing.not_carried.items()
         ),
         timeline=() if over_time is None else timeline_points(over_time),
+        timeline_uids=()
+        if over_time is None
+        else tuple(one.study_uid for one in over_time.studies),
         problem=problem,
     )
     return sheet if found is None else _with(sheet, found, comparing)
@@ -62,8 +66,9 @@ def compare_sheet(comparing: Comparing) -> CompareSheet:
 def _with(sheet: CompareSheet, found: Comparison, comparing: Comparing) -> CompareSheet:
     return replace(
         sheet,
-        lesions=lesion_rows(found),
+        lesions=lesion_rows(found, comparing.drafts),
         matches=match_rows(found, comparing.said_by),
+        alone=alone(found),
         differences=difference_lines(found),
         notes=found.notes,
     )
