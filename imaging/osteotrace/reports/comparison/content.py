@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from osteotrace.reports.comparison import words
 from osteotrace.reports.comparison.timeline import primary_of, primary_values
-from osteotrace.reports.paragraph import without_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +46,6 @@ class ChangeRow:
     limit_origin: str = ""
     u_registration: str = ""
     verdict: words.Verdict | None = None
-    notes: tuple[str, ...] = ()
     is_primary: bool = False
 
 
@@ -62,6 +60,7 @@ class StepBlock:
     bases: tuple[str, ...]
     rows: tuple[ChangeRow, ...]
     not_compared: tuple[tuple[str, str], ...]
+    limit_notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +89,8 @@ class LesionBlock:
     reason: str
     bases: tuple[str, ...]
     course: tuple[StateSign, ...]
+    parts: tuple[StateSign, ...]
+    is_part: bool
     steps: tuple[StepBlock, ...]
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
@@ -112,13 +113,16 @@ def counted(blocks: Sequence[LesionBlock]) -> str:
     """Return how many lesions there are of each state, in a sentence."""
     if not blocks:
         return "No lesion was read at any date."
+    parts = sum(block.is_part for block in blocks)
+    blocks = [block for block in blocks if not block.is_part]
     states = Counter(block.state.word for block in blocks)
     told = ", ".join(f"{count} {state}" for state, count in states.most_common())
     noun = "lesion" if len(blocks) == 1 else "lesions"
     proposed = sum(block.state.proposed for block in blocks)
     waiting = f" {proposed} of these are proposals." if proposed > 1 else ""
     waiting = " One of these is a proposal." if proposed == 1 else waiting
-    return f"{len(blocks)} {noun}: {told}.{waiting}"
+    beside = f" Beside them {parts} parts." if parts else ""
+    return f"{len(blocks)} {noun}: {told}.{waiting}{beside}"
 
 
 def study_name(comparison: Comparison, number: int) -> str:
@@ -151,9 +155,11 @@ def _block(
         row=_first_row(lesion, last),
         earlier_date=ends[0],
         later_date=ends[1],
-        reason="" if last is None else without_keys(last.reason),
+        reason="" if last is None else words.reason(last, beside_row=False),
         bases=_bases(lesion, last),
         course=tuple(_course(comparison, lesion)) if len(lesion.steps) > 1 else (),
+        parts=tuple(_parts(comparison, lesion)),
+        is_part=words.leader_of(lesion, comparison.lesions) is not None,
         steps=tuple(_step(comparison, lesion, step) for step in steps),
         figures=tuple(_figure(comparison, lesion, one) for one in pictures),
         notes=tuple(dict.fromkeys(notes)),
@@ -182,6 +188,15 @@ def _bases(lesion: Lesion, step: Step | None) -> tuple[str, ...]:
         return ()
     links = words.links_of(lesion, step)
     return tuple(dict.fromkeys(words.basis(link) for link in links if link.proposed))
+
+
+def _parts(comparison: Comparison, lesion: Lesion) -> Iterator[StateSign]:
+    """Yield what became of each part of a lesion, such as the fragments of sequestra."""
+    for one in comparison.lesions:
+        if words.leader_of(one, [lesion]) is not None:
+            last = one.whole or (one.steps[-1] if one.steps else None)
+            is_proposed = last is not None and last.proposed
+            yield _sign(one.state, proposed=is_proposed, span=one.label)
 
 
 def _course(comparison: Comparison, lesion: Lesion) -> Iterator[StateSign]:
@@ -244,7 +259,6 @@ def _row(lesion: Lesion, step: Step, changed: QuantityChange) -> ChangeRow:
         limit_origin=told.limit_origin,
         u_registration=f"{u:.2g} {words.unit(told.unit)}".strip() if u else "",
         verdict=words.verdict(changed),
-        notes=told.notes,
         is_primary=told.name == step.primary,
     )
 
@@ -260,11 +274,23 @@ def _step(comparison: Comparison, lesion: Lesion, step: Step) -> StepBlock:
         span=f"{first} → {last}",
         whole=step is lesion.whole,
         state=_sign(step.state, proposed=step.proposed),
-        reason=without_keys(step.reason),
+        reason=words.reason(step, beside_row=True),
         bases=_bases(lesion, step),
         rows=tuple(_row(lesion, step, changed) for changed in compared),
         not_compared=tuple(_together(lesion, step, others)),
+        limit_notes=tuple(_limit_notes(compared)),
     )
+
+
+def _limit_notes(compared: Sequence[QuantityChange]) -> Iterator[str]:
+    """Yield what to mind about the limits: each note once, with the rows it is of."""
+    by_note: dict[str, list[str]] = {}
+    for changed in compared:
+        for note in changed.change.notes:
+            by_note.setdefault(note, []).append(words.quantity(changed.name))
+    for note, quantities in by_note.items():
+        of_all = len(quantities) == len(compared)
+        yield note if of_all else f"{', '.join(quantities)}: {note}"
 
 
 def _together(

@@ -5,7 +5,8 @@ Plain words for the template, as in `content`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from osteotrace.about import SOFTWARE_NAME, VERSION
@@ -17,7 +18,7 @@ from osteotrace.reports.comparison.timeline import timeline_points
 from osteotrace.reports.criterion_words import in_words, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from osteotrace.alignment import Alignment
     from osteotrace.comparison import Comparison, Difference
@@ -45,12 +46,12 @@ class StudyRow:
 class StageCell:
     """One system's stage at one date; what is not there was not staged."""
 
-    date: str
     stage: str = ""
     set_by: str = ""
     fired: tuple[str, ...] = ()
-    may_hold: tuple[str, ...] = ()
+    may_hold: int = 0
     missing: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -61,6 +62,17 @@ class StageRow:
     system: str
     site: str
     cells: tuple[StageCell, ...]
+    always_missing: tuple[str, ...] = ()
+    always_noted: tuple[str, ...] = ()
+
+    @property
+    def has_details(self) -> bool:
+        """True where something is said below the stages of the dates."""
+        told = (
+            (one.fired, one.may_hold, one.missing, one.parts, one.notes, one.set_by)
+            for one in self.cells
+        )
+        return any(any(one) for one in told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +115,7 @@ class EventRow:
     """One thing of the timeline, for those who do not see the picture."""
 
     when: str
-    what: str
+    what: tuple[str, ...]
 
 
 def study_rows(comparison: Comparison) -> tuple[StudyRow, ...]:
@@ -143,37 +155,62 @@ def whole_interval(comparison: Comparison) -> str:
 
 def stage_rows(comparison: Comparison) -> tuple[StageRow, ...]:
     """Return the stages, a row a system and place."""
-    return tuple(
-        StageRow(
-            system=STAGINGS[row.system].meaning if row.system in STAGINGS else row.system,
-            site=words.place_of(row.site),
-            cells=tuple(
-                _stage(result, study_date(comparison, number))
-                for number, result in enumerate(row.results)
-            ),
+    rows = []
+    for row in comparison.stagings:
+        cells = [_stage(result) for result in row.results]
+        missing = _in_all([cell.missing for cell in cells if cell.stage])
+        noted = _in_all([cell.notes for cell in cells if cell.stage])
+        name = STAGINGS[row.system].meaning if row.system in STAGINGS else row.system
+        rows.append(
+            StageRow(
+                system=name,
+                site=words.place_of(row.site),
+                cells=tuple(_without(cell, missing, noted) for cell in cells),
+                always_missing=missing,
+                always_noted=noted,
+            )
         )
-        for row in comparison.stagings
+    return tuple(rows)
+
+
+def _in_all(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return what several dates say alike, to be said once; nothing of a single date."""
+    if len(lists) < 2:
+        return ()
+    return tuple(one for one in lists[0] if all(one in other for other in lists))
+
+
+def _without(
+    cell: StageCell, missing: tuple[str, ...], noted: tuple[str, ...]
+) -> StageCell:
+    return replace(
+        cell,
+        missing=tuple(one for one in cell.missing if one not in missing),
+        notes=tuple(one for one in cell.notes if one not in noted),
     )
 
 
-def _stage(result: StagingResult | None, date: str) -> StageCell:
+def _stage(result: StagingResult | None) -> StageCell:
     if result is None:
-        return StageCell(date=date)
+        return StageCell()
     keys = {one.criterion for one in result.reasons}
     keys |= {one.criterion for one in result.blocking}
     own = result.override
+
+    def said(lines: Iterable[str]) -> tuple[str, ...]:
+        return tuple(in_words(one, keys, site=result.site) for one in lines)
+
     missing = (words_of(one.criterion, site=result.site) for one in result.blocking)
     is_profile = len(result.stages) == 1 and bool(result.parts)
-    parts = [one.text for one in result.parts[is_profile:] if one.text]
-    notes = [*parts, *result.notes, *(f"contradiction: {c}" for c in result.conflicts)]
+    contradictions = (f"contradiction: {one}" for one in result.conflicts)
     return StageCell(
-        date=date,
-        stage=in_words(result.as_text, keys, site=result.site),
+        stage=said([result.as_text])[0],
         set_by="" if own is None else f"{own.author}: {own.reason}",
         fired=tuple(rule.id for rule in result.rules if rule.certain),
-        may_hold=tuple(rule.id for rule in result.rules if not rule.certain),
+        may_hold=sum(not rule.certain for rule in result.rules),
         missing=tuple(dict.fromkeys(missing)),
-        notes=tuple(in_words(one, keys, site=result.site) for one in notes),
+        parts=said(one.text for one in result.parts[is_profile:] if one.text),
+        notes=said((*result.notes, *contradictions)),
     )
 
 
@@ -196,18 +233,23 @@ def fracture_rows(comparison: Comparison) -> tuple[FractureRow, ...]:
 
 def event_rows(comparison: Comparison) -> tuple[EventRow, ...]:
     """Return what the timeline shows beside studies and values, as lines by date."""
-    found = [
-        point
-        for point in timeline_points(comparison)
-        if point.lane not in ("study", "value")
-    ]
-    found.sort(key=lambda point: (point.start or point.end or "9999", point.text))
+    found: dict[str, list[str]] = {}
+    for point in timeline_points(comparison):
+        if point.lane not in ("study", "value"):
+            when = " to ".join(filter(None, (point.start, point.end))) or "no date"
+            if point.lane == "drug" and not point.start and point.end:
+                when = f"until {point.end}"
+            elif point.ongoing and point.start:
+                when = f"from {point.start}"
+            when = f"about {when}" if point.approximate and point.start else when
+            found.setdefault(when, []).append(point.what)
+
+    def by_date(when: str) -> tuple[str, str]:
+        return when.removeprefix("about ").removeprefix("from "), when
+
     return tuple(
-        EventRow(
-            when=" to ".join(filter(None, (point.start, point.end))) or "no date",
-            what=point.text,
-        )
-        for point in found
+        EventRow(when=when, what=tuple(dict.fromkeys(found[when])))
+        for when in sorted(found, key=by_date)
     )
 
 
@@ -280,9 +322,19 @@ def methods(comparison: Comparison) -> tuple[str, ...]:
 
 def readers(comparison: Comparison) -> tuple[str, ...]:
     """Return who read the studies and who compared them."""
-    named = dict.fromkeys(one.reader or "not named" for one in comparison.studies)
+    named = dict.fromkeys(one.reader or "no named reader" for one in comparison.studies)
     told = [f"studies read by {', '.join(named)}"] if named else []
     return (*told, f"compared by {comparison.reader or 'no named reader'}")
+
+
+def moment(recorded: str) -> str:
+    """Return a date and time as people read it: to the minute."""
+    try:
+        when = datetime.fromisoformat(recorded)
+    except ValueError:
+        return recorded or "no date"
+    zone = f" {when:%Z}" if when.tzinfo else ""
+    return f"{when:%Y-%m-%d %H:%M}{zone}"
 
 
 def origin(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -291,7 +343,7 @@ def origin(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "Compared by software", (comparison.software,)
     if made != comparison.software:
         yield "Page written by", (made,)
-    yield "Recorded", (comparison.recorded,)
+    yield "Recorded", (moment(comparison.recorded),)
     yield "Readers", readers(comparison)
     protocols = dict.fromkeys(one.protocol for one in comparison.studies if one.protocol)
     yield "Protocol", tuple(protocols) or ("not stated",)

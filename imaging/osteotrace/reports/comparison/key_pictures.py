@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from osteotrace import geometry
 from osteotrace.findings import marked_volume, shares_space
+from osteotrace.measurements.gas import REGION
 from osteotrace.regions import extent
+from osteotrace.reports.comparison import words
 from osteotrace.reports.comparison.frames import Way, way
 from osteotrace.reports.comparison.picture_drawing import Window, drawn, window_of
 from osteotrace.reports.comparison.picture_planes import field_of, main_region, plane_of
@@ -70,6 +72,7 @@ class _Shot:
     plane: Plane
     findings: tuple[Finding, ...]
     way: Way | None
+    is_first: bool = False
 
 
 def key_pictures(
@@ -82,11 +85,19 @@ def key_pictures(
     comparison : Comparison
     volumes : mapping of int to sequence of Volume
         Those of each study, by its number. A study without any has no pictures.
+
+    Returns
+    -------
+    tuple of KeyPicture
+        The parts of a lesion, such as fragments, are drawn in its own pictures.
     """
-    return tuple(
-        picture
+    whole = [
+        lesion
         for lesion in comparison.lesions
-        for picture in _of_lesion(comparison, lesion, volumes)
+        if words.leader_of(lesion, comparison.lesions) is None
+    ]
+    return tuple(
+        picture for lesion in whole for picture in _of_lesion(comparison, lesion, volumes)
     )
 
 
@@ -97,7 +108,7 @@ def _of_lesion(
     window: Window | None = None
     for shot in shots:
         window = window_of(shot.volume, lesion.kind, like=window)
-        yield _picture(lesion, shot, window, alone=len(shots) == 1)
+        yield _picture(lesion, shot, window, _how(shot, shots))
 
 
 def _shots(
@@ -114,11 +125,18 @@ def _shots(
     first = min(marked)
     finding, shown, volume = marked[first]
     plane = plane_of(finding, shown, volume.grid)
-    shots = {first: _Shot(study=first, volume=volume, plane=plane,
-                          findings=_findings(lesion, first), way=None)}  # fmt: skip
+    lead = _Shot(
+        study=first,
+        volume=volume,
+        plane=plane,
+        findings=_findings(comparison, lesion, first),
+        way=None,
+        is_first=True,
+    )
+    shots = {first: lead}
     for study in sorted(volumes):
         if study != first:
-            other = _elsewhere(comparison, lesion, study, shots[first], volumes, marked)
+            other = _elsewhere(comparison, lesion, study, lead, volumes, marked)
             if other is not None:
                 shots[study] = other
     return _one_field([shots[study] for study in sorted(shots)])
@@ -134,7 +152,7 @@ def _elsewhere(
 ) -> _Shot | None:
     """Return how another study shows the lesion, in the plane of the first if it can."""
     own = marked.get(study)
-    findings = _findings(lesion, study)
+    findings = _findings(comparison, lesion, study)
     preferred = own[2] if own else None
     frame = first.volume.frame_of_reference_uid
     for volume in _alike(first.volume, volumes[study], preferred):
@@ -151,9 +169,20 @@ def _elsewhere(
     return _Shot(study=study, volume=own[2], plane=plane, findings=findings, way=None)
 
 
-def _findings(lesion: Lesion, study: int) -> tuple[Finding, ...]:
-    found = (seen.findings for seen in lesion.seen if seen.study == study)
-    return next(found, ())
+def _findings(comparison: Comparison, lesion: Lesion, study: int) -> tuple[Finding, ...]:
+    """Return the findings of a lesion and its parts at a date."""
+    whole = [
+        one
+        for one in comparison.lesions
+        if one is lesion or words.leader_of(one, [lesion]) is not None
+    ]
+    return tuple(
+        finding
+        for one in whole
+        for seen in one.seen
+        if seen.study == study
+        for finding in seen.findings
+    )
 
 
 def _marked(
@@ -233,9 +262,9 @@ def _main(finding: Finding, volume: Volume) -> list[Region]:
 # Words -------------------------------------------------------------------------------
 
 
-def _picture(lesion: Lesion, shot: _Shot, window: Window, *, alone: bool) -> KeyPicture:
+def _picture(lesion: Lesion, shot: _Shot, window: Window, told: str) -> KeyPicture:
     marks = [
-        (region, region == main_region(finding, shown))
+        (region, region == main_region(finding, shown) and region.role != REGION)
         for finding in shot.findings
         for shown in [_shown(finding, shot.volume)]
         for region in shown
@@ -245,7 +274,7 @@ def _picture(lesion: Lesion, shot: _Shot, window: Window, *, alone: bool) -> Key
         tracking_uid=lesion.tracking_uid,
         study=shot.study,
         png=drawn(shot.volume, plane, marks, window),
-        caption="; ".join(filter(None, (plane.name, window.words, _how(shot, alone)))),
+        caption="; ".join(filter(None, (plane.name, window.words, told))),
         letters=_letters(plane),
         plane=plane.name,
         same_plane=shot.way is not None,
@@ -253,10 +282,12 @@ def _picture(lesion: Lesion, shot: _Shot, window: Window, *, alone: bool) -> Key
     )
 
 
-def _how(shot: _Shot, alone: bool) -> str:
-    """Return how the plane was found in a study."""
+def _how(shot: _Shot, shots: list[_Shot]) -> str:
+    """Return how the plane of the first picture was found in another study."""
     if shot.way is None:
-        return ""
+        others = [one.way for one in shots if not one.is_first]
+        leads = shot.is_first and (not others or any(others))
+        return "" if leads else "its own plane: not registered"
     if not shot.way.regions:
         return "the same plane of one frame of reference"
     parts = ", ".join(dict.fromkeys(shot.way.regions))

@@ -70,6 +70,7 @@ def page(comparison: Comparison, pictures: Sequence[KeyPicture] = ()) -> str:
         statement=RESEARCH_USE_STATEMENT,
         short_statement=RESEARCH_USE_SHORT,
         studies=context.study_rows(comparison),
+        recorded=context.moment(comparison.recorded),
         whole=context.whole_interval(comparison),
         lesions=lesions,
         summary=content.counted(lesions),

@@ -41,6 +41,8 @@ class TimelinePoint(
         quantity of lesions.
     label : str
         What stands beside it, e.g. a lesion's name.
+    what : str
+        What it is in words, without its date.
     text : str
         All of it in words.
     start, end : str
@@ -62,11 +64,14 @@ class TimelinePoint(
         Of the lesion that it belongs to, else empty.
     approximate, proposed : bool
         True of an estimated date; of what no named reader has said.
+    is_part : bool
+        True of a part of another lesion, such as a fragment.
     """
 
     lane: Lane
     row: str
     label: str
+    what: str
     text: str
     start: str
     end: str = ""
@@ -82,6 +87,7 @@ class TimelinePoint(
     tracking_uid: str = ""
     approximate: bool = False
     proposed: bool = False
+    is_part: bool = False
 
 
 def timeline_points(comparison: Comparison) -> tuple[TimelinePoint, ...]:
@@ -116,6 +122,7 @@ def _studies(comparison: Comparison) -> Iterator[TimelinePoint]:
             lane="study",
             row="Studies",
             label=study.name or study.date or f"study {study.number + 1}",
+            what=kinds,
             text=", ".join(dict.fromkeys(filter(None, told))),
             start=study.date,
             first=first,
@@ -135,6 +142,7 @@ def _drugs(comparison: Comparison) -> Iterator[TimelinePoint]:
             lane="drug",
             row=course.drug,
             label=course.drug,
+            what=_given(course),
             text=_course(course),
             start=course.first_dose,
             end=course.last_dose,
@@ -145,11 +153,15 @@ def _drugs(comparison: Comparison) -> Iterator[TimelinePoint]:
         )
 
 
-def _course(course: DrugCourse) -> str:
+def _given(course: DrugCourse) -> str:
     route = "" if course.route == "unknown" else course.route
     dose = "" if course.dose is None else f"{course.dose:g} {course.unit}"
     doses = "" if course.doses is None else f"{course.doses} doses"
-    told = [course.drug, route, doses, dose]
+    return ", ".join(filter(None, (course.drug, route, doses, dose)))
+
+
+def _course(course: DrugCourse) -> str:
+    told = [_given(course)]
     if course.first_dose and course.last_dose:
         told.append(f"{course.first_dose} to {course.last_dose}")
     elif course.last_dose:
@@ -158,7 +170,7 @@ def _course(course: DrugCourse) -> str:
         told.append(f"from {course.first_dose}")
     if course.approximate:
         told.append("dates approximate")
-    return ", ".join(filter(None, told))
+    return ", ".join(told)
 
 
 def _events(comparison: Comparison) -> Iterator[TimelinePoint]:
@@ -187,11 +199,15 @@ def _event(event: Event) -> TimelinePoint:
     named = site if lane == "fracture" and site else event.what
     if lane == "procedure" and site:
         named = f"{event.what}, {site}"
+    what = ", ".join(filter(None, (event.what, site)))
+    # A fact says its answer behind a colon already.
+    what = f"{what}: {value.strip()}" if value else what
     return TimelinePoint(
         lane=lane,
         row=named,
         label=named,
-        text=", ".join(filter(None, (event.what, site, value.strip(), about + when))),
+        what=what,
+        text=f"{what}, {about}{when}",
         start=event.start,
         end=event.end,
         first=first,
@@ -214,6 +230,7 @@ def _fractures(comparison: Comparison) -> Iterator[TimelinePoint]:
             lane="fracture",
             row=site,
             label=site,
+            what=f"{site} fracture, {sure}{without}",
             text=f"{site} fracture, {sure}, seen {seen_on}{without}",
             start=one.last_without or one.first_seen,
             end=one.first_seen,
@@ -285,6 +302,7 @@ def _values(comparison: Comparison, lesion: Lesion) -> Iterator[TimelinePoint]:
             lane="value",
             row=words.quantity(name) if name else "Presence",
             label=lesion.label,
+            what=f"{lesion.label}, {words.place(lesion)}: {said}",
             text=f"{lesion.label}, {words.place(lesion)}: {said}, {when}",
             start=study.date,
             first=first,
@@ -296,6 +314,7 @@ def _values(comparison: Comparison, lesion: Lesion) -> Iterator[TimelinePoint]:
             absent=absent,
             study=seen.study,
             tracking_uid=lesion.tracking_uid,
+            is_part=words.leader_of(lesion, comparison.lesions) is not None,
             proposed=study.carried or (step is not None and step.proposed),
         )
 

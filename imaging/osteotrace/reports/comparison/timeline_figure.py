@@ -92,7 +92,8 @@ def timeline_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    points = [point for point in timeline_points(comparison) if _dated(point)]
+    every = timeline_points(comparison)
+    points = [one for one in every if _dated(one) and not one.is_part]
     span = between or whole_span(points)
     shown = [] if span is None else [point for point in points if _within(point, span)]
     panels = _panels(shown, span, plots=plots)
@@ -174,7 +175,7 @@ def _plots(by_lane: Mapping[str, list[TimelinePoint]]) -> list[Panel]:
     """Return a small plot for each score, and for each quantity of lesions."""
     numbers = [
         point
-        for lane in ("pain", "score", "laboratory", "value")
+        for lane in ("pain", "value", "score", "laboratory")
         for point in by_lane.get(lane, [])
     ]
     found: dict[tuple[str, str], list[TimelinePoint]] = {}
@@ -184,8 +185,18 @@ def _plots(by_lane: Mapping[str, list[TimelinePoint]]) -> list[Panel]:
     return [
         Panel("plot", _title(row, unit), points, PLOT_INCHES)
         for (row, unit), points in found.items()
-        if any(point.value is not None for point in points)
+        if _is_course(points)
     ]
+
+
+def _is_course(points: Sequence[TimelinePoint]) -> bool:
+    """Tell whether values are worth a plot: a single one is told by the list."""
+    count: dict[str, int] = {}
+    for point in points:
+        key = point.tracking_uid or point.label
+        count[key] = count.get(key, 0) + 1
+    is_known = any(point.value is not None for point in points)
+    return is_known and (points[0].lane == "pain" or max(count.values()) > 1)
 
 
 def _unit_of(numbers: Sequence[TimelinePoint], point: TimelinePoint) -> str:

@@ -17,6 +17,8 @@ from osteotrace.reports.paragraph import without_keys
 from osteotrace.reports.stage_sentences import lower
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from osteotrace.comparison import Lesion, Link, QuantityChange, State, Step
     from osteotrace.findings import Finding
 
@@ -140,6 +142,42 @@ def basis(link: Link) -> str:
     return words
 
 
+def leader_of(lesion: Lesion, lesions: Iterable[Lesion]) -> Lesion | None:
+    """Return the lesion that another is a part of, as a fragment of sequestra.
+
+    Parts have the label of their leader, a stroke and a number: ``SEQ-1/2``.
+    """
+    above = lesion.label.rpartition("/")[0]
+    if not above:
+        return None
+    same = (one for one in lesions if (one.label, one.kind) == (above, lesion.kind))
+    return next(same, None)
+
+
+def reason(step: Step, *, beside_row: bool) -> str:
+    """Return why a state is what it is, without what its row of numbers says.
+
+    Parameters
+    ----------
+    step : Step
+    beside_row : bool
+        True where the row's own reason stands beside it too.
+    """
+    told = step.reason
+    for changed in step.changes:
+        meaning = QUANTITIES[changed.name].meaning if changed.name in QUANTITIES else ""
+        heads = [f"{meaning}: {changed.change.as_text}"]
+        if beside_row and changed.change.reason:
+            heads.append(f"{meaning}: {changed.change.reason}")
+        if beside_row and changed.inapplicable:
+            why = "; ".join(changed.inapplicable)
+            heads.append(f"{meaning}: its repeatability does not hold ({why})")
+        for head in heads:
+            if changed.name == step.primary and told.startswith(head):
+                told = told.removeprefix(head).lstrip("; ")
+    return without_keys(told)
+
+
 def links_of(lesion: Lesion, step: Step) -> tuple[Link, ...]:
     """Return the links that join the findings of a step's two dates, or lead there."""
     uids = {
@@ -219,7 +257,7 @@ def percent(changed: QuantityChange) -> str:
     if told.percent is None or told.unit == "%":
         return ""
     places = 1 if abs(told.percent) < _SMALL_PERCENT else 0
-    return _set(f"{told.percent:+z.{places}f}") + " %"
+    return _with_sign(f"{told.percent:+z.{places}f}") + " %"
 
 
 def per_month(changed: QuantityChange) -> str:
@@ -244,8 +282,12 @@ def limit(changed: QuantityChange) -> str:
 
 
 def _signed(value: float, ucum: str, u: float | None) -> str:
-    places = decimals(ucum, u)
-    return _set(f"{value:+z.{places}f}")
+    return _with_sign(f"{value:+z.{decimals(ucum, u)}f}")
+
+
+def _with_sign(digits: str) -> str:
+    """Return signed digits as they are set; a zero has no sign."""
+    return _set(digits if any(one in "123456789" for one in digits) else digits[1:])
 
 
 def _set(digits: str) -> str:
