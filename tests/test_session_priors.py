@@ -10,10 +10,10 @@ from tests.fixtures.four_cases import finding, reading
 from tests.fixtures.kept_readings import gap
 
 from osteotrace.codes import QUANTITIES
+from osteotrace.findings.dates import interval
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.records.sealed_json import sealed
 from osteotrace.reports.paragraph import paragraph
-from osteotrace.session.priors import Prior, interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Assessment, Finding
     from osteotrace.session import Session
+    from osteotrace.session.priors import Prior
 
 KIND, SITE = "palatal_bony_defect", "hard_palate"
 
