@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def coarse() -> Iterator[None]:
-    """Voxels of 2 mm and more: the geometry is the same, the rendering is quicker."""
+    """Voxels of 3 mm: the geometry is the same, the rendering is quicker."""
     voxels = {
-        "CT": ((2.0, 1.8, 1.8), (1.9, 2.0, 2.0)),
-        "MR": ((2.2, 2.0, 2.0), (3.0, 1.9, 2.0)),
+        "CT": ((3.0, 2.8, 2.8), (2.9, 3.0, 3.0)),
+        "MR": ((3.2, 3.0, 3.0), (3.0, 2.9, 3.0)),
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moved_studies, "VOXELS", voxels)

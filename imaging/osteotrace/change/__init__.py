@@ -24,9 +24,8 @@ from osteotrace.change.repeatability import (
     LengthOrVoxels,
     Percent,
     Repeatability,
-    SiteRepeatability,
-    site_repeatability,
 )
+from osteotrace.change.site import SiteRepeatability, site_repeatability
 from osteotrace.change.verdicts import Change, Verdict, change, why_not_comparable
 
 __all__ = [

@@ -1,0 +1,325 @@
+"""How often a change is called where there is none, and where there is one.
+
+Lesions (`families.repeats`) are scanned and measured twice. Without a change the verdict
+"increased" or "decreased" is to come in 5 % at most, by the assumed repeatability and by
+the one that a site estimates from its own repeats; with a true change of twice the
+repeatability in 95 % at least. A site is some lesions read twice; each judges other
+pairs than those it was estimated from.
+
+    python benchmarks/change.py                     # an hour on one core
+    python benchmarks/change.py --repeats 60 --changed 30
+    python benchmarks/change.py --keep build/change.jsonl    # goes on where it was
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from families.repeats import LESIONS, POSES, SUBJECTS, Subject
+
+from osteotrace.change import (
+    Absolute,
+    Conditions,
+    Percent,
+    Repeatability,
+    change,
+    default_repeatability,
+    site_repeatability,
+)
+from osteotrace.change.repeatability import coefficient
+from osteotrace.measurements.measurement import Measurement, NotMeasured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+REPEATS: Final = 400
+CHANGED: Final = 200
+# Lesions that a site has read twice.
+SITES: Final = (5, 10, 20, 40)
+ADVISED: Final = 20
+MOST_FALSE, LEAST_FOUND = 0.05, 0.95
+# Numbers of the pairs that sites estimate from: none that is judged is among them.
+OF_SITES: Final = 100 * LESIONS * POSES * (POSES - 1)
+CLASSICAL, COUNTED = "2.77 wSD", "as counted"
+REAL: Final = ("increased", "decreased")
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two readings of one lesion, and by how much it has truly changed."""
+
+    subject: str
+    number: int
+    by: float
+    earlier: Measurement | NotMeasured
+    later: Measurement | NotMeasured
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """How often a verdict was a real change, of how many that compare."""
+
+    real: int = 0
+    compared: int = 0
+    refused: int = 0
+
+    def add(self, verdict: str) -> None:
+        self.refused += verdict == "not comparable"
+        self.compared += verdict != "not comparable"
+        self.real += verdict in REAL
+
+    @property
+    def rate(self) -> float:
+        return self.real / max(1, self.compared)
+
+    @property
+    def interval95(self) -> tuple[float, float]:
+        """Exact interval of the rate (Clopper-Pearson)."""
+        from scipy.stats import binomtest
+
+        if not self.compared:
+            return 0.0, 1.0
+        found = binomtest(self.real, self.compared).proportion_ci(0.95, method="exact")
+        return float(found.low), float(found.high)
+
+    @property
+    def as_text(self) -> str:
+        low, high = self.interval95
+        share = f"{100 * self.rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+        return f"{share} of {self.compared}"
+
+
+# Pairs ---------------------------------------------------------------------------------
+
+
+class Kept:
+    """Pairs that were measured before, in a file of JSON lines; none without a file."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._pairs: dict[tuple[str, int, float], Pair] = {}
+        if path is not None and path.exists():
+            for line in path.read_bytes().splitlines():
+                pair = msgspec.json.decode(line, type=Pair)
+                self._pairs[pair.subject, pair.number, pair.by] = pair
+
+    def pairs(self, subject: Subject, numbers: Sequence[int], by: float) -> list[Pair]:
+        """Return pairs of a subject, measured where they are not kept."""
+        return [self._pair(subject, number, by) for number in numbers]
+
+    def _pair(self, subject: Subject, number: int, by: float) -> Pair:
+        key = subject.name, number, by
+        if key not in self._pairs:
+            earlier, later = subject.twice(number, by)
+            pair = self._pairs[key] = Pair(
+                subject=subject.name, number=number, by=by, earlier=earlier, later=later
+            )
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with self._path.open("ab") as lines:
+                    lines.write(msgspec.json.encode(pair) + b"\n")
+        return self._pairs[key]
+
+
+def verdict(subject: Subject, pair: Pair, told: Repeatability | None) -> str:
+    """Return what is said of a pair, by the default repeatability or by a site's own."""
+    return change(
+        pair.earlier,
+        pair.later,
+        same_reader=True,
+        points="transferred",
+        slice_mm=subject.slice_mm,
+        voxel_mm=subject.voxel_mm,
+        repeatability=told,
+    ).verdict
+
+
+def values(pairs: Sequence[Pair]) -> list[tuple[float, float]]:
+    """Return what a site has of its repeats: those with two values and without a flag."""
+    return [
+        (pair.earlier.value, pair.later.value)
+        for pair in pairs
+        if isinstance(pair.earlier, Measurement)
+        and isinstance(pair.later, Measurement)
+        and not (pair.earlier.flags or pair.later.flags)
+    ]
+
+
+def site(subject: Subject, repeats: Sequence[Pair], *, classical: bool) -> Repeatability:
+    """Return the coefficient that a site estimates: 2.77 wSD, or as it is counted."""
+    unit = next(p.earlier.unit for p in repeats if isinstance(p.earlier, Measurement))
+    own = site_repeatability(
+        subject.quantity, values(repeats), unit, relative=subject.relative
+    )
+    if not classical:
+        return own.repeatability
+    formula = (
+        Percent(percent=own.coefficient, of="smaller")
+        if subject.relative
+        else Absolute(value=own.coefficient, unit=unit)
+    )
+    return msgspec.structs.replace(own.repeatability, same_reader=formula)
+
+
+def by_assumed(subject: Subject, pairs: Sequence[Pair]) -> Tally:
+    """Return the verdicts by the default repeatability."""
+    tally = Tally()
+    for pair in pairs:
+        tally.add(verdict(subject, pair, None))
+    return tally
+
+
+def by_sites(
+    subject: Subject,
+    pairs: Sequence[Pair],
+    repeats: Sequence[Pair],
+    lesions: int,
+    *,
+    classical: bool = False,
+) -> Tally:
+    """Return the verdicts of sites that each read some other lesions twice."""
+    tally = Tally()
+    sites = max(1, len(repeats) // lesions)
+    for k in range(sites):
+        own = repeats[k * lesions : (k + 1) * lesions]
+        told = site(subject, own, classical=classical)
+        for pair in pairs[k::sites]:
+            tally.add(verdict(subject, pair, told))
+    return tally
+
+
+# Changes -------------------------------------------------------------------------------
+
+
+def assumed_change(subject: Subject, pairs: Sequence[Pair]) -> float:
+    """Return twice the default repeatability: mm, or a share of the volume."""
+    told = default_repeatability(subject.quantity)
+    assert told is not None
+    assert told.same_reader is not None
+    conditions = Conditions(
+        same_reader=True,
+        points="transferred",
+        slice_mm=subject.slice_mm,
+        voxel_mm=subject.voxel_mm,
+    )
+    if isinstance(told.same_reader, Percent):
+        return 2 * told.same_reader.percent / 100
+    largest = max(max(pair) for pair in values(pairs))
+    found = coefficient(told.same_reader, largest, largest, "mm", conditions)
+    assert isinstance(found, float)
+    return 2 * found
+
+
+def estimated_change(subject: Subject, repeats: Sequence[Pair]) -> float:
+    """Return twice the coefficient of all repeats together, rounded up."""
+    told = site(subject, repeats, classical=True).same_reader
+    if isinstance(told, Percent):
+        return round(2 * told.percent / 100 + 0.00005, 4)
+    assert isinstance(told, Absolute)
+    return round(2 * told.value + 0.00005, 4)
+
+
+# Tables --------------------------------------------------------------------------------
+
+
+def rows(
+    subject: Subject, kept: Kept, repeats: int, changed: int
+) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of one subject."""
+    pairs = kept.pairs(subject, range(repeats), 0.0)
+    others = kept.pairs(subject, range(OF_SITES, OF_SITES + repeats), 0.0)
+    by = assumed_change(subject, pairs)
+    found = by_assumed(subject, kept.pairs(subject, range(changed), by))
+    assumed = by_assumed(subject, pairs)
+    yield _row(subject, "assumed", assumed, found, by)
+    by = estimated_change(subject, others)
+    truly = kept.pairs(subject, range(changed), by)
+    for lesions in SITES:
+        for way in (CLASSICAL, COUNTED):
+            classical = way == CLASSICAL
+            wrong = by_sites(subject, pairs, others, lesions, classical=classical)
+            right = by_sites(subject, truly, others, lesions, classical=classical)
+            told = f"{lesions} lesions read twice, {way}"
+            yield _row(subject, told, wrong, right, by)
+
+
+def _row(
+    subject: Subject, told: str, wrong: Tally, right: Tally, by: float
+) -> tuple[str, ...]:
+    amount = f"{100 * by:.1f} %" if subject.relative else f"{by:.2f} mm"
+    return (
+        subject.name,
+        told,
+        wrong.as_text,
+        "yes" if wrong.interval95[0] <= MOST_FALSE else "NO",
+        amount,
+        right.as_text,
+        "yes" if right.rate >= LEAST_FOUND else "NO",
+        str(wrong.refused + right.refused),
+    )
+
+
+HEADER: Final = (
+    "what is read twice", "repeatability", "no change: called real (95 % interval)",
+    "≤ 5 %", "true change", "called real", "≥ 95 %", "not comparable",
+)  # fmt: skip
+
+
+def spread(subject: Subject, kept: Kept, repeats: int) -> str:
+    """Return how far two readings differ, and why pairs do not compare."""
+    import numpy as np
+
+    pairs = kept.pairs(subject, range(repeats), 0.0)
+    told = np.array(values(pairs))
+    apart = np.diff(np.log(told) if subject.relative else told, axis=1).ravel()
+    scale, unit = (100, "%") if subject.relative else (1, "mm")
+    sd = scale * float(np.sqrt((apart**2).mean() / 2))
+    flags = Counter(
+        flag
+        for pair in pairs
+        for one in (pair.earlier, pair.later)
+        for flag in (one.flags if isinstance(one, Measurement) else (one.reason,))
+    )
+    why = "; ".join(f"{count} × {flag}" for flag, count in flags.most_common(3))
+    u = [
+        one.uncertainty
+        for pair in pairs
+        for one in (pair.earlier, pair.later)
+        if isinstance(one, Measurement) and one.uncertainty
+    ]
+    middle = scale * float(np.median(u)) / (np.median(told) if subject.relative else 1)
+    return (
+        f"{subject.name}: wSD {sd:.3g} {unit}, mean difference "
+        f"{scale * apart.mean():+.3g} {unit}, own u {middle:.3g} {unit}"
+        + (f"; flagged or refused: {why}" if why else "")
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--changed", type=int, default=CHANGED)
+    parser.add_argument("--subject", type=int, action="append", help="from 0")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="JSON lines")
+    asked = parser.parse_args()
+    chosen = [SUBJECTS[k] for k in asked.subject or range(len(SUBJECTS))]
+    kept = Kept(asked.keep)
+    print("| " + " | ".join(HEADER) + " |")
+    print("|" + "---|" * len(HEADER))
+    for subject in chosen:
+        for row in rows(subject, kept, asked.repeats, asked.changed):
+            print("| " + " | ".join(row) + " |", flush=True)
+    print()
+    for subject in chosen:
+        print(spread(subject, kept, asked.repeats))
+
+
+if __name__ == "__main__":
+    main()
