@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Grid
     from osteotrace.measurements.measurement import Measurement, NotMeasured
     from osteotrace.reading import caliper, load, measure, measure_studies
+    from osteotrace.reading.comparing import compare
     from osteotrace.records.assessments import read, save
     from osteotrace.regions import Points, Polyline
     from osteotrace.series import Catalogue, scan
@@ -51,6 +52,7 @@ _HOMES = {
     "StagingResult": "findings",
     "Volume": "volume",
     "caliper": "reading",
+    "compare": "reading.comparing",
     "load": "reading",
     "measure": "reading",
     "measure_studies": "reading",
@@ -77,6 +79,7 @@ __all__ = [
     "Volume",
     "__version__",
     "caliper",
+    "compare",
     "load",
     "measure",
     "measure_studies",

@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 
 from osteotrace import about
-from osteotrace.cli import agreement, images, measuring, output, records, staging, system
+from osteotrace.cli import (
+    agreement,
+    comparing,
+    images,
+    measuring,
+    output,
+    records,
+    staging,
+    system,
+)
 from osteotrace.errors import OsteotraceError
 
 app = typer.Typer(
@@ -28,6 +37,7 @@ VERBS: dict[str, Callable[..., object]] = {
     "caliper": measuring.caliper,
     "measure": measuring.measure,
     "stage": staging.stage,
+    "compare": comparing.compare,
     "agreement": agreement.agreement,
     "export": records.export,
     "open": system.open_viewer,

@@ -28,6 +28,7 @@ from osteotrace.reading.comparing.reading_studies import (
     protocols_of,
     read_studies,
 )
+from osteotrace.reading.comparing.said import confirmed_links, refused_pairs
 from osteotrace.series.acquisition import acquisition_of
 from osteotrace.uids import new_uid
 
@@ -88,7 +89,7 @@ def compare(
     masks: Path | None = None,
     tree: Path | None = None,
     facts: Path | CaseFacts | None = None,
-    confirmed: Sequence[Link] = (),
+    confirmed: Sequence[Link | tuple[str, str]] = (),
     refused: Sequence[tuple[str, str]] = (),
     repeatability: Mapping[str, Repeatability] | Path | None = None,
     accepted_flags: Sequence[str] = (),
@@ -118,9 +119,10 @@ def compare(
         A folder that holds the studies which are given by their UID.
     facts : path or CaseFacts, optional
         What is stated of the patient: every date is then staged.
-    confirmed, refused : sequence
-        What a reader says of which findings are one lesion, as in
-        `osteotrace.comparison.compare`.
+    confirmed : sequence of Link, or of (earlier, later)
+        What a reader says is one lesion: labels or tracking UIDs of two findings.
+    refused : sequence of (earlier, later)
+        What a reader says is not.
     repeatability : path, or mapping of str to Repeatability, optional
         A site's own coefficients by quantity, or their file.
     accepted_flags : sequence of str
@@ -167,14 +169,15 @@ def compare(
     studies = _by_date(read_studies(found.studies, how, failures))
     failures += _nothing_to_follow(studies)
     stated = facts if isinstance(facts, CaseFacts) else _facts(facts)
+    read = [one.assessment for one in studies]
     task = _Task(
         studies=studies,
         others=found.stated,
         stated=stated,
-        confirmed=tuple(confirmed),
+        confirmed=confirmed_links(confirmed, read, reader=reader),
         let_pass=tuple(accepted_flags),
         keywords={
-            "refused": refused,
+            "refused": refused_pairs(refused, read),
             "repeatabilities": _repeatabilities(repeatability),
             "reader": reader,
             "now": at,
