@@ -349,6 +349,37 @@ def test_a_lesion_that_comes_back_is_called_and_is_the_same() -> None:
     assert one.state == "resolved"
 
 
+def test_a_lesion_that_arose_in_between_is_new_in_the_whole() -> None:
+    dates = ("2023-01-01", "2023-03-01", "2023-05-01", "2023-07-01")
+    volumes = {1: 900.0, 2: 400.0, 3: 300.0}
+    readings = [
+        reading(
+            date,
+            *(
+                [
+                    finding(
+                        "E", "marrow_edema", "l2", uid="2.25.4", edema_volume=volumes[n]
+                    )
+                ]
+                if n in volumes
+                else []
+            ),
+        )
+        for n, date in enumerate(dates)
+    ]
+    (one,) = compared(*readings).lesions
+    assert [step.state for step in one.steps] == ["new", "shrinking", "shrinking"]
+    assert one.whole is not None
+    assert (one.whole.earlier, one.whole.later, one.state) == (0, 3, "new")
+    assert one.whole.reason.startswith(
+        "not described before; since 2023-03-01 shrinking: Marrow edema volume: decreased"
+    )
+    assert one.whole.changes[0].change.delta == -600.0
+    gone = finding("E", "marrow_edema", "l2", uid="2.25.4", presence="absent")
+    (one,) = compared(*readings[:2], reading(dates[2], gone)).lesions
+    assert one.state == "resolved"
+
+
 def test_a_date_that_passed_a_lesion_over_is_bridged() -> None:
     found = compared(
         reading("2023-01-01", gap(12.0)),
@@ -528,6 +559,20 @@ def test_the_error_of_the_transform_widens_the_limit() -> None:
     )
 
 
+def test_marks_that_were_carried_once_are_not_taken_as_carried_before() -> None:
+    dates = ("2023-01-01", "2023-03-01", "2023-05-01")
+    readings = [
+        reading(date, gap(mm)) for date, mm in zip(dates, (12.0, 12.6, 13.2), strict=True)
+    ]
+    link = Link(
+        earlier_uid="2.25.1", later_uid="2.25.1", basis="carried", confirmed_by="R"
+    )
+    key = readings[2].assessment_uid, "2.25.1", "palatal_gap_ap"
+    (one,) = compared(*readings, confirmed=[link], registration={key: 0.01}).lesions
+    assert [step.state for step in one.steps] == ["stable", "growing"]
+    assert [link.basis for link in one.links] == ["tracked", "carried"]
+
+
 def test_two_methods_are_not_compared() -> None:
     other = Method(name="by hand", version="2")
     found = compared(reading(BEFORE, gap(12.0)), reading(AFTER, gap(20.0, method=other)))
@@ -575,6 +620,7 @@ def test_drugs_pain_tests_and_cement_are_on_one_axis() -> None:
         _fact("pain_vas", 7.0, "2023-08-23", unit="1"),
         _fact("crp", 0.17, "2023-07", unit="mg/dL"),
         _fact("draining_fistula", False, AFTER),
+        _fact("status", "healed", AFTER, note="fistula healed"),
         _fact("pus", None, AFTER),
         _fact("cancer", True, ""),
     )
@@ -590,6 +636,7 @@ def test_drugs_pain_tests_and_cement_are_on_one_axis() -> None:
         ("pain", "pain VAS", "2023-08-23"),
         ("procedure", "bone cement in L4, by these images", AFTER),
         ("statement", "draining fistula: no", AFTER),
+        ("statement", "status: healed (fistula healed)", AFTER),
         ("study", "CT", AFTER),
     ]
     assert found.drugs == (drug,)

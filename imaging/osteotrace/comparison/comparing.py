@@ -128,7 +128,8 @@ def compare(
         accepted_flags=accepted_flags,
     )
     courses = Courses(readings, given, ways, extents or {}, fractures)
-    tracks = follow(readings, ways, Decided.of(confirmed, refused))
+    decided = Decided.of(confirmed, refused)
+    tracks = follow(readings, ways, decided, {key[:2] for key in given.registration})
     said = {one.later_uid: one for one in confirmed if one.basis == "carried"}
     carried = {uid for uid, one in said.items() if one.proposed}
     return Comparison(

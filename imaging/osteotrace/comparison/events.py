@@ -25,6 +25,10 @@ _GROUPS: Final[dict[str, EventKind]] = {
 }
 
 
+# Notes of facts up to this many characters stand beside what is stated.
+SHORT_NOTE: Final = 40
+
+
 def events_of(
     case: Case,
     readings: Sequence[StudyReading],
@@ -112,7 +116,9 @@ def _said(fact: Fact, *, number: bool) -> str:
     said = {True: "yes", False: "no"}.get(fact.value, str(fact.value))  # type: ignore[arg-type]
     if fact.name == "other":
         return said
-    return f"{name}: {said}"
+    # A few words of the source say what a yes or a choice leaves out: "fistula healed".
+    short = bool(fact.note) and len(fact.note) <= SHORT_NOTE
+    return f"{name}: {said} ({fact.note})" if short else f"{name}: {said}"
 
 
 _SPOKEN: Final = {

@@ -137,14 +137,29 @@ class Courses:
     def _whole(
         self, track: Track, numbers: list[int], steps: Sequence[Step]
     ) -> Step | None:
-        """Return what became of it from the first date to the last that it was read."""
-        if len(numbers) < 3:
+        """Return what became of it from the first date to the last that it was read.
+
+        Of one that arose in between it is new still, with what became of it since.
+        """
+        read = [one for one in steps if one.later in track.seen]
+        if len(read) < 2:
             return None
         turns = [track.turns.get(number, Turn()) for number in numbers[1:]]
         proposed = any(one.proposed for one in turns)
         turn = Turn(proposed=proposed, part="merged" if track.ended else "")
         sides = self._side(track, numbers[0]), self._side(track, numbers[-1])
-        return step(*sides, self._given, turn)
+        found = step(*sides, self._given, turn)
+        first = steps[0]
+        if first.state != "new" or first.later != numbers[0]:
+            return found
+        return msgspec.structs.replace(
+            found,
+            earlier=first.earlier,
+            state="resolved" if found.state == "resolved" else "new",
+            reason=f"{first.reason}; since {sides[0].study.called} {found.state}: "
+            + found.reason,
+            proposed=proposed or first.proposed,
+        )
 
     def _why_not(
         self, findings: tuple[Finding, ...], read: StudyReading, study: StudyReading

@@ -87,6 +87,9 @@ class Mark:
     place : Place or None
     is_part : bool
         True for a fragment: its number says nothing about which one it was before.
+    carried : bool
+        False where it is known that its marks were not carried forward: what is told of
+        another date's carried marks is not told of it.
     """
 
     findings: tuple[Finding, ...]
@@ -94,6 +97,7 @@ class Mark:
     uids: tuple[str, ...] = ()
     place: Place | None = None
     is_part: bool = False
+    carried: bool = True
 
     @classmethod
     def of(
@@ -102,6 +106,7 @@ class Mark:
         modality: str = "",
         uids: Iterable[str] = (),
         is_part: bool = False,
+        carried: bool = True,
     ) -> Mark:
         """Return the mark of one lesion's findings."""
         own = (*uids, *(one.tracking_uid for one in findings))
@@ -111,6 +116,7 @@ class Mark:
             uids=tuple(dict.fromkeys(own)),
             place=place_of(findings),
             is_part=is_part,
+            carried=carried,
         )
 
     @property
@@ -227,8 +233,9 @@ def _said(one: Mark, other: Mark, decided: Decided) -> Link | bool:
     """Return the link that was told, True where it was refused, False where nothing."""
     pairs = [(a, b) for a in one.uids for b in other.uids]
     for pair in pairs:
-        if pair in decided.confirmed:
-            return decided.confirmed[pair]
+        link = decided.confirmed.get(pair)
+        if link is not None and (link.basis != "carried" or other.carried):
+            return link
     if any(pair in decided.refused for pair in pairs):
         return True
     shared = next((a for a, b in pairs if a == b and a), "")

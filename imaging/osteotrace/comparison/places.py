@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
     from osteotrace.regions import Region
 
-# Transforms are joined up to this many: a study laid over the first through every date
-# between would carry all their errors.
-MOST_STEPS: Final = 3
+# Transforms are joined up to this many, as where the first of several dates is laid over
+# the last through those between; each adds its error.
+MOST_STEPS: Final = 8
 # A lesion is looked for within this of its place at least, mm: two clicks on one edge lie
 # that far apart (measurement notes of this project, real scans).
 LEAST_REACH_MM: Final = 2.0

@@ -173,7 +173,7 @@ def _quantity_change(
         was,
         now,
         same_reader=bool(readers[0]) and readers[0] == readers[1],
-        points="transferred" if link and link.basis == "carried" else "clicked",
+        points="transferred" if _is_carried(later, given, link) else "clicked",
         slice_mm=_larger(*(each[:1] for each in spacings)),
         voxel_mm=_larger(*spacings),
         u_registration=u,
@@ -189,6 +189,15 @@ def _quantity_change(
         uncertainties=(_u(was), _u(now)),
         inapplicable=tuple(in_words(one) for one in told if was.name in one.matters_for),
     )
+
+
+def _is_carried(later: Side, given: Circumstances, link: Link | None) -> bool:
+    """Tell whether the later marks were carried forward and fitted anew."""
+    uid = later.study.assessment.assessment_uid
+    own = {(uid, one.tracking_uid) for one in later.findings}
+    if any(key[:2] in own for key in given.registration):
+        return True
+    return link is not None and link.basis == "carried"
 
 
 def _u(one: Reading) -> float | None:

@@ -21,7 +21,7 @@ from osteotrace.comparison.states import Turn
 from osteotrace.findings import leaders_of_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from osteotrace.comparison.matching import Candidate
     from osteotrace.comparison.records import Link
@@ -85,10 +85,22 @@ class Track:
 
 
 def follow(
-    readings: Sequence[StudyReading], ways: Ways, decided: Decided
+    readings: Sequence[StudyReading],
+    ways: Ways,
+    decided: Decided,
+    carried: Collection[tuple[str, str]] = (),
 ) -> tuple[Track, ...]:
-    """Return the lesions of some studies, in the order in which they were first read."""
-    followed = _Following(readings, ways, decided)
+    """Return the lesions of some studies, in the order in which they were first read.
+
+    Parameters
+    ----------
+    readings : sequence of StudyReading
+    ways : Ways
+    decided : Decided
+    carried : collection of (assessment UID, tracking UID)
+        Findings of which it is known that their marks were carried forward.
+    """
+    followed = _Following(readings, ways, decided, carried)
     for study in readings:
         followed.take(study)
     return followed.result()
@@ -98,9 +110,15 @@ class _Following:
     """The lesions known so far."""
 
     def __init__(
-        self, readings: Sequence[StudyReading], ways: Ways, decided: Decided
+        self,
+        readings: Sequence[StudyReading],
+        ways: Ways,
+        decided: Decided,
+        carried: Collection[tuple[str, str]],
     ) -> None:
         self._readings, self._ways, self._decided = readings, ways, decided
+        self._carried = frozenset(carried)
+        self._carried_ever = {uid for _, uid in carried}
         self._tracks: list[Track] = []
         # Absences in the course of any lesion; and in that of one that was ever there.
         self._told: set[int] = set()
@@ -176,7 +194,12 @@ class _Following:
     ) -> dict[int, Track]:
         """Give findings to the lesions they are of; return the lesion by finding."""
         marks = [
-            Mark.of(one, modality=study.modality_of(one), is_part=leader is not None)
+            Mark.of(
+                one,
+                modality=study.modality_of(one),
+                is_part=leader is not None,
+                carried=self._may_be_carried(study, one),
+            )
             for one in findings
         ]
         before = [track.mark(self._readings) for track in tracks]
@@ -193,6 +216,13 @@ class _Following:
                 if one is not best:
                     self._merge(study, tracks[one.earlier], track, findings[later], one)
         return owner
+
+    def _may_be_carried(self, study: StudyReading, finding: Finding) -> bool:
+        """Tell whether marks may have been carried: they were, or nothing says when."""
+        uid = finding.tracking_uid
+        if uid not in self._carried_ever:
+            return True
+        return (study.assessment.assessment_uid, uid) in self._carried
 
     def _give(
         self, study: StudyReading, track: Track, finding: Finding, by: Candidate
@@ -313,17 +343,12 @@ class _Following:
         told = "" if absence.label == last.label else f"said of {absence.label}"
         if leader is not None:
             told = f"nothing of {absence.label} is there"
-        named = any(
-            one.tracking_uid == absence.tracking_uid
-            for each in track.seen.values()
-            for one in each
-        )
         nobody = not study.assessment.reader.strip()
         self._told.add(id(absence))
         if not track.is_absence:
             self._used.add(id(absence))
         track.seen[study.number] = (absence,)
-        track.turns[study.number] = Turn(told=told, proposed=nobody and not named)
+        track.turns[study.number] = Turn(told=told, proposed=nobody)
 
     def _begin(
         self, study: StudyReading, finding: Finding, *, leader: Track | None = None
