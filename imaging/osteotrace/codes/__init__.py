@@ -4,6 +4,7 @@ Nothing here reads or writes: other modules look names up.
 """
 
 from osteotrace.codes.beyond_dicom import BEYOND_DICOM, Equivalent, equivalents_of
+from osteotrace.codes.changes import STATES, VERDICTS
 from osteotrace.codes.concepts import (
     PRIVATE_SCHEME,
     PRIVATE_SCHEME_NAME,
@@ -84,11 +85,13 @@ __all__ = [
     "SIGNALS",
     "SITES",
     "STAGINGS",
+    "STATES",
     "TIME_POINTS",
     "TISSUES",
     "TRUTH_VALUES",
     "UNITS",
     "USUAL_ROUTES",
+    "VERDICTS",
     "VERTEBRAE",
     "Concept",
     "Equivalent",

@@ -19,6 +19,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Case, overridden
 from osteotrace.reading.case_facts import CaseFacts, read_facts
 from osteotrace.records import assessments as records
+from osteotrace.records.beside_readings import is_beside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -84,7 +85,8 @@ def saved_cases(path: str | os.PathLike[str]) -> CaseReading:
         try:
             one = records.read(file)
         except OsteotraceError as problem:
-            failures.append(problem)
+            if not is_beside(file):
+                failures.append(problem)
             continue
         # JSON and SR of one reading are equal: they are one.
         first, kept = found.setdefault(one.assessment_uid, (file, one))

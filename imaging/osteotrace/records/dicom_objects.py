@@ -27,6 +27,8 @@ UTF_8: Final = "ISO_IR 192"
 READABLE_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2", EXPLICIT_LITTLE_ENDIAN})
 # A report of a thousand calipers takes some 10 MB.
 LARGEST_REPORT_BYTES: Final = 100_000_000
+# Manufacturer's Model Name of comparisons: a folder of records tells them by it.
+COMPARISON_MODEL: Final = f"{about.SOFTWARE_NAME} comparison"
 # Namespace of the UIDs that osteotrace derives from a text (RFC 9562, version 5).
 _UID_NAMESPACE: Final = uuid.UUID("0b7b1a56-7d3c-5b53-9d0c-52f64f1a7c5e")
 

@@ -59,7 +59,7 @@ COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 SERIES_NUMBER: Final = 9001
 _EXPECTED: Final = "a structured report as osteotrace writes it"
 _SAVE_JSON: Final = "check the source images, or save this reading as JSON"
-_CHANGED: Final = (
+CHANGED: Final = (
     "the file was damaged or edited, or its UIDs were replaced, as de-identification "
     "does: fetch the record from its source, or export it again from the original"
 )
@@ -174,7 +174,7 @@ def read(
     file = Path(path)
     advice = "use a whole, unedited record"
     with one_error(file, "a file that cannot be read", expected=_EXPECTED, advice=advice):
-        _check_file(file)
+        check_file(file)
         return _assessment(file.read_bytes(), _places(file.parent, segmentations))
 
 
@@ -202,7 +202,8 @@ def _uid_in(file: Path) -> str:
 # Reading -----------------------------------------------------------------------------
 
 
-def _check_file(file: Path) -> None:
+def check_file(file: Path) -> None:
+    """Refuse a file that is no report that osteotrace could have written."""
     from pydicom.errors import InvalidDicomError
     from pydicom.filereader import read_file_meta_info
 
@@ -241,8 +242,10 @@ def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
         raise OsteotraceError(
             "a report whose content does not match its SHA-256",
             expected="content as it was saved",
-            advice=_CHANGED,
+            advice=CHANGED,
         )
+    if any(children(document, REPORT["comparison"])):
+        raise _foreign("a comparison of studies, which is no reading")
     segmentations = {
         uid: seg_reading.read_checked(place(uid), uid, sha256)
         for uid, sha256 in segmentations_read(document).items()
@@ -252,7 +255,7 @@ def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
         raise OsteotraceError(
             f"a report filed under the study {document.StudyInstanceUID}",
             expected=f"the study that was read, {assessment.study_uid}",
-            advice=_CHANGED,
+            advice=CHANGED,
         )
     _check_words(assessment)
     return assessment

@@ -18,6 +18,7 @@ import msgspec
 
 from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.errors import OsteotraceError
+from osteotrace.records.beside_readings import is_beside
 from osteotrace.records.folder.contents import Contents, Record, SegmentationFile
 from osteotrace.records.folder.files import (
     DICOM_SUFFIX,
@@ -158,7 +159,8 @@ class _Reading:
         try:
             record = read_record(self._folder / name, masks)
         except OsteotraceError as problem:
-            self.refused.append(problem)
+            if not is_beside(self._folder / name):
+                self.refused.append(problem)
             return None
         return Entry(self._looks[name], self._masks_of(record.study_uid), record)
 

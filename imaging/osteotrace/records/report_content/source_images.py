@@ -142,9 +142,10 @@ def _names_no_image(finding: Finding, spaces: set[str]) -> bool:
     )
 
 
-def _files(
+def files_of(
     assessment: Assessment, images: Mapping[str, Path] | Catalogue
 ) -> dict[str, Path]:
+    """Return the files of a reading's study by SOPInstanceUID."""
     if isinstance(images, Mapping):
         return dict(images)
     return {
@@ -169,7 +170,7 @@ def headers(
     OsteotraceError
         If an image or one of its frames is not there, or belongs to another study.
     """
-    files = _files(assessment, images)
+    files = files_of(assessment, images)
     wanted = references(assessment)
     missing = [uid for uid in wanted if uid not in files]
     if missing or not files:

@@ -118,7 +118,7 @@ def content_tree(
         REPORT["imaging_measurement_report"],
         [
             *LanguageOfContentItemAndDescendants(coded(ENGLISH)),
-            *_observers(assessment),
+            *observers(assessment.reader, assessment.software),
             *procedures(headers),
             *image_library(headers, references(assessment)),
             container(REPORT["imaging_measurements"], groups or empty),
@@ -148,7 +148,7 @@ def evidence_tree(
 # Context -----------------------------------------------------------------------------
 
 
-def _observers(assessment: Assessment) -> ContentSequence:
+def observers(reader: str, software: str) -> ContentSequence:
     """Return the reader and the software as observers (TID 1002)."""
     from highdicom.sr import (
         DeviceObserverIdentifyingAttributes,
@@ -161,12 +161,12 @@ def _observers(assessment: Assessment) -> ContentSequence:
     device = ObserverContext(
         codes.DCM.Device,
         DeviceObserverIdentifyingAttributes(
-            uid=derived_uid(assessment.software),
-            name=" ".join(assessment.software.split()) or about.SOFTWARE_NAME,
+            uid=derived_uid(software),
+            name=" ".join(software.split()) or about.SOFTWARE_NAME,
             model_name=about.SOFTWARE_NAME,
         ),
     )
-    name = person_name(assessment.reader)
+    name = person_name(reader)
     if not name:
         return ObservationContext(observer_device_context=device)
     person = ObserverContext(
@@ -191,10 +191,12 @@ def _group(
             text(REPORT["tracking_identifier"], finding.label, HAS_OBS_CONTEXT),
             uid(REPORT["tracking_uid"], finding.tracking_uid, HAS_OBS_CONTEXT),
             code(REPORT["finding"], look_up(KINDS, finding.kind, "kind"), CONTAINS),
-            _site(finding),
+            site_written(finding.site, finding.laterality),
             *regions_of_interest,
             *(
-                _value(reading, marked, sources_of_value_written(finding, n, headers))
+                value_written(
+                    reading, marked, sources_of_value_written(finding, n, headers)
+                )
                 for n, reading in enumerate(finding.measurements)
             ),
             code(REPORT["presence"], PRESENCES[finding.presence], CONTAINS),
@@ -207,24 +209,24 @@ def _group(
     )
 
 
-def _site(finding: Finding) -> ContentItem:
-    site = code(
-        REPORT["finding_site"], look_up(SITES, finding.site, "site"), HAS_CONCEPT_MOD
-    )
-    if not finding.laterality:
+def site_written(name: str, laterality: str) -> ContentItem:
+    """Return a site as a CODE item, with its side where it has one."""
+    site = code(REPORT["finding_site"], look_up(SITES, name, "site"), HAS_CONCEPT_MOD)
+    if not laterality:
         return site
-    side = look_up(LATERALITIES, finding.laterality, "laterality")
+    side = look_up(LATERALITIES, laterality, "laterality")
     return holding(site, [code(REPORT["laterality"], side, HAS_CONCEPT_MOD)])
 
 
 # Measurements ------------------------------------------------------------------------
 
 
-def _value(
+def value_written(
     reading: Measurement | NotMeasured,
     marked: Sequence[MarkedRegion],
     sources: Sequence[ContentItem],
 ) -> ContentItem:
+    """Return a value as a NUM item, with the regions that it was read from."""
     known = look_up(QUANTITIES, reading.name, "quantity")
     if not same_code(known, reading.code):
         raise OsteotraceError(
