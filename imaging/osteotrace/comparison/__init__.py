@@ -4,7 +4,7 @@
 that are given: no image is read, nothing is registered or measured.
 """
 
-from osteotrace.comparison.comparing import compare, staging_rows, study_names
+from osteotrace.comparison.comparing import compare, staging_rows
 from osteotrace.comparison.differences import differences
 from osteotrace.comparison.json_records import from_json, is_comparison, to_json
 from osteotrace.comparison.matching import Candidate, Decided, Mark, propose
@@ -26,7 +26,11 @@ from osteotrace.comparison.records import (
     Step,
     StudyPair,
 )
-from osteotrace.comparison.study_readings import StudyReading, study_readings
+from osteotrace.comparison.study_readings import (
+    StudyReading,
+    study_names,
+    study_readings,
+)
 
 __all__ = [
     "COMPARISON_VERSION",

@@ -6,10 +6,9 @@ at which it is made, is given.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from osteotrace.about import SOFTWARE_NAME, VERSION
 from osteotrace.change import incident_fractures
@@ -18,6 +17,7 @@ from osteotrace.comparison.differences import differences
 from osteotrace.comparison.events import events_of
 from osteotrace.comparison.lesions import Courses
 from osteotrace.comparison.matching import Decided
+from osteotrace.comparison.notes import notes_of
 from osteotrace.comparison.places import Ways
 from osteotrace.comparison.quantity_changes import Circumstances
 from osteotrace.comparison.records import (
@@ -26,11 +26,14 @@ from osteotrace.comparison.records import (
     StagingRow,
     StudyPair,
 )
-from osteotrace.comparison.study_readings import study_readings, with_dates
+from osteotrace.comparison.study_readings import (
+    study_names,
+    study_readings,
+    with_dates,
+)
 from osteotrace.comparison.tracks import follow
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.carried_values import registration_of
-from osteotrace.findings.dates import months_between
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -41,11 +44,6 @@ if TYPE_CHECKING:
     from osteotrace.findings import Case, DrugCourse, StagingResult
     from osteotrace.geometry import Grid
     from osteotrace.series.acquisition import Acquisition
-
-# Studies further apart than this are named by the month, nearer ones by their date.
-MONTHS_OF_A_YEAR: Final = 12.0
-# Up to this age bones grow: a change in mm is confounded by it (clinical rule).
-GROWN_AT_YEARS: Final = 18.0
 
 
 def compare(
@@ -106,14 +104,7 @@ def compare(
     """
     case = with_dates(case)
     readings = study_readings(case, reader=reader)
-    if len(readings) < 2:
-        count = "one study" if readings else "no study"
-        raise OsteotraceError(
-            f"{count} that was read",
-            expected="two or more of one patient, each with its reading",
-            advice="read the other study first; a study without findings compares too",
-            usage=True,
-        )
+    _check_count(readings)
     # What a reading says itself of marks that were carried; what is given comes first.
     read = [one.assessment for one in readings]
     confirmed = (*carried_links(read), *confirmed)
@@ -143,9 +134,20 @@ def compare(
         fractures=fractures,
         events=events_of(case, readings, fractures),
         drugs=_drugs(case),
-        notes=tuple(_notes(case, readings, every)),
+        notes=tuple(notes_of(case, readings, every)),
         reader=reader,
     )
+
+
+def _check_count(readings: Sequence[StudyReading]) -> None:
+    if len(readings) < 2:
+        count = "one study" if readings else "no study"
+        raise OsteotraceError(
+            f"{count} that was read",
+            expected="two or more of one patient, each with its reading",
+            advice="read the other study first; a study without findings compares too",
+            usage=True,
+        )
 
 
 def _pairs(
@@ -199,38 +201,6 @@ def _studies(
     )
 
 
-def study_names(
-    readings: Sequence[StudyReading], given: Mapping[str, str] | None = None
-) -> tuple[str, ...]:
-    """Return what people call the studies, each by a name of its own.
-
-    Two are ``before`` and ``after``; more are named by the month from the first where
-    they lie over a year apart, else by their dates.
-    """
-    own = given or {}
-    made = [
-        own.get(one.assessment.assessment_uid) or _name(one, readings) for one in readings
-    ]
-    counts, told = Counter(made), Counter[str]()
-    result = []
-    for name in made:
-        told[name] += 1
-        several = counts[name] > 1
-        result.append(f"{name} ({told[name]})" if several else name)
-    return tuple(result)
-
-
-def _name(one: StudyReading, readings: Sequence[StudyReading]) -> str:
-    if len(readings) == 2:
-        return ("before", "after")[one.number]
-    dates = [each.date for each in readings if each.date]
-    if not one.date:
-        return one.called
-    if sum(months_between(dates[0], dates[-1])) / 2 <= MONTHS_OF_A_YEAR:
-        return one.date
-    return f"month {round(sum(months_between(dates[0], one.date)) / 2)}"
-
-
 # Stagings and drugs -------------------------------------------------------------------
 
 
@@ -254,60 +224,3 @@ def staging_rows(readings: Sequence[StudyReading]) -> tuple[StagingRow, ...]:
 def _drugs(case: Case) -> tuple[DrugCourse, ...]:
     read = (course for one in case.current() for course in one.drugs)
     return tuple(dict.fromkeys((*case.drugs, *read)))
-
-
-# Notes --------------------------------------------------------------------------------
-
-
-def _notes(
-    case: Case, readings: Sequence[StudyReading], pairs: Sequence[StudyPair]
-) -> list[str]:
-    """Return what to mind of the whole."""
-    notes = []
-    patients = {one.assessment.patient for one in readings} | {case.patient}
-    if len(patients - {""}) > 1:
-        notes.append(
-            f"readings of {len(patients - {''})} patients: "
-            + ", ".join(sorted(patients - {""}))
-        )
-    for one in readings:
-        if not one.date:
-            notes.append(
-                f"{one.called} has no date: it stands where it was given, and no change "
-                "a month is told beside it"
-            )
-        if one.others:
-            who = one.assessment.reader or "a reader without a name"
-            notes.append(
-                f"{one.called} was also read by {', '.join(one.others)}: the reading of "
-                f"{who} is compared"
-            )
-    notes += _growth(case, readings)
-    names = study_names(readings)
-    for pair in pairs:
-        between = f"{names[pair.earlier]} to {names[pair.later]}"
-        notes += [f"{between}: not aligned: {reason}" for reason in pair.refusals]
-    return list(dict.fromkeys(notes))
-
-
-def _growth(case: Case, readings: Sequence[StudyReading]) -> list[str]:
-    """Return that the patient grows, where an age says so."""
-    ages = [
-        (float(one.value), one.date)
-        for one in case.stated()
-        if one.name == "age" and isinstance(one.value, int | float)
-        # Undated, it says that the patient was a child at some time.
-    ]
-    if not ages:
-        return []
-    age, when = min(ages)
-    if age >= GROWN_AT_YEARS:
-        return []
-    at = f" on {when}" if when else ""
-    return [
-        f"a child of {age:g} years{at}: a change in mm is confounded by growth; indices "
-        "and both sides beside each other are not"
-    ]
-
-
-__all__ = ["compare", "staging_rows", "study_names", "study_readings"]

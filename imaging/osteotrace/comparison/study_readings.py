@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings.dates import days
+from osteotrace.findings.dates import days, months_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from osteotrace.findings import Assessment, Case, Finding, SeriesReference
+
+
+# Studies further apart than this are named by the month, nearer ones by their date.
+MONTHS_OF_A_YEAR: Final = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +153,35 @@ def _by_date(
     first, *others = runs
     others.sort(key=lambda run: days(run[0][0].study_date))
     return [group for run in (first, *others) for group in run]
+
+
+def study_names(
+    readings: Sequence[StudyReading], given: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return what people call the studies, each by a name of its own.
+
+    Two are ``before`` and ``after``; more are named by the month from the first where
+    they lie over a year apart, else by their dates.
+    """
+    own = given or {}
+    made = [
+        own.get(one.assessment.assessment_uid) or _name(one, readings) for one in readings
+    ]
+    counts, told = Counter(made), Counter[str]()
+    result = []
+    for name in made:
+        told[name] += 1
+        several = counts[name] > 1
+        result.append(f"{name} ({told[name]})" if several else name)
+    return tuple(result)
+
+
+def _name(one: StudyReading, readings: Sequence[StudyReading]) -> str:
+    if len(readings) == 2:
+        return ("before", "after")[one.number]
+    dates = [each.date for each in readings if each.date]
+    if not one.date:
+        return one.called
+    if sum(months_between(dates[0], dates[-1])) / 2 <= MONTHS_OF_A_YEAR:
+        return one.date
+    return f"month {round(sum(months_between(dates[0], one.date)) / 2)}"

@@ -1,0 +1,75 @@
+"""What to mind of a comparison as a whole, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from osteotrace.comparison.study_readings import MONTHS_OF_A_YEAR, study_names
+from osteotrace.findings.dates import months_between
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from osteotrace.comparison.records import StudyPair
+    from osteotrace.comparison.study_readings import StudyReading
+    from osteotrace.findings import Case
+
+# Up to this age bones grow: a change in mm is confounded by it (clinical rule).
+GROWN_AT_YEARS: Final = 18.0
+
+
+def notes_of(
+    case: Case, readings: Sequence[StudyReading], pairs: Sequence[StudyPair]
+) -> list[str]:
+    """Return what to mind of the whole: doubts of dates, readers, growth, alignment."""
+    notes = []
+    patients = {one.assessment.patient for one in readings} | {case.patient}
+    if len(patients - {""}) > 1:
+        notes.append(
+            f"readings of {len(patients - {''})} patients: "
+            + ", ".join(sorted(patients - {""}))
+        )
+    for one in readings:
+        if not one.date:
+            notes.append(
+                f"{one.called} has no date: it stands where it was given, and no change "
+                "a month is told beside it"
+            )
+        if one.others:
+            who = one.assessment.reader or "a reader without a name"
+            notes.append(
+                f"{one.called} was also read by {', '.join(one.others)}: the reading of "
+                f"{who} is compared"
+            )
+    notes += _growth(case, readings)
+    names = study_names(readings)
+    for pair in pairs:
+        between = f"{names[pair.earlier]} to {names[pair.later]}"
+        notes += [f"{between}: not aligned: {reason}" for reason in pair.refusals]
+    return list(dict.fromkeys(notes))
+
+
+def _growth(case: Case, readings: Sequence[StudyReading]) -> list[str]:
+    """Return that the patient grows, where an age at the first study says so."""
+    first = next((one.date for one in readings if one.date), "")
+    ages = [
+        _age_on(first, float(one.value), one.date)
+        for one in case.stated()
+        if one.name == "age" and isinstance(one.value, int | float)
+    ]
+    if not ages or min(ages) >= GROWN_AT_YEARS:
+        return []
+    return [
+        f"a child, {max(min(ages), 0):.0f} years old at first: a change in mm is "
+        "confounded by growth; indices and both sides beside each other are not"
+    ]
+
+
+def _age_on(date: str, age: float, when: str) -> float:
+    """Return how old somebody was on a date who had an age on another one, years.
+
+    Where a date is missing it is that age.
+    """
+    if not date or not when:
+        return age
+    return age + sum(months_between(when, date)) / 2 / MONTHS_OF_A_YEAR
