@@ -236,7 +236,8 @@ def event_rows(comparison: Comparison) -> tuple[EventRow, ...]:
     found: dict[str, list[str]] = {}
     for point in timeline_points(comparison):
         if point.lane not in ("study", "value"):
-            when = " to ".join(filter(None, (point.start, point.end))) or "no date"
+            dates = dict.fromkeys(filter(None, (point.start, point.end)))
+            when = " to ".join(dates) or "no date"
             if point.lane == "drug" and not point.start and point.end:
                 when = f"until {point.end}"
             elif point.ongoing and point.start:
