@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -273,8 +274,6 @@ HEADER: Final = (
 
 def spread(subject: Subject, kept: Kept, repeats: int) -> str:
     """Return how far two readings differ, and why pairs do not compare."""
-    import numpy as np
-
     pairs = kept.pairs(subject, range(repeats), 0.0)
     told = np.array(values(pairs))
     apart = np.diff(np.log(told) if subject.relative else told, axis=1).ravel()
@@ -293,12 +292,13 @@ def spread(subject: Subject, kept: Kept, repeats: int) -> str:
         for one in (pair.earlier, pair.later)
         if isinstance(one, Measurement) and one.uncertainty
     ]
-    middle = scale * float(np.median(u)) / (np.median(told) if subject.relative else 1)
-    return (
-        f"{subject.name}: wSD {sd:.3g} {unit}, mean difference "
-        f"{scale * apart.mean():+.3g} {unit}, own u {middle:.3g} {unit}"
-        + (f"; flagged or refused: {why}" if why else "")
-    )
+    said = f"{subject.name}: wSD {sd:.3g} {unit}, mean difference "
+    said += f"{scale * apart.mean():+.3g} {unit}"
+    if u:
+        middle = scale * float(np.median(u))
+        middle /= float(np.median(told)) if subject.relative else 1.0
+        said += f", own u {middle:.3g} {unit}"
+    return said + (f"; flagged or refused: {why}" if why else "")
 
 
 def main() -> None:
