@@ -93,7 +93,7 @@ def series_pairs(
     assert earlier.images is not None
     assert later.images is not None
     before, after = earlier.read_on(), later.read_on()
-    taken = set()
+    taken: set[str] = set()
     partners = [(one, _partner(one, later.images, after)) for one in before.values()]
     partners.sort(key=lambda pair: pair[1] is None or _is_ct(pair[0]) != _is_ct(pair[1]))
     for header, partner in partners:
