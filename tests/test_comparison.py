@@ -281,6 +281,25 @@ def test_other_quantities_are_shown_and_do_not_vote() -> None:
     assert step.changes[1].is_real
 
 
+def test_one_lesion_that_was_marked_in_two_ways_is_one() -> None:
+    def both(volume: float, diameter: float) -> tuple[Finding, ...]:
+        kind = "osteolysis"
+        return (
+            finding("A", kind, uid="2.25.7", longest_diameter=diameter),
+            finding("A'", kind, uid="2.25.7", excess_density_volume=volume),
+        )
+
+    found = compared(reading(BEFORE, *both(100, 9)), reading(AFTER, *both(160, 9.2)))
+    (one,) = found.lesions
+    assert [len(seen.findings) for seen in one.seen] == [2, 2]
+    (step,) = one.steps
+    assert (step.state, step.primary) == ("stable", "longest_diameter")
+    assert {c.name: c.change.delta for c in step.changes} == {
+        "longest_diameter": pytest.approx(0.2),
+        "excess_density_volume": 60.0,
+    }
+
+
 def test_a_fracture_of_a_measured_vertebra_is_new() -> None:
     sound = finding("L2", "vertebra", "l2", height_anterior=26.7)
     broken = finding("L2", "vcf", "l2", height_anterior=21.4)

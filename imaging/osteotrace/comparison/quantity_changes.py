@@ -79,22 +79,29 @@ class Side:
         return self.findings[0]
 
     def readings(self) -> tuple[Reading, ...]:
-        """Return its values: of several parts those that add up, and the sum."""
-        if len(self.findings) == 1:
-            return self.first.measurements
-        names = (one.name for finding in self.findings for one in finding.measurements)
-        sums = (_sum(self.findings, n) for n in dict.fromkeys(names) if n in ADDITIVE)
+        """Return its values: of several parts those that add up, and the sum.
+
+        Findings of one Tracking UID are no parts: each tells some of its values.
+        """
+        parts: dict[str, dict[str, Reading]] = {}
+        for finding in self.findings:
+            told = parts.setdefault(finding.tracking_uid, {})
+            for one in finding.measurements:
+                if not isinstance(told.get(one.name), Measurement):
+                    told[one.name] = one
+        every = list(parts.values())
+        if len(every) == 1:
+            return tuple(every[0].values())
+        names = dict.fromkeys(name for part in every for name in part)
+        sums = (_sum([p.get(n) for p in every]) for n in names if n in ADDITIVE)
         return tuple(one for one in sums if one is not None)
 
 
-def _sum(findings: Sequence[Finding], name: str) -> Measurement | None:
+def _sum(parts: Sequence[Reading | None]) -> Measurement | None:
     """Return a quantity of several parts together; None where one part has none."""
-    parts = [
-        next((m for m in each.measurements if m.name == name), None) for each in findings
-    ]
     values = [one for one in parts if isinstance(one, Measurement)]
     alike = {(one.unit, one.method) for one in values}
-    if len(values) < len(findings) or len(alike) > 1:
+    if len(values) < len(parts) or len(alike) > 1:
         return None
     uncertainties = [one.uncertainty for one in values]
     known = [u for u in uncertainties if u is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from osteotrace.comparison.absences import covers, was_missing
 from osteotrace.comparison.matching import (
     Decided,
     Mark,
@@ -16,7 +17,6 @@ from osteotrace.comparison.matching import (
     propose,
     same_side,
 )
-from osteotrace.comparison.places import Ways, lies_in, place_of
 from osteotrace.comparison.states import Turn
 from osteotrace.findings import leaders_of_parts
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from osteotrace.comparison.matching import Candidate
+    from osteotrace.comparison.places import Ways
     from osteotrace.comparison.records import Link
     from osteotrace.comparison.study_readings import StudyReading
     from osteotrace.findings import Finding
@@ -318,23 +319,9 @@ class _Following:
         # What was looked for under another lesion's name says nothing of this one.
         taken = {id(one) for one in own.values()}
         for one in absent:
-            if id(one) not in taken and self._covers(one, last):
+            if id(one) not in taken and covers(one, last, self._ways, self._decided):
                 return one
         return None
-
-    def _covers(self, absence: Finding, lesion: Finding) -> bool:
-        """Tell whether an absence speaks of a lesion: of its kind, site, side, place."""
-        if absence.kind != lesion.kind or absence.site != lesion.site:
-            return False
-        if not same_side(absence, lesion):
-            return False
-        pair = lesion.tracking_uid, absence.tracking_uid
-        if pair in self._decided.refused:
-            return False
-        where, looked = place_of([lesion]), place_of([absence])
-        if where is None or looked is None:
-            return True
-        return lies_in(where, looked, self._ways, site=lesion.site) is not False
 
     def _say_absent(
         self, study: StudyReading, track: Track, absence: Finding, leader: Track | None
@@ -354,10 +341,16 @@ class _Following:
         self, study: StudyReading, finding: Finding, *, leader: Track | None = None
     ) -> Track:
         """Return a new lesion, with the dates that had looked for it in vain."""
+        for known in self._tracks:
+            # One Tracking UID twice in one reading is one lesion, marked in two ways.
+            now = known.seen.get(study.number, ())
+            if any(one.tracking_uid == finding.tracking_uid for one in now):
+                known.seen[study.number] = (*now, finding)
+                return known
         track = Track(leader=leader)
         for earlier in self._readings[: study.number]:
             for one in earlier.assessment.findings:
-                if one.presence == "absent" and self._began(one, finding):
+                if one.presence == "absent" and was_missing(one, finding, self._decided):
                     track.seen[earlier.number] = (one,)
                     self._used.add(id(one))
                     nobody = not earlier.assessment.reader.strip()
@@ -365,15 +358,6 @@ class _Following:
         track.seen[study.number] = (finding,)
         self._tracks.append(track)
         return track
-
-    def _began(self, absence: Finding, finding: Finding) -> bool:
-        """Tell whether an earlier absence speaks of a lesion that is there now."""
-        if absence.tracking_uid == finding.tracking_uid:
-            return True
-        if absence.kind != finding.kind or absence.site != finding.site:
-            return False
-        pair = absence.tracking_uid, finding.tracking_uid
-        return same_side(absence, finding) and pair not in self._decided.refused
 
 
 def _matched(reason: str) -> str:
