@@ -290,6 +290,7 @@ class Arrangement(QObject):
         self._frame.stand(
             [qt_viewer for _, qt_viewer in self._made],
             len(views),
+            first=self.main.qt_viewer,
             first_is_left=self.comparing.main_is_left,
         )
         self.link_cameras(self.main)

@@ -117,6 +117,8 @@ class CompareView:
         OsteotraceError
             If they cannot be shown; the views are as before then.
         """
+        if pair is self.pair:
+            return
         before, main = self.link, self._arrangement.main
         link = Link(pair)
         if before is not None and pair.of_same_volumes(before.pair):

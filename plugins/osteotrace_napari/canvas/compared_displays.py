@@ -44,8 +44,8 @@ MODES: Final[tuple[CompareMode, ...]] = (
 OWN: Final = "own plane"
 # Windows of a difference of Hounsfield units.
 HU_DIFFERENCES: Final = (
-    Window("±300 HU", 600.0, 0.0),
-    Window("±1000 HU", 2000.0, 0.0),
+    Window("±500 HU", 1000.0, 0.0),
+    Window("±200 HU", 400.0, 0.0),
 )
 # Places that two MR images are matched at: a share of the slices, rows and columns.
 _SAMPLED: Final = 24

@@ -162,13 +162,13 @@ class Crosshair:
     def _on_slice(
         self, view: ReadingView, point: Point, source: ReadingView | None
     ) -> Point | None:
-        """Return where a point on the slice that the source shows lies in a view.
+        """Return where a point lies in a view once it is on the slice the source shows.
 
-        Two studies seen in one plane show the same slice of it, also where a point lies
-        midway between two.
+        Two studies seen on one lattice show the same slice of it, also where a point lies
+        midway between two; None for views that are not.
         """
         start = source or self._views[0]
-        if self._link is None or view is start or start.volume is None:
+        if view is start or start.lattice is None or start.lattice is not view.lattice:
             return None
         index = start.grid.to_index(point)
         index[start.plane_view.order[0]] = start.slice_index

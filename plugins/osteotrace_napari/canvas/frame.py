@@ -41,9 +41,24 @@ class Frame:
         qt_viewer.show()
 
     def stand(
-        self, others: Sequence[Any], count: int, *, first_is_left: bool = True
+        self,
+        others: Sequence[Any],
+        count: int,
+        *,
+        first: Any,
+        first_is_left: bool = True,
     ) -> None:
-        """Place the other canvases, of which ``count`` are shown."""
+        """Place the other canvases, of which ``count`` are shown.
+
+        Parameters
+        ----------
+        others : sequence of QtViewer
+        count : int
+        first : QtViewer
+            The window's canvas with its sliders.
+        first_is_left : bool
+            Whether the first canvas stands left of the others.
+        """
         for n, qt_viewer in enumerate(others):
             if n >= count:
                 qt_viewer.hide()
@@ -57,9 +72,12 @@ class Frame:
         if self._frame.indexOf(self._columns[0]) != at:
             self._frame.insertWidget(at, self._columns[0])
         self._columns[1].setVisible(count > 0)
+        # Two pictures side by side are level: only the first has sliders below it.
+        below = first.dims.height() if count == 1 else 0
+        self._columns[1].setContentsMargins(0, 0, 0, below)
         if count:
-            first = int(_PARTS * _FIRST_SHARE[count + 1])
-            sizes = [first, _PARTS - first]
+            share = int(_PARTS * _FIRST_SHARE[count + 1])
+            sizes = [share, _PARTS - share]
             self._frame.setSizes(sizes if first_is_left else sizes[::-1])
             for column in self._columns:
                 column.setSizes([_PARTS] * column.count())

@@ -185,6 +185,13 @@ class VolumeView:
         return None if self.display is None else self.display.shown
 
     @property
+    def lattice(self) -> Grid | None:
+        """The grid whose slices are shown: of the study that this one is laid onto."""
+        if self.display is None:
+            return None
+        return self.display.like or self.display.shown.grid
+
+    @property
     def presets(self) -> tuple[Window, ...]:
         """The windows that fit what is shown, the default first."""
         return () if self.display is None else self.display.presets
