@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from osteotrace.regions import ImagePoints, Mask, extent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from osteotrace.alignment import Alignment, RigidTransform
     from osteotrace.findings import Finding
@@ -39,9 +40,9 @@ COVERAGE: Final = 3.0
 MOST_VOXELS: Final = 50_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Place:
-    """Where a finding lies.
+    """Where a finding lies; what it takes to compare places is worked out once.
 
     Parameters
     ----------
@@ -55,17 +56,54 @@ class Place:
     points: Array
     masks: tuple[Mask, ...] = ()
 
-    @property
+    @cached_property
+    def voxels(self) -> tuple[_Voxels, ...]:
+        """The voxels of each mask."""
+        return tuple(_Voxels(one) for one in self.masks)
+
+    @cached_property
     def middle(self) -> Array:
         """The middle: of the voxels of masks, else of the points."""
         if not self.masks:
             return np.asarray(self.points.mean(axis=0))
-        return np.asarray(np.concatenate([_centres(m) for m in self.masks]).mean(axis=0))
+        centres = np.concatenate([one.centres for one in self.voxels])
+        return np.asarray(centres.mean(axis=0))
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """Half of the diagonal of the box around it, mm."""
         return float(np.linalg.norm(np.ptp(self.points, axis=0))) / 2
+
+
+class _Voxels:
+    """A mask unpacked: which voxels of its box are marked, and where they lie."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._grid, self._inside = mask.grid, mask.voxels
+        marked = np.flatnonzero(self._inside)
+        self.count = len(marked)
+        # Evenly picked where there are many.
+        picked = marked[:: -(-len(marked) // MOST_VOXELS)]
+        index = np.stack(np.unravel_index(picked, self._inside.shape), axis=-1)
+        self.centres: Array = self._grid.to_patient(index)
+
+    @property
+    def spacing(self) -> Array:
+        """Of slices, rows and columns, mm; NaN between slices of a single one."""
+        return self._grid.spacing
+
+    def hold(self, points: Array) -> NDArray[np.bool_]:
+        """Tell for (n, 3) LPS mm points whether each lies in a marked voxel."""
+        at = np.round(self._grid.to_index(points))
+        last = np.array(self._grid.shape) - 1
+        within = ((at >= 0) & (at <= last)).all(axis=-1)
+        nearest = np.clip(at, 0, last).astype(np.intp)
+        return np.asarray(within & self._inside[tuple(np.moveaxis(nearest, -1, 0))])
+
+    def size(self, gap_mm: float) -> float:
+        """Return the volume, mm3, of a single slice with the gap that is given."""
+        thick = self.spacing[0] if np.isfinite(self.spacing[0]) else gap_mm
+        return float(self.count * thick * self.spacing[1] * self.spacing[2])
 
 
 def place_of(findings: Iterable[Finding]) -> Place | None:
@@ -192,7 +230,8 @@ class Nearness:
     Parameters
     ----------
     overlap : float or None
-        Share of the smaller mask that lies in the larger; None where one has no mask.
+        Share of the smaller mask that lies in the larger; None where one has no mask or
+        they lie far apart.
     distance_mm : float
         Between the middles.
     u_mm : float
@@ -225,8 +264,10 @@ def nearness(
     u_mm = way.uncertainty_at(middle)
     apart = float(np.linalg.norm(way.apply(middle) - later.middle))
     reach = max(earlier.reach, later.reach, LEAST_REACH_MM)
+    # What lies apart by more than both reach shares no voxel.
+    touch = apart <= earlier.reach + later.reach
     return Nearness(
-        overlap=_overlap(earlier.masks, later.masks, way),
+        overlap=_overlap(earlier.voxels, later.voxels, way) if touch else None,
         distance_mm=apart,
         u_mm=u_mm,
         gate_mm=reach + COVERAGE * u_mm,
@@ -248,48 +289,25 @@ def lies_in(place: Place, later: Place, ways: Ways, *, site: str = "") -> bool |
     if not later.masks:
         return bool(np.linalg.norm(there - later.middle) <= later.reach + slack)
     apart = min(
-        float(np.linalg.norm(_centres(mask) - there, axis=1).min())
-        for mask in later.masks
+        float(np.linalg.norm(one.centres - there, axis=1).min()) for one in later.voxels
     )
     return apart <= slack
 
 
-def _centres(mask: Mask) -> Array:
-    """Return the (n, 3) LPS mm of voxels of a mask: all, or evenly picked ones."""
-    index = np.argwhere(mask.voxels)
-    return mask.grid.to_patient(index[:: -(-len(index) // MOST_VOXELS)])
-
-
-def _overlap(earlier: Sequence[Mask], later: Sequence[Mask], way: Way) -> float | None:
+def _overlap(
+    earlier: Sequence[_Voxels], later: Sequence[_Voxels], way: Way
+) -> float | None:
     """Return the share of the smaller of two lesions that lies in the larger."""
     if not earlier or not later:
         return None
-    every = [one.grid.spacing[0] for one in (*earlier, *later)]
     # A mask in a single slice says nothing of its thickness: it has that of the others.
-    gaps = [float(gap) for gap in every if np.isfinite(gap)]
-    gap = float(np.median(gaps)) if gaps else 1.0
+    gaps = [float(one.spacing[0]) for one in (*earlier, *later)]
+    known = [gap for gap in gaps if np.isfinite(gap)]
+    gap = float(np.median(known)) if known else 1.0
     common = 0.0
-    for mask in earlier:
-        at = way.apply(_centres(mask))
-        inside = np.zeros(len(at), dtype=bool)
-        for other in later:
-            inside |= _is_inside(other, at)
-        common += float(inside.mean()) * _size(mask, gap)
-    smaller = min(sum(_size(mask, gap) for mask in each) for each in (earlier, later))
+    for one in earlier:
+        at = way.apply(one.centres)
+        inside = np.logical_or.reduce([other.hold(at) for other in later])
+        common += float(inside.mean()) * one.size(gap)
+    smaller = min(sum(one.size(gap) for one in each) for each in (earlier, later))
     return min(common / smaller, 1.0)
-
-
-def _is_inside(mask: Mask, points: Array) -> Array:
-    grid = mask.grid
-    at = np.round(grid.to_index(points))
-    last = np.array(grid.shape) - 1
-    within = ((at >= 0) & (at <= last)).all(axis=-1)
-    nearest = np.clip(at, 0, last).astype(np.intp)
-    return np.asarray(within & mask.voxels[tuple(np.moveaxis(nearest, -1, 0))])
-
-
-def _size(mask: Mask, gap_mm: float) -> float:
-    """Return the volume of a mask, mm3, of a single slice with the gap that is given."""
-    spacing = mask.grid.spacing
-    thick = spacing[0] if np.isfinite(spacing[0]) else gap_mm
-    return float(mask.voxels.sum() * thick * spacing[1] * spacing[2])
