@@ -134,7 +134,7 @@ def compare(
         fractures=fractures,
         events=events_of(case, readings, fractures),
         drugs=_drugs(case),
-        notes=tuple(notes_of(case, readings, every)),
+        notes=tuple(notes_of(case, readings)),
         reader=reader,
     )
 

@@ -139,7 +139,8 @@ class Courses:
     ) -> Step | None:
         """Return what became of it from the first date to the last that it was read.
 
-        Of one that arose in between it is new still, with what became of it since.
+        Of one that arose in between it is new still; what became of it since is told in
+        words, for it has no values of the first date.
         """
         read = [one for one in steps if one.later in track.seen]
         if len(read) < 2:
@@ -156,6 +157,7 @@ class Courses:
             found,
             earlier=first.earlier,
             state="resolved" if found.state == "resolved" else "new",
+            changes=(),
             reason=f"{first.reason}; since {sides[0].study.called} {found.state}: "
             + found.reason,
             proposed=proposed or first.proposed,

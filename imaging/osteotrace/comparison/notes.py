@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from osteotrace.comparison.study_readings import MONTHS_OF_A_YEAR, study_names
+from osteotrace.comparison.study_readings import MONTHS_OF_A_YEAR
 from osteotrace.findings.dates import months_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osteotrace.comparison.records import StudyPair
     from osteotrace.comparison.study_readings import StudyReading
     from osteotrace.findings import Case
 
@@ -18,10 +17,11 @@ if TYPE_CHECKING:
 GROWN_AT_YEARS: Final = 18.0
 
 
-def notes_of(
-    case: Case, readings: Sequence[StudyReading], pairs: Sequence[StudyPair]
-) -> list[str]:
-    """Return what to mind of the whole: doubts of dates, readers, growth, alignment."""
+def notes_of(case: Case, readings: Sequence[StudyReading]) -> list[str]:
+    """Return what to mind of the whole: patients, dates, readers and growth.
+
+    Why studies were not aligned stands with their pair.
+    """
     notes = []
     patients = {one.assessment.patient for one in readings} | {case.patient}
     if len(patients - {""}) > 1:
@@ -42,10 +42,6 @@ def notes_of(
                 f"{who} is compared"
             )
     notes += _growth(case, readings)
-    names = study_names(readings)
-    for pair in pairs:
-        between = f"{names[pair.earlier]} to {names[pair.later]}"
-        notes += [f"{between}: not aligned: {reason}" for reason in pair.refusals]
     return list(dict.fromkeys(notes))
 
 
