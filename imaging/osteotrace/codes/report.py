@@ -142,6 +142,7 @@ REPORT: Final[dict[str, Concept]] = {
         segmentation_sha256=("D-SEGSHA", "SHA-256 of the content of a segmentation"),
         comparison=("D-COMPARE", "Comparison of studies"),
         compared_study=("D-COMPSTUDY", "Study that was compared"),
+        study_name=("D-COMPNAME", "What the study is called"),
         compared_reading=("D-COMPREAD", "Reading that was compared"),
         comparison_exact=("D-COMPEXACT", "Comparison to the bit, as JSON"),
         state=("V-STATE", "What became of the lesion"),

@@ -192,6 +192,11 @@ class OpenStudy(OpenImages):
         return aside
 
     @property
+    def drafts_folder(self) -> Path | None:
+        """Folder of the draft journals; None for that of the user's own state."""
+        return self._drafts
+
+    @property
     def assessment(self) -> Assessment | None:
         """The reading of the study that was loaded last, drafts included."""
         return self.draft.assessment()

@@ -143,8 +143,11 @@ class Priors:
 
     @property
     def records(self) -> tuple[Assessment, ...]:
-        """Every saved reading of the patient, amended ones too; read once."""
-        return self._records()
+        """Every saved reading of the patient, amended ones too; read once.
+
+        Those that a blinded reading hides are left out.
+        """
+        return tuple(filter(self._session.blinding.shows, self._records()))
 
     def _records(self, *, anew: bool = False) -> tuple[Assessment, ...]:
         start, folder = self._session.draft.start, self.folder

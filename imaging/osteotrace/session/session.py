@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.session import protocol_files, saving
+from osteotrace.session.blinding import Blinding
 from osteotrace.session.comparing.comparing import Comparing
 from osteotrace.session.drawn_masks import DrawnMasks
 from osteotrace.session.held_findings import HeldFindings
@@ -58,6 +59,11 @@ class Session(HeldFindings):
         return Priors(self)
 
     @cached_property
+    def blinding(self) -> Blinding:
+        """What is hidden while studies are read blinded."""
+        return Blinding(self, self._now)
+
+    @cached_property
     def comparing(self) -> Comparing:
         """The comparison with other studies of the patient."""
         return Comparing(self, self._now)
@@ -90,6 +96,7 @@ class Session(HeldFindings):
         """
         from osteotrace.session.amending import open_record
 
+        self.blinding.check_record()
         return open_record(self, path)
 
     def save(self, folder: Path | None = None) -> tuple[Path, ...]:
@@ -129,8 +136,10 @@ class Session(HeldFindings):
                 self.draft,
                 catalogue,
                 folder,
-                staged=lambda reading: self.statements.staged(
-                    reading, [one for one in others if one.patient == reading.patient]
+                staged=lambda reading: self.blinding.marked(
+                    self.statements.staged(
+                        reading, [one for one in others if one.patient == reading.patient]
+                    )
                 ),
                 note_saved=self._note_saved,
                 new_uid=self.new_uid,
@@ -141,6 +150,7 @@ class Session(HeldFindings):
         files = saving.write(saved, catalogue)
         if not saved.is_there:
             self._note_saved(uid, files[0])
+        self.blinding.note_saved(saved.assessment.study_uid)
         self.priors.read_again()
         return files
 

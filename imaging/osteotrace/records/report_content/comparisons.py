@@ -295,7 +295,7 @@ def _study(study: ComparedStudy, known: Mapping[str, Dataset]) -> ContentItem:
         [
             *uids(REPORT["study_uid"], study.study_uid, CONTAINS),
             *moment(REPORT["study_date"], study.date, CONTAINS),
-            text(REPORT["compared_with"], _name(study), CONTAINS),
+            text(REPORT["study_name"], _name(study), CONTAINS),
             uid(REPORT["assessment_uid"], study.assessment_uid, CONTAINS),
             *own,
             *texts(REPORT["reader"], study.reader, CONTAINS),
