@@ -6,6 +6,7 @@ with the reason; no transform is ever returned in doubt.
 
 from osteotrace.alignment.aligning import align, pair_of
 from osteotrace.alignment.alignment import Alignment, Start, same_space
+from osteotrace.alignment.laying import laid_over
 from osteotrace.alignment.moving import moved_grid, moved_mask, moved_region
 from osteotrace.alignment.transform import RigidTransform
 
@@ -14,6 +15,7 @@ __all__ = [
     "RigidTransform",
     "Start",
     "align",
+    "laid_over",
     "moved_grid",
     "moved_mask",
     "moved_region",

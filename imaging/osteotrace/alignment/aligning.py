@@ -82,8 +82,12 @@ def align(
     _check_input(earlier, later, region, left_out)
     tell = _telling(progress)
     pairing = _paired(earlier, later, region, left_out, around)
-    begun = everywhere(pairing, tell) if around is None else nearby(pairing, around, tell)
-    return finished(pairing, begun, name=name, local=around is not None, tell=tell)
+    if around is None:
+        return finished(pairing, everywhere(pairing, tell), name=name, tell=tell)
+    start = pairing.start(around.transform)
+    return finished(
+        pairing, nearby(pairing, start, tell), name=name, tell=tell, near=start
+    )
 
 
 def _telling(progress: Progress | None) -> Callable[[float], None]:

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
 
 METHOD: Final = Method(name="osteotrace rigid alignment", version="1")
-# Points of each of the last fits.
-FINE_POINTS: Final = {True: 50_000, False: 20_000}
+# Parts that fit differently by this standard uncertainty are told of, mm.
+LOOSE_MM: Final = 0.5
+# Points of the finer level, and of each of the last fits.
+MIDDLE_POINTS: Final = 12_000
+FIRST_SEED: Final = 11
+FINE_POINTS: Final = {True: 50_000, False: 15_000}
 # Where the last fits begin, from the best place so far: turn (rad) and shift (mm).
 DISPLACED: Final = (
     (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
@@ -44,13 +48,13 @@ FLOORS: Final = {"CT-CT": 0.80, "MR-MR": 0.55, "CT-MR": 0.45}
 LOCAL_FLOORS: Final = {"CT-CT": 0.75, "MR-MR": 0.50, "CT-MR": 0.40}
 MEASURES: Final = {True: "correlation", False: "information correlation"}
 # Most that the evidence for another place may be of that for the accepted one.
-MOST_RIVAL: Final = 0.8
+MOST_RIVAL: Final = 0.85
 # Farthest that a local fit may end from where the global pose puts the region, mm.
 LOCAL_REACH_MM: Final = 12.0
 # What interpolation and sampling leave, as a share of a voxel's diagonal.
-INTERPOLATION_SHARE: Final = 0.01
+INTERPOLATION_SHARE: Final = 0.003
 # CT and MR do not see one edge in one place: marrow fat, chemical shift, mm.
-MODEL_ERROR_MM: Final = {"CT-CT": 0.0, "MR-MR": 0.03, "CT-MR": 0.10}
+MODEL_ERROR_MM: Final = {"CT-CT": 0.0, "MR-MR": 0.02, "CT-MR": 0.05}
 
 
 def finished(
@@ -58,79 +62,50 @@ def finished(
     begun: tuple[Place, Place | None, Level],
     *,
     name: str,
-    local: bool,
     tell: Callable[[float], None],
+    near: Pose | None = None,
 ) -> Alignment:
-    """Return the alignment from the best place, or refuse it with the reason."""
-    best, rival, level = begun
-    floor = (LOCAL_FLOORS if local else FLOORS)[pairing.pair]
-    middle = Level.of(pairing, level.step_mm / 2, 12_000)
-    best = middle.fitted(best.pose)
-    rival = middle.fitted(rival.pose) if rival is not None else None
-    if rival is not None and rival.pose.apart(best.pose, level.sample.corners()) < 1.0:
-        rival = None
-    if rival is not None and rival.evidence > best.evidence:
-        best, rival = rival, best
+    """Return the alignment from the best place, or refuse it with the reason.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    begun : (Place, Place or None, Level)
+        The best place, its best rival, and the level at which they were found.
+    name : str
+        What is aligned, in words.
+    tell : callable
+        Takes the share of the work that is done.
+    near : Pose, optional
+        Where a local alignment began; it may not end far from there.
+    """
+    floor = (FLOORS if near is None else LOCAL_FLOORS)[pairing.pair]
+    middle = Level.of(pairing, begun[2].step_mm / 2, MIDDLE_POINTS)
+    best, rival = _refined(begun[0], begun[1], middle)
     _check_place(best, floor, middle, name)
     _check_rival(best, rival, middle, name)
     target = Target(pairing.read, pairing.read.fine())
-    fits, samples = [], []
-    own = pairing.sampled.fine()
-    for number, nudge in enumerate(DISPLACED):
-        sample = edge_sample(
-            pairing.sampled,
-            own,
-            FINE_POINTS[pairing.alike],
-            seed=11 + number,
-            onto_mm=float(pairing.read.spacing.min()),
-        )
-        start = best.pose.about(sample.points.mean(axis=0)).moved(nudge)
-        fits.append(pairing.fit(sample, target, start, FINE_REACH_MM, last=True))
-        samples.append(sample)
-        tell(0.75 + 0.07 * number)
+    samples = _samples(pairing)
     whole = _together(samples)
-    start = fits[0].pose.about(whole.points.mean(axis=0))
-    last = pairing.fit(whole, target, start, FINE_REACH_MM, last=True)
     corners = whole.corners()
-    apart = max(a.pose.apart(b.pose, corners) for a in fits for b in fits)
-    apart = max(apart, *(a.pose.apart(last.pose, corners) for a in fits))
-    if not (last.settled and all(fit.settled for fit in fits)):
-        raise _refused(f"fits of {name} that were still moving after {last.steps} steps")
-    if apart > AGREEMENT_MM:
-        raise _refused(
-            f"{len(fits)} independent starts of {name} that ended up to {apart:.2f} mm "
-            f"apart, where {AGREEMENT_MM} mm is the most"
-        )
+    for robust in (True, False) if pairing.alike else (True,):
+        fits = _fits(pairing, [whole, *samples], target, best.pose, robust)
+        tell(0.9)
+        last, ends = fits[0], [fit.pose for fit in fits]
+        apart = max(a.apart(b, corners) for a in ends for b in ends)
+        problem = _ends_apart(fits, apart, name)
+        if not problem:
+            break
+    else:
+        raise _refused(problem)
     judged = middle.judged(last.pose)
     _check_place(judged, floor, middle, name)
-    u_mm, u_deg = _error(whole, target, last.pose, pairing)
-    tell(1.0)
-    return _record(
-        pairing, last.pose, judged, fits, apart, (u_mm, u_deg), floor, name, corners
-    )
-
-
-def _record(
-    pairing: Pairing,
-    pose: Pose,
-    judged: Place,
-    fits: list[Fit],
-    apart: float,
-    error: tuple[float, float],
-    floor: float,
-    name: str,
-    corners: Array,
-) -> Alignment:
-    forward = pairing.forward(pose)
+    if near is not None:
+        _check_near(last.pose.apart(near, corners), name)
+    forward = pairing.forward(last.pose)
     x, y, z = (round(float(v), 6) for v in forward.centre)
-    starts = tuple(
-        Start(
-            rotation_deg=fit.pose.rotation_deg,
-            similarity=judged.similarity,
-            apart_mm=fit.pose.apart(pose, corners),
-        )
-        for fit in fits
-    )
+    u_mm, u_deg = _error(whole, target, last.pose, pairing, robust)
+    tell(1.0)
     return Alignment(
         transform=forward.transform(
             pairing.earlier.volume.frame_of_reference_uid,
@@ -143,18 +118,102 @@ def _record(
         similarity_measure=MEASURES[pairing.alike],
         floor=floor,
         overlap=judged.overlap,
-        starts=starts,
+        starts=tuple(_start(pose, last.pose, middle, corners) for pose in ends),
         agreement_mm=apart,
-        u_mm=error[0],
-        u_deg=error[1],
+        u_mm=u_mm,
+        u_deg=u_deg,
         method=METHOD,
+        notes=_notes(u_mm, u_deg, forward.centre, corners),
     )
 
 
+def _refined(
+    best: Place, rival: Place | None, middle: Level
+) -> tuple[Place, Place | None]:
+    """Return both places fitted finer, in the order in which they then stand."""
+    first = middle.fitted(best.pose)
+    if rival is None:
+        return first, None
+    second = middle.fitted(rival.pose)
+    if second.pose.apart(first.pose, middle.sample.corners()) < middle.step_mm:
+        return first, None
+    return (first, second) if first.evidence >= second.evidence else (second, first)
+
+
+def _samples(pairing: Pairing) -> list[Sample]:
+    """Return as many independent samples as there are starts."""
+    own, onto = pairing.sampled.fine(), float(pairing.read.spacing.min())
+    count = FINE_POINTS[pairing.alike]
+    return [
+        edge_sample(pairing.sampled, own, count, seed=seed, onto_mm=onto)
+        for seed in range(FIRST_SEED, FIRST_SEED + len(DISPLACED))
+    ]
+
+
+def _fits(
+    pairing: Pairing, samples: list[Sample], target: Target, start: Pose, robust: bool
+) -> list[Fit]:
+    """Return the fit to all points, and one from each start to its own points.
+
+    What the robust fits leave out may differ where a patient bent: they then disagree,
+    and plain ones, which find the mean, are asked.
+    """
+    fits: list[Fit] = []
+    for sample, nudge in zip(samples, (DISPLACED[0], *DISPLACED), strict=True):
+        begin = start.about(sample.points.mean(axis=0)).moved(nudge)
+        fits.append(
+            pairing.fit(sample, target, begin, FINE_REACH_MM, last=True, robust=robust)
+        )
+    return fits
+
+
+def _start(pose: Pose, accepted: Pose, middle: Level, corners: Array) -> Start:
+    return Start(
+        rotation_deg=pose.rotation_deg,
+        similarity=middle.judged(pose).similarity,
+        apart_mm=pose.apart(accepted, corners),
+    )
+
+
+def _notes(u_mm: float, u_deg: float, centre: Array, corners: Array) -> tuple[str, ...]:
+    lever = float(np.linalg.norm(corners - centre, axis=1).max())
+    worst = float(np.hypot(u_mm, np.radians(u_deg) * lever))
+    if worst < LOOSE_MM:
+        return ()
+    return (
+        f"the parts of the region fit differently, by u {worst:.1f} mm at its ends: the "
+        "patient is not rigid here, bent or has grown; align single bones",
+    )
+
+
+def _ends_apart(fits: list[Fit], apart: float, name: str) -> str:
+    """Return in words why the ends of fits are no one place, or nothing."""
+    moving = [fit for fit in fits if not fit.settled]
+    if moving:
+        return (
+            f"{len(moving)} of {len(fits)} fits of {name} that were still moving after "
+            f"{max(fit.steps for fit in moving)} steps"
+        )
+    if apart > AGREEMENT_MM:
+        return (
+            f"{len(fits) - 1} independent starts of {name} that ended up to "
+            f"{apart:.2f} mm apart, where {AGREEMENT_MM} mm is the most"
+        )
+    return ""
+
+
+def _check_near(far: float, name: str) -> None:
+    if far > LOCAL_REACH_MM:
+        raise _refused(
+            f"a fit of {name} that left its place by {far:.0f} mm, where "
+            f"{LOCAL_REACH_MM:g} mm is the most"
+        )
+
+
 def _error(
-    sample: Sample, target: Target, pose: Pose, pairing: Pairing
+    sample: Sample, target: Target, pose: Pose, pairing: Pairing, robust: bool
 ) -> tuple[float, float]:
-    spread = covariance(sample, target, pose, alike=pairing.alike)
+    spread = covariance(sample, target, pose, alike=pairing.alike, robust=robust)
     voxel = max(
         float(np.linalg.norm(p.spacing)) for p in (pairing.earlier, pairing.later)
     )

@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 
 # A fit has ended where no corner of the points moves farther than this, mm.
 SETTLED_MM: Final = 1e-4
-MOST_STEPS: Final = 60
+MOST_STEPS, FEW_STEPS = 60, 25
 # Tukey's biweight: residuals beyond 4.685 robust standard deviations count nothing.
 TUKEY: Final = 4.685
+# After so many steps the scale of usual residuals stays as it is: the fit then settles.
+WEIGHED_STEPS: Final = 25
 MAD_TO_SD: Final = 1.4826
 # A share of each direction's own stiffness that keeps a step short.
 DAMPING: Final = 1e-3
 # Bins of the joint histogram, and its margin for the cubic window.
 BINS: Final = 32
+# The climb restarts where it ended, its axes and memory new, until it stays there.
+RESTARTS: Final = 4
+CLIMBING_STEPS: Final = 30
+GRADIENT_END: Final = 5e-4
 # Fewest points that a fit rests on.
 FEWEST_POINTS: Final = 200
 
@@ -132,6 +138,7 @@ def by_correlation(
     robust: bool,
     reach_mm: float,
     settled_mm: float = SETTLED_MM,
+    most_steps: int = MOST_STEPS,
 ) -> Fit:
     """Return the pose at which gain × read + offset is nearest to the sample.
 
@@ -146,19 +153,22 @@ def by_correlation(
         Farthest that one step may move a corner.
     settled_mm : float
         A step that moves no corner farther ends the fit.
+    most_steps : int
     """
     pose, corners = start, sample.corners()
     weights: Array | None = None
+    scale: tuple[float, float, float] | None = None
     length, moved = 1.0, np.inf
-    for steps in range(1, MOST_STEPS + 1):
+    for steps in range(1, most_steps + 1):
         read = target.read(sample, pose)
         used = len(read.kept) / len(sample.points)
         if len(read.kept) < FEWEST_POINTS:
             return Fit(pose, steps, False, used)
         wanted = sample.values[read.kept]
-        if robust:
-            gain, offset = gain_and_offset(wanted, read.values)
-            weights = tukey(wanted - gain * read.values - offset)
+        if robust and steps <= WEIGHED_STEPS:
+            scale = usual_residuals(wanted, read.values)
+        if scale is not None:
+            weights = tukey(wanted, read.values, scale)
         step = length * _newton_step(read, wanted, weights)
         trial = pose.moved(step)
         far = trial.apart(pose, corners)
@@ -170,14 +180,23 @@ def by_correlation(
         pose, moved = trial, min(far, reach_mm)
         if far < settled_mm:
             return Fit(pose, steps, True, used)
-    return Fit(pose, MOST_STEPS, moved < 10 * settled_mm, used)
+    return Fit(pose, most_steps, moved < 10 * settled_mm, used)
 
 
-def tukey(residual: Array) -> Array:
-    """Return the weights of residuals: none for those far beyond the usual ones."""
+def usual_residuals(wanted: Array, values: Array) -> tuple[float, float, float]:
+    """Return gain, offset, and the residual beyond which a point counts nothing."""
+    gain, offset = gain_and_offset(wanted, values)
+    residual = wanted - gain * values - offset
     middle = float(np.median(residual))
-    spread = TUKEY * MAD_TO_SD * float(np.median(np.abs(residual - middle))) + 1e-9
-    return np.asarray(np.maximum(1 - ((residual - middle) / spread) ** 2, 0.0) ** 2)
+    spread = MAD_TO_SD * float(np.median(np.abs(residual - middle)))
+    return gain, offset + middle, TUKEY * spread + 1e-9
+
+
+def tukey(wanted: Array, values: Array, scale: tuple[float, float, float]) -> Array:
+    """Return the weight of each point: none where it is far from the usual residuals."""
+    gain, offset, limit = scale
+    residual = (wanted - gain * values - offset) / limit
+    return np.asarray(np.maximum(1 - residual**2, 0.0) ** 2)
 
 
 def gain_and_offset(wanted: Array, values: Array) -> tuple[float, float]:
@@ -289,14 +308,14 @@ def by_information(
         return -value * reach_mm, -gradient * unit * reach_mm
 
     pose, settled, steps = start, False, 0
-    for _ in range(4):
+    for _ in range(RESTARTS):
         start = pose
         found: Any = minimize(
             worse,
             np.zeros(6),
             jac=True,
             method="BFGS",
-            options={"gtol": 2e-4, "maxiter": 40},
+            options={"gtol": GRADIENT_END, "maxiter": CLIMBING_STEPS},
         )
         pose = start.moved(found.x * unit)
         steps += int(found.nit)

@@ -17,9 +17,9 @@ from osteotrace.alignment.fitting import (
     Bins,
     Sample,
     Target,
-    gain_and_offset,
     information,
     tukey,
+    usual_residuals,
 )
 
 if TYPE_CHECKING:
@@ -62,14 +62,17 @@ def likeness(sample: Sample, target: Target, pose: Pose, *, alike: bool) -> Like
     return Likeness(float(np.corrcoef(wanted, read.values)[0, 1]), overlap)
 
 
-def covariance(sample: Sample, target: Target, pose: Pose, *, alike: bool) -> Array:
+def covariance(
+    sample: Sample, target: Target, pose: Pose, *, alike: bool, robust: bool = True
+) -> Array:
     """Return the (6, 6) covariance of turn (rad) and shift (mm) of a fitted pose.
 
     The sandwich of the parts' own pulls between the inverse of the stiffness.
     """
-    stiffness, pulls = (_by_correlation if alike else _by_information)(
-        sample, target, pose
-    )
+    if alike:
+        stiffness, pulls = _by_correlation(sample, target, pose, robust)
+    else:
+        stiffness, pulls = _by_information(sample, target, pose)
     scale = 1 / np.sqrt(np.maximum(np.diag(stiffness), 1e-12))
     inverse = np.linalg.pinv(stiffness * np.outer(scale, scale), hermitian=True)
     inverse = inverse * np.outer(scale, scale)
@@ -78,13 +81,16 @@ def covariance(sample: Sample, target: Target, pose: Pose, *, alike: bool) -> Ar
     return np.asarray(inverse @ spread @ inverse)
 
 
-def _by_correlation(sample: Sample, target: Target, pose: Pose) -> tuple[Array, Array]:
+def _by_correlation(
+    sample: Sample, target: Target, pose: Pose, robust: bool
+) -> tuple[Array, Array]:
     read = target.read(sample, pose)
     wanted = sample.values[read.kept]
-    gain, offset = gain_and_offset(wanted, read.values)
-    weights = tukey(wanted - gain * read.values - offset)
+    scale = usual_residuals(wanted, read.values)
+    # A plain fit is its own least squares; a robust one leaves out what it left out.
+    weights = tukey(wanted, read.values, scale) if robust else np.ones(len(wanted))
     level = np.column_stack([read.values, np.ones(len(wanted))])
-    slopes = _without(level, weights, gain * read.slopes)
+    slopes = _without(level, weights, scale[0] * read.slopes)
     residual = _without(level, weights, wanted[:, None])
     weighted = slopes * weights[:, None]
     stiffness = np.einsum("ni,nj->ij", weighted, slopes)

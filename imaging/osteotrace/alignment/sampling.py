@@ -43,7 +43,9 @@ def edge_sample(
     """
     random = np.random.Generator(np.random.PCG64(seed))
     size = np.array(field.values.shape)
-    drawn = np.unique(random.integers(0, int(size.prod()), DRAWN_PER_POINT * count))
+    most = min(DRAWN_PER_POINT * count, 2 * int(size.prod()))
+    drawn = np.sort(random.integers(0, int(size.prod()), most))
+    drawn = drawn[np.diff(drawn, prepend=-1) > 0]
     index = np.stack(np.unravel_index(drawn, tuple(size)), axis=-1)
     index = index[prepared.may_use(field.points(index.astype(float)))]
     steep = _steepness(field, index)

@@ -2,8 +2,8 @@
 
 For each of some 250 turns the similarity at all shifts comes from fast Fourier
 transforms with masks (Padfield, IEEE Trans Image Process 2012;21:2706): correlation where
-both are CT, else the share of the variance of one image that classes of the other explain
-(the correlation ratio, Roche et al., MICCAI 1998), which needs no like grey values.
+both are CT, else the share of the variance of one image's ranks that classes of the other
+explain (the correlation ratio, Roche et al., MICCAI 1998): it needs no like grey values.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from osteotrace.alignment.images import Field
 from osteotrace.alignment.poses import Pose, turns_within
 
 if TYPE_CHECKING:
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from osteotrace.alignment.images import Field, Prepared
+    from osteotrace.alignment.images import Prepared
     from osteotrace.geometry import Array
 
 # Patients lie turned by up to 60 degrees from one date to another; a little beyond.
 MOST_TURN_DEG: Final = 66.0
 # Farthest that a turn may lie from one that is tried: a peak is some 25 degrees wide.
 TURNS_APART_DEG: Final = 12.0
-# Voxels of the coarse images, and the cubes' size, mm.
-COARSE_VOXELS: Final = 16_000
-COARSE_STEP_MM: Final = (2.0, 8.0)
+# Voxels of the coarse images and the most along one axis, and the cubes' size, mm.
+COARSE_VOXELS: Final = 10_000
+COARSE_LENGTH: Final = 34
+COARSE_STEP_MM: Final = (2.5, 9.0)
 # Least share of the smaller image, or region, that has to lie in the other.
 LEAST_OVERLAP: Final = 0.35
 # From the middles on each other: so much of the smaller image may leave the larger.
@@ -40,25 +42,25 @@ MOST_OUTSIDE: Final = 0.45
 PEAKS: Final = 2
 # Sizes of the frames in which shifts are found are multiples of this.
 FRAME_STEP: Final = 6
-# HU that part air, soft tissue, cancellous and cortical bone.
-CT_CLASSES: Final = (-250.0, 130.0, 380.0)
-MR_CLASSES: Final = (0.3, 0.5, 0.7, 0.85)
+# Classes of the one image, of equal size, that have to explain the ranks of the other.
+CLASSES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A pose that the search proposes, and its similarity there."""
+    """A pose that the search proposes, and the evidence for it (`stages.Place`)."""
 
     pose: Pose
-    similarity: float
+    evidence: float
 
 
 def step_for(*images: Prepared) -> float:
     """Return the size of cubes for the search, mm."""
-    volumes = [
-        float(np.prod(np.array(i.image.GetSize()) * i.image.GetSpacing())) for i in images
-    ]
-    return float(np.clip((max(volumes) / COARSE_VOXELS) ** (1 / 3), *COARSE_STEP_MM))
+    extents = [np.array(i.image.GetSize()) * i.image.GetSpacing() for i in images]
+    by_size = max(float(np.prod(extent)) / COARSE_VOXELS for extent in extents) ** (1 / 3)
+    # The ends of a long image sweep far on a small turn: they want larger cubes.
+    by_length = max(float(extent.max()) for extent in extents) / COARSE_LENGTH
+    return float(np.clip(max(by_size, by_length), *COARSE_STEP_MM))
 
 
 def search(
@@ -83,6 +85,8 @@ def search(
     still = _Still.of(first, first.coarse(step_mm), alike)
     turns = turns_within(MOST_TURN_DEG, TURNS_APART_DEG)
     moving = second.coarse(step_mm)
+    if not alike:
+        moving = _ranked(moving)
     found: list[list[Candidate]] = []
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         # `map` gives results in the order of the turns, whoever is quicker.
@@ -93,7 +97,7 @@ def search(
             if progress is not None:
                 progress(done / len(turns))
     every = [candidate for peaks in found for candidate in peaks]
-    return sorted(every, key=lambda c: -c.similarity)
+    return sorted(every, key=lambda c: -c.evidence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +114,7 @@ class _Still:
     def of(cls, first: Prepared, field: Field, alike: bool) -> _Still:
         index = np.indices(field.values.shape).reshape(3, -1).T.astype(float)
         use = first.may_use(field.points(index)).reshape(field.values.shape)
-        layers = tuple(_layers(field.values, use, alike, first))
+        layers = tuple(_layers(field.values, use, alike))
         return cls(field, layers, float(use.sum()), not alike, {})
 
     def peaks(self, second: Prepared, moving: Field, turn: Array) -> list[Candidate]:
@@ -119,8 +123,9 @@ class _Still:
         values, use, origin = _laid(second, moving, steps)
         size = self._frame(np.array(values.shape))
         score, overlap = self._scores(values, use, size)
-        least = LEAST_OVERLAP * min(self.total, float(use.sum()))
-        score = np.where(overlap >= max(least, 1.0), score, -1.0)
+        shared = overlap / max(min(self.total, float(use.sum())), 1.0)
+        told = -0.5 * shared * np.log(1 - np.clip(score, 0.0, 0.9999) ** 2)
+        score = np.where(shared >= LEAST_OVERLAP, told, -1.0)
         found = []
         for _ in range(PEAKS):
             peak = np.unravel_index(int(np.argmax(score)), score.shape)
@@ -226,18 +231,24 @@ def _matched(own: Any, other: Any, size: tuple[int, ...]) -> Array:
 
 
 def _layers(
-    values: NDArray[Any], use: NDArray[np.bool_], alike: bool, first: Prepared
+    values: NDArray[Any], use: NDArray[np.bool_], alike: bool
 ) -> list[NDArray[Any]]:
     if alike:
         grey = np.where(use, values - values[use].mean() if use.any() else 0.0, 0.0)
         return [use, grey, grey**2]
-    from osteotrace.volume import HOUNSFIELD
-
-    cuts = np.array(CT_CLASSES)
-    if first.volume.unit != HOUNSFIELD:
-        cuts = np.quantile(values[use], MR_CLASSES) if use.any() else cuts
+    shares = np.arange(1, CLASSES) / CLASSES
+    cuts = np.unique(np.quantile(values[use], shares)) if use.any() else shares
     which = np.digitize(values, cuts)
     return [use, *(use & (which == k) for k in range(len(cuts) + 1))]
+
+
+def _ranked(field: Field) -> Field:
+    """Return a field of ranks, 0 to 1: a few bright voxels then outweigh no others."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(field.values.reshape(-1)).reshape(field.values.shape)
+    values = (ranks / max(ranks.size, 1)).astype(np.float32)
+    return Field(values, field.origin, field.steps)
 
 
 def _spectrum(values: NDArray[Any], size: tuple[int, ...]) -> Any:

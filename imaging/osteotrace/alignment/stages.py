@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.alignment.fitting import (
+    FEW_STEPS,
+    MOST_STEPS,
     SETTLED_MM,
     Fit,
     Target,
@@ -27,19 +29,23 @@ from osteotrace.volume import HOUNSFIELD
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from osteotrace.alignment.alignment import Alignment, Pair
+    from osteotrace.alignment.alignment import Pair
     from osteotrace.alignment.fitting import Sample
     from osteotrace.alignment.images import Prepared
+    from osteotrace.alignment.transform import RigidTransform
     from osteotrace.geometry import Array
 
     Tell = Callable[[float], None]
 
 # Candidates of the search that are fitted, and those of them that are fitted finer.
-FITTED, FINER = 30, 8
+FITTED, FINER = 24, 6
 # Points of the sample at each stage, and of the lattice that judges.
-COARSE_POINTS, MIDDLE_POINTS, JUDGED_POINTS = 2_000, 10_000, 15_000
+COARSE_POINTS, MIDDLE_POINTS, JUDGED_POINTS = 2_000, 8_000, 10_000
 # Ends nearer than this many steps of the grid are one place.
 SAME_PLACE: Final = 1.0
+# How far from the best place others are looked for: vertebrae repeat after 15 to 40 mm.
+PROBED_MM: Final = (17.0, 27.0, 37.0)
+MOST_PROBES: Final = 3
 # Where local fits begin, from the pose of the whole image.
 LOCAL_TURN_DEG, LOCAL_SHIFT_MM = 4.0, 2.5
 LOCAL_STEP_MM: Final = (1.0, 3.0)
@@ -86,8 +92,19 @@ class Pairing:
         """Return a pose from the sampled to the read image as earlier to later."""
         return pose.inverse if self.later_is_sampled else pose
 
+    def start(self, transform: RigidTransform) -> Pose:
+        """Return a transform from earlier to later as a pose of the sampled image."""
+        way = transform.inverse if self.later_is_sampled else transform
+        return Pose.from_transform(way, np.zeros(3))
+
     def fit(
-        self, sample: Sample, target: Target, start: Pose, reach_mm: float, last: bool
+        self,
+        sample: Sample,
+        target: Target,
+        start: Pose,
+        reach_mm: float,
+        last: bool,
+        robust: bool = False,
     ) -> Fit:
         """Fit a pose by what suits the pair; the last fits are the strict ones."""
         if self.alike:
@@ -95,9 +112,10 @@ class Pairing:
                 sample,
                 target,
                 start,
-                robust=last,
+                robust=robust,
                 reach_mm=reach_mm,
-                settled_mm=SETTLED_MM if last else 0.01 * reach_mm,
+                settled_mm=SETTLED_MM if last else 0.02 * reach_mm,
+                most_steps=MOST_STEPS if last else FEW_STEPS,
             )
         settled = 0.02 if last else 0.1 * reach_mm
         return by_information(
@@ -179,22 +197,34 @@ def everywhere(pairing: Pairing, tell: Tell) -> tuple[Place, Place | None, Level
     tell((SEARCHED + RANKED) / 2)
     finer = Level.of(pairing, step / 2, MIDDLE_POINTS)
     places = _distinct([finer.fitted(place.pose) for place in places[:FINER]], finer)
+    for _ in range(MOST_PROBES):
+        if not places:
+            break
+        best = places[0]
+        probed = [finer.fitted(pose) for pose in _neighbours(best.pose, finer)]
+        places = _distinct([*places, *probed], finer)
+        if places[0] is best:
+            break
     tell(RANKED)
     return _ranked(places, finer)
 
 
+def _neighbours(pose: Pose, level: Level) -> list[Pose]:
+    """Return a pose moved along the longest axis: a spine looks alike one level on."""
+    corners = level.sample.corners()
+    along = np.eye(3)[int(np.argmax(np.ptp(corners, axis=0)))]
+    shifts = [way * mm * (pose.rotation @ along) for mm in PROBED_MM for way in (-1, 1)]
+    return [pose.moved([0.0, 0.0, 0.0, *shift]) for shift in shifts]
+
+
 def nearby(
-    pairing: Pairing, around: Alignment, tell: Tell
+    pairing: Pairing, start: Pose, tell: Tell
 ) -> tuple[Place, Place | None, Level]:
     """Return the same for a region that lies near where a global pose puts it."""
     step = float(np.clip(step_for(pairing.earlier), *LOCAL_STEP_MM))
     level = Level.of(pairing, step, MIDDLE_POINTS)
-    middle = level.sample.points.mean(axis=0)
-    transform = around.transform
-    if pairing.later_is_sampled:
-        transform = transform.inverse
-    start = Pose.from_transform(transform, middle)
-    places = [level.fitted(start.moved(nudge)) for nudge in _nudges()]
+    begin = start.about(level.sample.points.mean(axis=0))
+    places = [level.fitted(begin.moved(nudge)) for nudge in _nudges()]
     tell(RANKED)
     return _ranked(_distinct(places, level), level)
 
