@@ -116,7 +116,7 @@ def test_two_studies_measured_by_one_protocol_are_compared(
 def test_studies_stand_by_date_however_they_are_given(
     small_study: Path, later: Path
 ) -> None:
-    found = compare(later, small_study, protocols=[protocol(GAP)], register=False)
+    found = compare(later, small_study, protocols=[protocol(BALL)], register=False)
     assert [one.date for one in found.comparison.studies] == ["2024-01-02", "2024-07-02"]
 
 
@@ -126,7 +126,7 @@ def test_a_folder_of_several_studies_gives_them_all(
     tree = tmp_path / "tree"
     followed(small_study, tree / "b", date="20240702")
     followed(small_study, tree / "a", date="20250102")
-    found = compare(tree, protocols=[protocol(GAP)], register=False)
+    found = compare(tree, protocols=[protocol(BALL)], register=False)
     assert [one.date for one in found.comparison.studies] == ["2024-07-02", "2025-01-02"]
 
 
@@ -137,10 +137,10 @@ def test_a_study_uid_means_the_study_of_a_tree(
     for study in (small_study, later):
         assert study.is_dir()
     found = compare(
-        uids[0], later, tree=small_study, protocols=[protocol(GAP)], register=False
+        uids[0], later, tree=small_study, protocols=[protocol(BALL)], register=False
     )
     assert len(found.comparison.studies) == 2
-    error = refusal(lambda: compare(*uids, protocols=[protocol(GAP)]))
+    error = refusal(lambda: compare(*uids, protocols=[protocol(BALL)]))
     assert error.usage
     assert "--in" in error.advice
 
@@ -150,7 +150,7 @@ def test_a_zip_is_a_study(small_study: Path, later: Path, tmp_path: Path) -> Non
     with zipfile.ZipFile(packed, "w") as archive:
         for file in later.iterdir():
             archive.write(file, file.name)
-    found = compare(small_study, packed, protocols=[protocol(GAP)], register=False)
+    found = compare(small_study, packed, protocols=[protocol(BALL)], register=False)
     assert found.comparison.lesions[0].state == "stable"
 
 
@@ -159,7 +159,7 @@ def test_saved_readings_are_compared_without_their_images(
 ) -> None:
     files = []
     for number, study in enumerate((small_study, later)):
-        reading = ot.measure(study, protocol(GAP), now=NOW)
+        reading = ot.measure(study, protocol(BALL), now=NOW)
         files.append(ot.save(reading, tmp_path / f"{number}.json"))
     found = compare(*files)
     assert found.comparison.lesions[0].state == "stable"
@@ -201,13 +201,13 @@ def test_two_patients_are_refused_unless_told(
     small_study: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
     other = followed(small_study, tmp_path / "other", PatientID="TEST-2")
-    error = refusal(lambda: compare(small_study, other, protocols=[protocol(GAP)]))
+    error = refusal(lambda: compare(small_study, other, protocols=[protocol(BALL)]))
     assert "2 patients" in error.found
     assert not error.usage
     found = compare(
         small_study,
         other,
-        protocols=[protocol(GAP)],
+        protocols=[protocol(BALL)],
         allow_two_patients=True,
         register=False,
     )
@@ -217,10 +217,10 @@ def test_two_patients_are_refused_unless_told(
 def test_one_study_and_the_same_study_twice_are_refused(
     small_study: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
-    error = refusal(lambda: compare(small_study, protocols=[protocol(GAP)]))
+    error = refusal(lambda: compare(small_study, protocols=[protocol(BALL)]))
     assert error.found == "one study"
     assert error.usage
-    twice = refusal(lambda: compare(small_study, small_study, protocols=[protocol(GAP)]))
+    twice = refusal(lambda: compare(small_study, small_study, protocols=[protocol(BALL)]))
     assert "twice" in twice.found
     assert twice.usage
 
@@ -230,10 +230,10 @@ def test_a_study_that_cannot_be_read_keeps_nobody_from_the_rest(
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    found = compare(small_study, empty, later, protocols=[protocol(GAP)], register=False)
+    found = compare(small_study, empty, later, protocols=[protocol(BALL)], register=False)
     assert len(found.comparison.studies) == 2
     assert [error.where for error in found.failures] == [str(empty)]
-    alone = refusal(lambda: compare(small_study, empty, protocols=[protocol(GAP)]))
+    alone = refusal(lambda: compare(small_study, empty, protocols=[protocol(BALL)]))
     assert alone.where == str(empty)
 
 
@@ -241,7 +241,7 @@ def test_a_study_without_a_date_is_kept_and_nothing_is_said_per_month(
     small_study: Path, tmp_path: Path
 ) -> None:
     undated = followed(small_study, tmp_path / "undated", date="")
-    found = compare(small_study, undated, protocols=[protocol(GAP)], register=False)
+    found = compare(small_study, undated, protocols=[protocol(BALL)], register=False)
     (lesion,) = found.comparison.lesions
     assert lesion.steps[0].changes[0].per_month is None
     assert any("no date" in note for note in found.comparison.notes)
@@ -252,9 +252,9 @@ def test_a_prior_without_findings_has_nothing_to_follow(
 ) -> None:
     error = refusal(lambda: compare(small_study, later))
     assert error.found.startswith("nothing to follow")
-    empty = ot.measure(small_study, protocol(GAP), now=NOW)
+    empty = ot.measure(small_study, protocol(BALL), now=NOW)
     assert empty.findings
-    only_later = [protocol(GAP)]
+    only_later = [protocol(BALL)]
     mr = followed(small_study, later.with_name("mr"), series="mr", date="20230102")
     found = compare(mr, later, protocols=only_later, register=False)
     assert any(e.found.startswith("nothing to follow") for e in found.failures)

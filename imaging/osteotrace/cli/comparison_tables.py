@@ -7,13 +7,17 @@ import typer
 from osteotrace.cli import output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
 
     from osteotrace.comparison import Comparison, Lesion, QuantityChange, Step
     from osteotrace.findings import StagingResult
 
 # Of two studies every quantity is shown; of more the one that decides.
 _ALL_OF = 2
+# Columns that the table of lesions takes; a narrower terminal gets lines.
+_LEAST_WIDTH = 132
 # A reason is told in so many characters; the report has it in full.
 _LONGEST_REASON = 80
 # What a caliper was before it was fitted is no result.
@@ -32,9 +36,17 @@ def show(found: "Comparison") -> None:
 
 
 def _print(table: object) -> None:
+    _console().print(table)
+
+
+def _console() -> "Console":
+    """Return where tables are printed; what is no terminal is wide enough for them."""
     from rich.console import Console
 
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _LEAST_WIDTH)
+    return console
 
 
 def _studies(found: "Comparison") -> None:
@@ -75,14 +87,27 @@ def _lesions(found: "Comparison") -> None:
     )
     for head in heads:
         table.add_column(head, overflow="fold")
-    for lesion in found.lesions:
-        if _is_told_by_leader(found, lesion):
-            continue
+    told = [one for one in found.lesions if not _is_told_by_leader(found, one)]
+    if _console().width < _LEAST_WIDTH:
+        for lesion in told:
+            _lines(found, lesion, heads[3:])
+        return
+    for lesion in told:
         for number, row in enumerate(_rows(found, lesion)):
             named = f"{lesion.label}\n{_place(lesion)}" if number == 0 else ""
             table.add_row(named, *row)
         table.add_section()
     _print(table)
+
+
+def _lines(found: "Comparison", lesion: "Lesion", heads: "Sequence[str]") -> None:
+    """Print a lesion as lines, for a terminal too narrow for the table."""
+    output.print_line(f"{lesion.label}, {_place(lesion)}")
+    for dates, state, *cells in _rows(found, lesion):
+        if dates:
+            output.print_line(f"  {dates}: {state}")
+        named = zip(heads, cells, strict=True)
+        output.print_line(f"    {', '.join(f'{h} {c}' for h, c in named if c)}")
 
 
 def _place(lesion: "Lesion") -> str:
