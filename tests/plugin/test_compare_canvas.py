@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from tests.fixtures.fake_mouse import FakeMouse
@@ -252,7 +253,7 @@ def test_a_side_is_left_to_itself_and_linked_again_at_the_place(
     assert after.slice_index == at
     after.go_to_slice(at + 2)
     assert before.slice_index == 3
-    assert "not linked: slices" in both.comparing.status
+    assert both.comparing.status.endswith("slices not linked")
     both.comparing.set_link("slices", True)
     assert after.slice_index == before.slice_index == 3
     zoom = after.viewer.scene.camera.zoom
@@ -269,6 +270,7 @@ def test_a_side_is_left_to_itself_and_linked_again_at_the_place(
     both.comparing.toggle_link()
     assert both.comparing.link is not None
     assert not both.comparing.link.any_on
+    assert both.comparing.status.endswith("· not linked")
 
 
 def test_sides_linked_as_shown_keep_the_shift_between_them(
@@ -343,6 +345,14 @@ def test_the_error_of_the_registration_stands_on_the_canvas_at_the_place(
         said.append(words)
     assert said[0] == "registration u 0.03 mm, correlation 0.996"
     assert said[0] != said[1]
+    # A corner of the earlier study that the later one does not show.
+    arrangement.comparing.go_to((-17.0, -18.0, -14.0), pair.earlier)
+    before, after = sides(arrangement, pair)
+    outside = " · this place lies outside these images"
+    painted = [scene.status.words for scene in (before.scene(), after.scene()) if scene]
+    status = arrangement.comparing.status
+    assert painted == [status, status + outside]
+    arrangement.comparing.go_to((10.0, 10.0, 10.0), pair.earlier)
     for mode in ("swipe", "checkerboard", "difference"):
         arrangement.comparing.set_mode(mode)
         scene = arrangement.main.scene()
@@ -425,9 +435,21 @@ def test_the_comparison_ends_with_the_study_that_is_read_as_it_was(
     arrangement.show(read)
     arrangement.comparing.show(pair)
     assert [view.volume for view in arrangement.views] == [pair.earlier, pair.later]
+    # The study that is read has its canvas again as soon as it is one of the two.
+    day = msgspec.structs.replace(read.identity, date="2025-02-01")
+    third = replace(pair.later, identity=day)
+    arrangement.comparing.show(Pair(earlier=read, later=third, alignment=pair.alignment))
+    assert [view.volume for view in arrangement.views] == [read, third]
+    told: list[bool] = []
+    arrangement.comparing.on_change.append(
+        lambda: told.append(arrangement.comparing.is_on)
+    )
     arrangement.comparing.end()
     assert [view.volume for view in arrangement.views] == [read]
+    arrangement.comparing.show(pair)
     arrangement.show(pair.later)
+    assert told == [False, True, False]
+    arrangement.comparing.on_change.pop()
     main = arrangement.main
     main.set_window(main.presets[1])
     main.go_to_slice(9)

@@ -113,7 +113,7 @@ class Arrangement(QObject):
         OsteotraceError
             If its other planes cannot be shown: it stands alone then.
         """
-        self.comparing.forget()
+        ended = self.comparing.forget()
         self._beside = self._through = None
         self._busy = True
         try:
@@ -122,6 +122,8 @@ class Arrangement(QObject):
             self._busy = False
         self.crosshair.point = None
         self._arrange_or(self._stand_alone)
+        if ended:
+            self.comparing.told()
 
     def clear(self) -> None:
         """Show no volume."""

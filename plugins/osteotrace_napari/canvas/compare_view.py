@@ -127,15 +127,15 @@ class CompareView:
                 before.cursor,
                 before.zoom,
             )
-        volume = main.volume
-        if volume is not pair.earlier and volume is not pair.later:
-            self._before = self._before or volume
-            volume = pair.earlier
+        # The study that is read, also where others were looked at meanwhile.
+        read = self._before or main.volume
+        is_in = read is pair.earlier or read is pair.later
+        volume = pair.earlier if read is None or not is_in else read
         made = ComparedDisplays(self._arrangement.displays, link, volume)
         if before is None and main.is_ready:
             self._plane = main.plane_view.plane
         mode = self.mode if pair.alignment is not None else "side by side"
-        self._try(link=link, _made=made, mode=mode)
+        self._try(link=link, _made=made, mode=mode, _before=None if is_in else read)
 
     def end(self) -> None:
         """Show the study that is read alone."""
@@ -152,10 +152,11 @@ class CompareView:
                     arrangement.fill_main(volume, self._plane)
                     main.set_window(window)
                 arrangement.arrange()
-        self._told()
+        self.told()
 
-    def forget(self) -> None:
-        """Compare nothing any more; the views are left as they are."""
+    def forget(self) -> bool:
+        """Compare nothing any more and leave the views as they are; tell if it did."""
+        was_on = self.is_on
         self.link = self._made = self._before = None
         self._marks = ((), ())
         self._windows.forget()
@@ -166,6 +167,7 @@ class CompareView:
             if view.is_bare:
                 view.show_bare(False)
                 view.show_overlay(False)
+        return was_on
 
     # How it is seen ------------------------------------------------------------------
 
@@ -328,9 +330,7 @@ class CompareView:
         """Return what the first view is to show."""
         assert self.link is not None
         assert self._made is not None
-        main, pair = self._arrangement.main.volume, self.link.pair
-        volume = main if main is pair.later else pair.earlier
-        assert volume is not None
+        volume, pair = self._made.main, self.link.pair
         if self.mode == "side by side":
             # Both are made before anything changes.
             sides = {id(v): self._side(v) for v in pair.volumes}
@@ -356,7 +356,7 @@ class CompareView:
                 setattr(self, name, value)
             raise
         self._lay(*wanted)
-        self._told()
+        self.told()
 
     def _lay(self, volume: Volume, plane: Plane, display: Display) -> None:
         arrangement = self._arrangement
@@ -405,7 +405,7 @@ class CompareView:
             arrangement.crosshair.move_to(place, source=arrangement.main)
         arrangement.link_cameras(arrangement.main)
         self._say()
-        self._told()
+        self.told()
 
     def _place_seen(self, view: ReadingView) -> Point:
         """Return where a view is: its crosshair, on the slice that it shows."""
@@ -451,7 +451,8 @@ class CompareView:
         for view in self._arrangement.views:
             view.show_marks_beside(sides.get(id(view.volume), ()))
 
-    def _told(self) -> None:
+    def told(self) -> None:
+        """Tell those who follow that something changed."""
         for call in tuple(self.on_change):
             call()
 

@@ -74,7 +74,7 @@ class ComparedDisplays:
     """
 
     def __init__(self, displays: Displays, link: Link, main: Volume) -> None:
-        self._displays, self._link, self._main = displays, link, main
+        self._displays, self._link, self.main = displays, link, main
         self._kept: dict[Any, Display] = {}
         self._laid: dict[int, LaidPlanes] = {}
 
@@ -186,7 +186,7 @@ class ComparedDisplays:
     def matched(self, earlier: Window, later: Window) -> tuple[float, float]:
         """Return gain and offset that show the later values as their window does."""
         if len({volume.unit for volume in self._link.pair.volumes}) == 1 and (
-            self._main.identity.modality == "CT"
+            self.main.identity.modality == "CT"
         ):
             return 1.0, 0.0
         gain = earlier.width / later.width
@@ -205,10 +205,10 @@ class ComparedDisplays:
         values = Overlaid(base.values, self._planes(base), way, gain=gain)
         shown = self._link.pair.earlier
         grid = base.shown.grid
-        if self._main is not shown:
-            shown, grid = self._main, self._lattice(grid, self._main)
+        if self.main is not shown:
+            shown, grid = self.main, self._lattice(grid, self.main)
         return Display(
-            self._main,
+            self.main,
             _placed(shown, grid),
             values,
             base.presets,

@@ -155,7 +155,9 @@ class Link:
             words.append(f"shifted by hand, {np.linalg.norm(self.shift):.1f} mm")
         off = [name for name in LINKS if not self.is_on(name)]
         if off and (self.can_link or alignment is not None):
-            words.append(f"not linked: {', '.join(off)}")
+            words.append(
+                "not linked" if len(off) == len(LINKS) else f"{', '.join(off)} not linked"
+            )
         return " · ".join(words), alignment is None or self.shift is not None
 
     def angle_between(self, earlier: ArrayLike, later: ArrayLike) -> float:
