@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from osteotrace.alignment import Alignment
     from osteotrace.comparison import Comparison, Difference
     from osteotrace.findings import StagingResult
+    from osteotrace.reports.comparison.timeline import TimelinePoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,25 +234,44 @@ def fracture_rows(comparison: Comparison) -> tuple[FractureRow, ...]:
 
 def event_rows(comparison: Comparison) -> tuple[EventRow, ...]:
     """Return what the timeline shows beside studies and values, as lines by date."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for point in timeline_points(comparison):
         if point.lane not in ("study", "value"):
-            dates = dict.fromkeys(filter(None, (point.start, point.end)))
-            when = " to ".join(dates) or "no date"
-            if point.lane == "drug" and not point.start and point.end:
-                when = f"until {point.end}"
-            elif point.ongoing and point.start:
-                when = f"from {point.start}"
-            when = f"about {when}" if point.approximate and point.start else when
+            when = (point.start or point.end or "9999", _when(point))
             found.setdefault(when, []).append(point.what)
-
-    def by_date(when: str) -> tuple[str, str]:
-        return when.removeprefix("about ").removeprefix("from "), when
-
     return tuple(
-        EventRow(when=when, what=tuple(dict.fromkeys(found[when])))
-        for when in sorted(found, key=by_date)
+        EventRow(when=when[1], what=tuple(dict.fromkeys(found[when])))
+        for when in sorted(found)
     )
+
+
+def _when(point: TimelinePoint) -> str:
+    """Return the dates of an event in words."""
+    about = "about " if point.approximate and (point.start or point.end) else ""
+    if point.lane == "drug" and point.end and not point.start:
+        return f"until {about}{point.end}"
+    if point.ongoing and point.start:
+        return f"from {about}{point.start}"
+    dates = dict.fromkeys(filter(None, (point.start, point.end)))
+    return f"{about}{' to '.join(dates)}" if dates else "no date"
+
+
+def notes(comparison: Comparison) -> tuple[str, ...]:
+    """Return what to mind of the whole; refusals stand with the registrations."""
+    refusals = [one for pair in comparison.pairs for one in pair.refusals]
+    told = [
+        note
+        for note in comparison.notes
+        if not any(refusal in note for refusal in refusals)
+    ]
+    bare = sum(not pair.alignments for pair in comparison.pairs)
+    if bare:
+        pairs = len(comparison.pairs)
+        told.append(
+            f"{bare} of {pairs} pairs of studies are not registered: places are not "
+            "compared between these, and their pictures have planes of their own"
+        )
+    return tuple(told)
 
 
 # Registration ------------------------------------------------------------------------

@@ -17,7 +17,12 @@ from osteotrace.regions import extent
 from osteotrace.reports.comparison import words
 from osteotrace.reports.comparison.frames import Way, way
 from osteotrace.reports.comparison.picture_drawing import Window, drawn, window_of
-from osteotrace.reports.comparison.picture_planes import field_of, main_region, plane_of
+from osteotrace.reports.comparison.picture_planes import (
+    field_of,
+    main_region,
+    main_regions,
+    plane_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -245,18 +250,14 @@ def _one_field(shots: list[_Shot]) -> list[_Shot]:
 
 
 def _width(shot: _Shot) -> float:
+    """Return the width that holds the marks of a date, no wider than the images."""
     marks = [
         extent(region)
         for finding in shot.findings
-        for region in _main(finding, shot.volume)
+        for region in main_regions(finding, _shown(finding, shot.volume))
     ]
-    return max(shot.plane.width if shot.way is None else 0.0,
-               field_of(shot.plane, marks) if marks else 0.0)  # fmt: skip
-
-
-def _main(finding: Finding, volume: Volume) -> list[Region]:
-    shown = _shown(finding, volume)
-    return [main_region(finding, shown)] if shown else []
+    wanted = field_of(shot.plane, marks) if marks else 0.0
+    return max(wanted, shot.plane.width if shot.way is None else 0.0)
 
 
 # Words -------------------------------------------------------------------------------
@@ -287,12 +288,12 @@ def _how(shot: _Shot, shots: list[_Shot]) -> str:
     if shot.way is None:
         others = [one.way for one in shots if not one.is_first]
         leads = shot.is_first and (not others or any(others))
-        return "" if leads else "its own plane: not registered"
+        return "" if leads else "own plane: not registered"
     if not shot.way.regions:
-        return "the same plane of one frame of reference"
+        return "same plane, one frame of reference"
     parts = ", ".join(dict.fromkeys(shot.way.regions))
     error = f"{shot.way.u_mm:.2f}"
-    return f"the same plane, laid here by the registration ({parts}, u {error} mm)"
+    return f"same plane by registration ({parts}, u {error} mm)"
 
 
 def _letters(plane: Plane) -> tuple[str, str, str, str]:

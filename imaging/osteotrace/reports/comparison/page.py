@@ -72,6 +72,7 @@ def page(comparison: Comparison, pictures: Sequence[KeyPicture] = ()) -> str:
         studies=context.study_rows(comparison),
         recorded=context.moment(comparison.recorded),
         whole=context.whole_interval(comparison),
+        notes=context.notes(comparison),
         lesions=lesions,
         summary=content.counted(lesions),
         stages=context.stage_rows(comparison),

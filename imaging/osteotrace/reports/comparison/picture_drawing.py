@@ -41,8 +41,10 @@ SOFT_KINDS: Final = (
     *("fistula", "soft_tissue_defect", "soft_tissue_edema", "lymphadenopathy"),
     *("abscess", "mass"),
 )
-# MR has no unit: black is zero, white this percentile of the volume.
-MR_WHITE_PERCENTILE: Final = 99.7
+# MR has no unit: black is zero, white this many times this percentile of the volume. The
+# brightest voxels may be the lesion, so they do not set the window.
+MR_PERCENTILE: Final = 90.0
+MR_WHITE: Final = 2.5
 # Where two whites differ by less than this share, one window serves both.
 SAME_WHITE: Final = 0.25
 # Marks farther than this from the plane are faint, mm.
@@ -82,7 +84,7 @@ def window_of(volume: Volume, kind: str, *, like: Window | None) -> Window:
     if like is not None and like.unit == volume.unit:
         if abs(white - like.high) <= SAME_WHITE * like.high:
             return like
-        told = f"window 0 to {white:.0f}, its own: the signals are scaled differently"
+        told = f"own window 0 to {white:.0f}: its signal is scaled differently"
         return Window(low=0.0, high=white, unit=volume.unit, words=told)
     told = f"window 0 to {white:.0f} (signal)"
     return Window(low=0.0, high=white, unit=volume.unit, words=told)
@@ -92,7 +94,7 @@ def _white(volume: Volume) -> float:
     flat = volume.voxels.reshape(volume.voxels.shape[0], -1)
     step = max(1, volume.voxels.size // _SAMPLED)
     values = flat[:, ::step] * volume.slope[:, None] + volume.intercept[:, None]
-    return float(max(np.percentile(values, MR_WHITE_PERCENTILE), 1.0))
+    return float(max(MR_WHITE * np.percentile(values, MR_PERCENTILE), 1.0))
 
 
 def drawn(

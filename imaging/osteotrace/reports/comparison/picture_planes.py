@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from osteotrace.regions import Region
 
 # The picture shows this many times the extent of the lesion, within these bounds, mm.
-FIELD_TO_EXTENT: Final = 1.9
+FIELD_TO_EXTENT: Final = 1.8
 FIELD_BOUNDS_MM: Final = (36.0, 170.0)
 # A line nearer than this to a plane's normal cannot lie in a plane near that one.
 _LEAST_LEAN_DEG: Final = 30.0
@@ -37,6 +37,8 @@ _FLAT_MM: Final = 2.0
 _HEIGHT: Final = "height"
 # Lengths of these are antero-posterior: they are read on sagittal pictures.
 _SAGITTAL_KINDS: Final = ("palatal_bony_defect", "soft_tissue_defect")
+# Of these a picture shows both sides of the patient.
+_BOTH_SIDES: Final = ("bone_expansion", "facial_asymmetry", "remodelling")
 
 # Right and down of the pictures, LPS, by the axis that they lie across.
 _VIEWS: Final = {
@@ -63,7 +65,7 @@ def plane_of(finding: Finding, shown: Sequence[Region], grid: Grid) -> Plane:
     Returns
     -------
     Plane
-        Named in words; its width is that of `field_of` of the regions.
+        Named in words, about the marks, no wider than the images are.
     """
     main = main_region(finding, shown)
     of_spine = finding.site in VERTEBRAE
@@ -79,7 +81,10 @@ def plane_of(finding: Finding, shown: Sequence[Region], grid: Grid) -> Plane:
     else:
         centre = np.mean(extent(main), axis=0)
         plane = _acquired(centre, grid, "sagittal" if of_spine else "")
-    return replace(plane, width=field_of(plane, [extent(region) for region in shown]))
+    marks = [extent(region) for region in main_regions(finding, shown)]
+    plane = _centred(plane, marks)
+    widest = _across(plane, grid.corners())
+    return replace(plane, width=min(field_of(plane, marks), widest))
 
 
 def main_region(finding: Finding, shown: Sequence[Region]) -> Region:
@@ -92,11 +97,37 @@ def main_region(finding: Finding, shown: Sequence[Region]) -> Region:
     return (own or found or list(shown))[0]
 
 
+def main_regions(finding: Finding, shown: Sequence[Region]) -> list[Region]:
+    """Return the regions that a picture has to hold: the deciding one and its like.
+
+    Heights of a vertebra belong together, and so do both sides that are compared.
+    """
+    if not shown:
+        return []
+    if finding.kind in _BOTH_SIDES:
+        return [one for one in shown if one.role != REGION] or list(shown)
+    main = main_region(finding, shown)
+    if main.role.endswith(_HEIGHT):
+        return [one for one in shown if one.role.endswith(_HEIGHT)]
+    return [one for one in shown if one.role == main.role]
+
+
 def field_of(plane: Plane, extents: Sequence[Sequence[Sequence[float]]]) -> float:
     """Return the width of a picture that holds some points with room around them, mm."""
+    points = np.concatenate([np.asarray(one) for one in extents])
+    return float(np.clip(FIELD_TO_EXTENT * _across(plane, points), *FIELD_BOUNDS_MM))
+
+
+def _across(plane: Plane, points: Array) -> float:
+    """Return the side of the square about a plane's centre that holds some points."""
+    return 2 * float(np.abs(plane.to_picture(points)).max())
+
+
+def _centred(plane: Plane, extents: Sequence[Sequence[Sequence[float]]]) -> Plane:
+    """Return a plane with the marks in its middle."""
     flat = plane.to_picture(np.concatenate([np.asarray(one) for one in extents]))
-    span = 2 * float(np.abs(flat).max())
-    return float(np.clip(FIELD_TO_EXTENT * span, *FIELD_BOUNDS_MM))
+    right, down = (flat.min(axis=0) + flat.max(axis=0)) / 2
+    return replace(plane, centre=plane.centre + right * plane.right + down * plane.down)
 
 
 def plane_of_line(start: Sequence[float], end: Sequence[float], view: str) -> Plane:

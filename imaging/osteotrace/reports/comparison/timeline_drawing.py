@@ -261,7 +261,7 @@ def _name_lines(
         axes.text(
             1.035,
             at - over,
-            _short(label, 15),
+            _short(label, 13),
             transform=axes.transAxes,
             fontsize=6.8,
             color=COLOURS[number % len(COLOURS)],
