@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pytest
-from tests.fixtures.assessments import METHOD
+from tests.fixtures.two_readers import gap, reading
 
-from osteotrace import geometry
 from osteotrace.change import change
-from osteotrace.codes import QUANTITIES
 from osteotrace.comparison.agreement import (
     agreement,
     read_repeatabilities,
@@ -29,10 +27,9 @@ from osteotrace.comparison.agreement_statistics import (
     weighted_kappa,
 )
 from osteotrace.errors import OsteotraceError
-from osteotrace.findings import Assessment, Finding, StagingResult
+from osteotrace.findings import Assessment, StagingResult
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.records import assessments as records
-from osteotrace.regions import Polyline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,54 +188,6 @@ def test_too_few_or_too_alike_give_a_reason_and_no_number() -> None:
 
 
 # Readings ------------------------------------------------------------------------------
-
-
-def gap(number: int, value: float, *, by: str, at: float = 0.0, **more: Any) -> Finding:
-    """Return a gap that a reader marked; `at` moves it aside, mm."""
-    x = 10.0 * number + at
-    place = Polyline(
-        role="edge",
-        points=(geometry.as_stored((x, 0, 0)), geometry.as_stored((x, value, 0))),
-        frame_of_reference_uid="2.25.5",
-        source_instances=("2.25.6",),
-    )
-    measured = Measurement(
-        name="line_length",
-        code=QUANTITIES["line_length"],
-        value=value,
-        unit="mm",
-        method=METHOD,
-        sources=("2.25.6",),
-        uncertainty=0.1,
-        region="edge",
-    )
-    whole = Finding(
-        # Two readers mark for themselves: no Tracking UID is shared.
-        tracking_uid=f"2.25.{ord(by)}.{number}",
-        label=f"LEN-{number}",
-        kind="lesion",
-        site="mandible",
-        regions=(place,),
-        measurements=(measured,),
-    )
-    return msgspec.structs.replace(whole, **more)
-
-
-def reading(
-    by: str, *findings: Finding, study: str = "2.25.1", **more: Any
-) -> Assessment:
-    whole = Assessment(
-        assessment_uid=f"{study}.{ord(by)}",
-        study_uid=study,
-        patient="P-1",
-        study_date="2024-01-02",
-        reader=by,
-        recorded=f"2024-05-01T10:00:{ord(by) % 60:02}+00:00",
-        series=(),
-        software="test",
-        findings=findings,
-    )
-    return msgspec.structs.replace(whole, **more)
 
 
 FIRST = (10.0, 12.5, 8.0, 21.0, 15.5, 30.0, 5.5)
