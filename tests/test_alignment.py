@@ -112,12 +112,7 @@ def test_the_record_tells_how_the_result_is_known(found: Alignment) -> None:
     assert found.uncertainty_at(found.centre) == pytest.approx(found.u_mm)
 
 
-def test_the_same_images_give_the_same_bits(before: Volume) -> None:
-    later = scan(turned(9), "2.25.1003")
-    first, second = align(before, later), align(before, later)
-    assert msgspec.json.encode(first) == msgspec.json.encode(second)
-
-
+@pytest.mark.slow
 def test_little_overlap_is_enough(before: Volume) -> None:
     pose = turned(14)
     later = scan(pose, "2.25.1004", shift=(0, 0, 28))
@@ -179,27 +174,34 @@ def ball(volume: Volume, *, radius: float, frame: str = "") -> Mask:
 def test_a_bone_that_moved_by_itself_is_followed_near_where_the_rest_lies(
     before: Volume,
 ) -> None:
-    """The true place of the bone is 1.5 mm and 2° off what the whole image says."""
-    pose = turned(10)
-    whole = RigidTransform.of(
-        pose.rotation,
-        pose.origin - pose.rotation @ CENTRE,
-        from_frame_uid="2.25.1001",
-        to_frame_uid="2.25.1009",
-    )
+    """The true place of the bone is 1.6 mm and 2° off what the whole image says."""
     own = Pose(
-        rotation=Pose.turned(yaw_deg=2).rotation @ pose.rotation,
-        origin=pose.origin + np.array([1.0, -0.8, 0.8]),
+        rotation=Pose.turned(yaw_deg=2).rotation @ turned(10).rotation,
+        origin=turned(10).origin + np.array([1.0, -0.8, 0.8]),
     )
-    around = msgspec.structs.replace(align(before, before), transform=whole)
-    bone = ball(before, radius=19)
-    local = align(
-        before, scan(own, "2.25.1009"), region=bone, around=around, name="mandible"
+    around = msgspec.structs.replace(
+        align(before, before), transform=true_transform(turned(10), "2.25.1009")
+    )
+    later, bone = scan(own, "2.25.1009"), ball(before, radius=19)
+    local, again = (
+        align(before, later, region=bone, around=around, name="mandible")
+        for _ in range(2)
     )
     assert local.region == "mandible"
     near = AT_REST.to_patient(np.random.default_rng(2).uniform(-9, 9, (50, 3)))
     off = local.transform.apply(near) - own.to_patient(near - CENTRE)
     assert np.linalg.norm(off, axis=1).max() <= 0.1
+    # The same images give the same bits.
+    assert msgspec.json.encode(local) == msgspec.json.encode(again)
+
+
+def true_transform(pose: Pose, frame: str) -> RigidTransform:
+    return RigidTransform.of(
+        pose.rotation,
+        pose.origin - pose.rotation @ CENTRE,
+        from_frame_uid="2.25.1001",
+        to_frame_uid=frame,
+    )
 
 
 def test_the_later_images_are_laid_over_the_earlier_ones_to_look_at(
@@ -207,12 +209,7 @@ def test_the_later_images_are_laid_over_the_earlier_ones_to_look_at(
 ) -> None:
     pose = turned(17)
     later = scan(pose, "2.25.1010")
-    transform = RigidTransform.of(
-        pose.rotation,
-        pose.origin - pose.rotation @ CENTRE,
-        from_frame_uid="2.25.1001",
-        to_frame_uid="2.25.1010",
-    )
+    transform = true_transform(pose, "2.25.1010")
     laid = laid_over(later, before.grid, transform)
     assert laid.grid is before.grid
     assert laid.frame_of_reference_uid == "2.25.1001"

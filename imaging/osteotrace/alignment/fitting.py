@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
 
 # A fit has ended where no corner of the points moves farther than this, mm.
-SETTLED_MM: Final = 1e-4
+SETTLED_MM: Final = 5e-4
 MOST_STEPS, FEW_STEPS = 60, 25
 # Tukey's biweight: residuals beyond 4.685 robust standard deviations count nothing.
 TUKEY: Final = 4.685
@@ -176,7 +176,7 @@ def by_correlation(
             trial = pose.moved(step * (reach_mm / far))
         elif far > 0.7 * moved:
             # Steps that do not shrink go to and fro: shorter ones end it.
-            length = max(0.5 * length, 0.1)
+            length = max(0.5 * length, 0.3)
         pose, moved = trial, min(far, reach_mm)
         if far < settled_mm:
             return Fit(pose, steps, True, used)
