@@ -21,6 +21,7 @@ from osteotrace.reports.comparison import (
     page,
     timeline_picture,
     timeline_points,
+    words,
     write_page,
 )
 from osteotrace.reports.comparison.page import in_css
@@ -100,9 +101,9 @@ def test_the_page_needs_nothing_else(maxilla: Read) -> None:
     assert all((one["src"] or "").startswith("data:image/") for one in maxilla.all("img"))
     (policy,) = (one["content"] for one in maxilla.all("meta") if one.get("http-equiv"))
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    words = re.sub(r"data:[^\"]*|http-equiv", "", maxilla.markup)
-    assert "http" not in words
-    assert "url(" not in words
+    told = re.sub(r"data:[^\"]*|http-equiv", "", maxilla.markup)
+    assert "http" not in told
+    assert "url(" not in told
 
 
 def test_the_sections_stand_in_their_order(maxilla: Read) -> None:
@@ -126,11 +127,11 @@ def test_the_sections_stand_in_their_order(maxilla: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "said",
     [
         # the result at a glance
         "3 lesions: 1 stable, 1 resolved, 1 not comparable. One of these is a proposal.",
-        "12.07 ± 0.02", "12.09 ± 0.02", "+0.02", "+0.2 %", "+0.0029", "0.32 mm assumed",
+        "12.07 ± 0.02", "12.09 ± 0.02", "+0.02", "+0.2 %", "+0.003", "0.32 mm assumed",
         "= within measurement error", "142 ± 4", "none found", "○ resolved",
         "≠ not judged", "The repeatability does not apply: kernel B70f, later B30f",
         "proposal", "Match proposed: overlap 62 %, distance 1.3 ± 0.2 mm",
@@ -153,8 +154,8 @@ def test_the_sections_stand_in_their_order(maxilla: Read) -> None:
         "2024-02-01 10:00 UTC", "Note: the gap was marked by a person at both dates",
     ],
 )  # fmt: skip
-def test_the_page_says(maxilla: Read, words: str) -> None:
-    assert words in maxilla.text
+def test_the_page_says(maxilla: Read, said: str) -> None:
+    assert said in maxilla.text
 
 
 def test_pictures_stand_side_by_side_with_their_words(maxilla: Read) -> None:
@@ -236,6 +237,37 @@ def test_the_pseudonym_in_the_head_of_each_printed_page_ends_no_style() -> None:
     assert in_css("P-1") == "P\\00002d 1"
     assert not Read(told).all("b")[0].get("display")
     assert Read(told).text.count(bad) == 2
+
+
+def test_of_two_definitions_only_what_differs_is_said() -> None:
+    reason = "Height: two definitions: at mid-depth; fitted; and: at mid-depth; read off"
+    assert words.shorter(reason) == "Height: two definitions: fitted; and: read off"
+    assert words.shorter("not measured; at all") == "not measured; at all"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "unit", "u", "said"),
+    [
+        (12.07, 12.09, "mm", 0.02, ("+0.02", "+0.2 %")),
+        (12.0, 12.001, "mm", 0.2, ("0.0", "0.0 %")),
+        (11250.0, 1480.0, "mm3", 60.0, ("−9770", "−87 %")),
+        (30000.0, 18000.0, "mm3", 60.0, ("−12\N{NARROW NO-BREAK SPACE}000", "−40 %")),
+        (4.4, 4.6, "%", 0.3, ("+0.2", "")),
+        (-1.0, 4.0, "deg", 0.2, ("+5", "")),
+        (0.1, 1.1, "mm", 0.3, ("+1.0", "")),
+    ],
+)
+def test_a_change_is_said_in_the_digits_that_it_supports(
+    earlier: float, later: float, unit: str, u: float, said: tuple[str, str]
+) -> None:
+    name = "edema_volume"
+    one = comparisons.changed(
+        comparisons.value(name, earlier, unit, u),
+        comparisons.value(name, later, unit, u),
+        months=7.0,
+        limit=1.0,
+    )
+    assert (words.delta(one), words.percent(one)) == said
 
 
 # Files

@@ -26,6 +26,9 @@ Lane = Literal[
 ]  # fmt: skip
 LANES: Final[tuple[Lane, ...]] = Lane.__args__  # type: ignore[attr-defined]
 
+# Quantities of many kinds: lesions of two kinds do not share their scale.
+_BARE: Final = ("Volume", "Thickness", "Length", "Mean", "Median", "Share of the bone")
+
 
 class TimelinePoint(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
@@ -196,10 +199,12 @@ def _event(event: Event) -> TimelinePoint:
     about = "about " if event.approximate and event.start else ""
     site = words.place_of(event.site)
     lane: Lane = "procedure" if event.kind == "study" else event.kind
+    is_told = bool(site) and site in event.what
+    what = event.what if is_told or not site else f"{event.what}, {site}"
     named = site if lane == "fracture" and site else event.what
-    if lane == "procedure" and site:
-        named = f"{event.what}, {site}"
-    what = ", ".join(filter(None, (event.what, site)))
+    if lane == "procedure":
+        head = event.what.partition(",")[0]
+        named = head if is_told or not site else f"{head}, {site}"
     # A fact says its answer behind a colon already.
     what = f"{what}: {value.strip()}" if value else what
     return TimelinePoint(
@@ -300,7 +305,7 @@ def _values(comparison: Comparison, lesion: Lesion) -> Iterator[TimelinePoint]:
         step, when = _step_to(lesion, seen.study), study.date or study.name
         yield TimelinePoint(
             lane="value",
-            row=words.quantity(name) if name else "Presence",
+            row=_row(lesion, name),
             label=lesion.label,
             what=f"{lesion.label}, {words.place(lesion)}: {said}",
             text=f"{lesion.label}, {words.place(lesion)}: {said}, {when}",
@@ -317,6 +322,12 @@ def _values(comparison: Comparison, lesion: Lesion) -> Iterator[TimelinePoint]:
             is_part=words.leader_of(lesion, comparison.lesions) is not None,
             proposed=study.carried or (step is not None and step.proposed),
         )
+
+
+def _row(lesion: Lesion, name: str) -> str:
+    """Return what a plot of values is called; of a bare volume its kind is told."""
+    told = words.quantity(name) if name else "Presence"
+    return f"{words.kind(lesion)}: {told.lower()}" if told in _BARE else told
 
 
 def _is_absent(seen: Seen) -> bool:

@@ -191,12 +191,11 @@ def _plots(by_lane: Mapping[str, list[TimelinePoint]]) -> list[Panel]:
 
 def _is_course(points: Sequence[TimelinePoint]) -> bool:
     """Tell whether values are worth a plot: a single one is told by the list."""
-    count: dict[str, int] = {}
+    dates: dict[str, set[str]] = {}
     for point in points:
-        key = point.tracking_uid or point.label
-        count[key] = count.get(key, 0) + 1
+        dates.setdefault(point.tracking_uid or point.label, set()).add(point.start)
     is_known = any(point.value is not None for point in points)
-    return is_known and (points[0].lane == "pain" or max(count.values()) > 1)
+    return is_known and (points[0].lane == "pain" or max(map(len, dates.values())) > 1)
 
 
 def _unit_of(numbers: Sequence[TimelinePoint], point: TimelinePoint) -> str:

@@ -51,9 +51,16 @@ _BASES: Final = {
     "site": "kind and site",
     "carried": "carried forward from the earlier study",
 }
+# How a reason names two definitions (`osteotrace.change.why_not_comparable`).
+_DEFINITIONS: Final = "two definitions: "
+_AND: Final = "; and: "
 # Below this a percentage is told with a decimal.
 _SMALL_PERCENT: Final = 10.0
 _SIGNIFICANT: Final = 2
+# A value below this many times its uncertainty is no basis of a percentage.
+_TELLING: Final = 10.0
+# A smaller Δ of whole numbers has a decimal, or two values would differ by 0.
+_SMALL_DELTA: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ def verdict(changed: QuantityChange) -> Verdict:
     """Return what is said of a change; one without a repeatability is not judged."""
     told = changed.change
     if told.verdict == "not comparable":
-        reason = without_keys(told.reason)
+        reason = shorter(without_keys(told.reason))
         return Verdict(words=told.verdict, symbol="≠", reason=reason, name="not-judged")
     if changed.inapplicable:
         reason = "the repeatability does not apply: " + "; ".join(changed.inapplicable)
@@ -175,7 +182,19 @@ def reason(step: Step, *, beside_row: bool) -> str:
         for head in heads:
             if changed.name == step.primary and told.startswith(head):
                 told = told.removeprefix(head).lstrip("; ")
-    return without_keys(told)
+    return shorter(without_keys(told))
+
+
+def shorter(reason: str) -> str:
+    """Return a reason with only that of two definitions in which they differ."""
+    head, found, rest = reason.partition(_DEFINITIONS)
+    one, both, other = rest.partition(_AND)
+    if not found or not both:
+        return reason
+    first, last = one.split("; "), other.split("; ")
+    own = "; ".join(part for part in first if part not in last) or "less"
+    others = "; ".join(part for part in last if part not in first) or "less"
+    return f"{head}{_DEFINITIONS}{own}{_AND}{others}"
 
 
 def links_of(lesion: Lesion, step: Step) -> tuple[Link, ...]:
@@ -246,29 +265,32 @@ def delta(changed: QuantityChange) -> str:
         return f"{low} to {high}"
     if told.delta is None:
         return NONE
-    known = [u for u in changed.uncertainties if u is not None]
-    return _signed(told.delta, told.unit, max(known) if known else None)
+    return _signed(told.delta, told.unit, _larger_u(changed))
 
 
 def percent(changed: QuantityChange) -> str:
     """Return the change as a share of the earlier value, empty where there is none."""
     told = changed.change
-    # Of percents, or of an index about zero, a percentage would mislead.
-    if told.percent is None or told.unit == "%":
+    u = changed.uncertainties[0] or 0.0
+    is_near_zero = told.earlier is not None and abs(told.earlier) < _TELLING * u
+    # Of percents, of angles and of what is hardly there a percentage would mislead.
+    if told.percent is None or told.unit in ("%", "deg") or is_near_zero:
         return ""
     places = 1 if abs(told.percent) < _SMALL_PERCENT else 0
     return _with_sign(f"{told.percent:+z.{places}f}") + " %"
 
 
 def per_month(changed: QuantityChange) -> str:
-    """Return Δ a month to two digits, empty where there is none."""
+    """Return Δ a month to two digits at most, empty where there is none."""
     rate = changed.per_month
     if rate is None:
         return ""
     if not rate:
         return "0"
     places = max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(rate))))
-    return _set(f"{rate:+z.{min(places, 4)}f}")
+    # Not finer than a tenth of the last digit of Δ: more would be noise.
+    finest = decimals(changed.change.unit, _larger_u(changed)) + 1
+    return _with_sign(f"{rate:+z.{min(places, finest)}f}")
 
 
 def limit(changed: QuantityChange) -> str:
@@ -281,8 +303,16 @@ def limit(changed: QuantityChange) -> str:
     return f"{_set(f'{told.limit:.{places}f}')} {unit(told.unit)}".strip()
 
 
+def _larger_u(changed: QuantityChange) -> float | None:
+    known = [u for u in changed.uncertainties if u is not None]
+    return max(known) if known else None
+
+
 def _signed(value: float, ucum: str, u: float | None) -> str:
-    return _with_sign(f"{value:+z.{decimals(ucum, u)}f}")
+    places = decimals(ucum, u)
+    if places == 0 and abs(value) < _SMALL_DELTA and value != round(value):
+        places = 1
+    return _with_sign(f"{value:+z.{places}f}")
 
 
 def _with_sign(digits: str) -> str:
