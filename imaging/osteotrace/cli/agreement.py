@@ -105,6 +105,7 @@ def _rows(found: "Agreement") -> list[dict[str, Any]]:
 
 
 def _quantity_row(one: "QuantityAgreement") -> dict[str, Any]:
+    from osteotrace.change import Percent
     from osteotrace.codes import QUANTITIES
 
     row: dict[str, Any] = {
@@ -116,13 +117,17 @@ def _quantity_row(one: "QuantityAgreement") -> dict[str, Any]:
     for name in ("absolute", "consistency"):
         icc = getattr(one, name)
         if icc is not None:
-            row[f"icc_{name}"] = _between(icc.value, icc.interval95, 2)
+            row[f"icc_{name}"] = _between(icc.value, icc.interval95, ".3f")
     if one.limits is not None:
         limits = one.limits
-        row["bias"] = _between(limits.bias, limits.bias_interval95, 3)
+        row["bias"] = _between(limits.bias, limits.bias_interval95, ".3g")
         row["limits_of_agreement"] = f"{limits.lower:.3g} to {limits.upper:.3g}"
     if one.repeatability is not None:
-        row["rc"] = one.repeatability.repeatability.published
+        own = one.repeatability
+        shown = _between(own.coefficient, own.interval95, ".3g")
+        # On the logarithmic scale the coefficient is a share of the smaller value.
+        is_share = isinstance(own.repeatability.same_reader, Percent)
+        row["rc"] = f"{shown} %" if is_share else shown
     return row
 
 
@@ -138,16 +143,12 @@ def _class_row(one: "ClassAgreement") -> dict[str, Any]:
     for name in ("linear", "quadratic"):
         kappa = getattr(one, name)
         if kappa is not None:
-            row[f"kappa_{name}"] = _between(kappa.value, kappa.interval95, 2)
+            row[f"kappa_{name}"] = _between(kappa.value, kappa.interval95, ".2f")
     return row
 
 
-def _between(value: float, ends: tuple[float, float], digits: int) -> str:
-    shown = [
-        f"{number:.{digits}f}" if digits == 2 else f"{number:.{digits}g}"
-        for number in (value, *ends)
-    ]
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+def _between(value: float, ends: tuple[float, float], form: str) -> str:
+    return f"{value:{form}} ({ends[0]:{form}} to {ends[1]:{form}})"
 
 
 def _csv(found: "Agreement") -> bytes:
@@ -170,7 +171,7 @@ def _print(found: "Agreement") -> None:
     )
     for title, columns, rows in (
         (
-            "Quantities (95 % interval); bias is second less first",
+            "Quantities (95 % interval); bias is second less first, RC the repeatability",
             ("icc_absolute", "icc_consistency", "bias", "limits_of_agreement", "rc"),
             [_quantity_row(one) for one in found.quantities],
         ),
@@ -204,7 +205,7 @@ _HEADINGS = {
     "icc_consistency": "ICC(C,1)",
     "bias": "bias",
     "limits_of_agreement": "limits of agreement",
-    "rc": "repeatability coefficient",
+    "rc": "RC",
     "same": "same class",
     "kappa_linear": "kappa, linear",
     "kappa_quadratic": "kappa, quadratic",
