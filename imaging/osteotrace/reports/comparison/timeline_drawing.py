@@ -76,7 +76,7 @@ def levels_of(studies: Sequence[TimelinePoint], span: Span) -> list[int]:
 def _study_label(point: TimelinePoint) -> str:
     if point.label in ("", point.start):
         return point.start
-    return f"{point.label} · {point.start}"
+    return f"{_short(point.label, 20)} · {point.start}"
 
 
 # Parts --------------------------------------------------------------------------------
