@@ -31,8 +31,11 @@ def show(found: "Comparison") -> None:
     _lesions(found)
     _stagings(found)
     _fractures(found)
+    told = {refusal for pair in found.pairs for refusal in pair.refusals}
     for note in found.notes:
-        output.print_line(f"Note: {note}")
+        # Why two studies are not aligned stands above.
+        if not any(note.endswith(refusal) for refusal in told):
+            output.print_line(f"Note: {note}")
 
 
 def _print(table: object) -> None:
