@@ -7,33 +7,27 @@ registration and its error stand above what scrolls: they are always seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.session.comparing.sheet import CompareSheet
-from osteotrace_napari import keys
 from osteotrace_napari.colours import (
     PROBLEM_COLOUR,
     QUIET_COLOUR,
     TEXT_COLOUR,
     WARNING_COLOUR,
 )
-from osteotrace_napari.panels.answer_field import Choices
 from osteotrace_napari.panels.buttons import button
 from osteotrace_napari.panels.compare_rows import LesionBox, MatchBox
+from osteotrace_napari.panels.compare_studies import (
+    CompareStudies,
+    choices,
+    line_of,
+    offer,
+)
 from osteotrace_napari.panels.question_box import Fold, words
 from osteotrace_napari.panels.timeline import TimelineView
 
@@ -42,31 +36,7 @@ if TYPE_CHECKING:
 
     from osteotrace.session.comparing.sheet import LesionRow, MatchRow
 
-MODES: Final = ("side by side", "swipe", "checkerboard", "difference")
-# What goes together on both sides, by the name that the canvas has for it.
-LINKS: Final = {"slices": "Slices", "cursor": "Cursor", "zoom": "Zoom"}
-NOT_ALIGNED: Final = "Not aligned yet: matches rest on kind and site alone."
-_ALIGNED, _REFUSED = "✓", "✗"
 _SPACING_PX: Final = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenTogether:
-    """How both studies are seen on the canvas now.
-
-    Parameters
-    ----------
-    is_on : bool
-        Whether they are.
-    mode : str
-        One of `MODES`.
-    linked : frozenset of str
-        Keys of `LINKS` that go together.
-    """
-
-    is_on: bool = False
-    mode: str = MODES[0]
-    linked: frozenset[str] = field(default_factory=frozenset)
 
 
 class CompareTab(QWidget):
@@ -74,14 +44,8 @@ class CompareTab(QWidget):
 
     Signals
     -------
-    pair_chosen : str, str
-        StudyInstanceUIDs of the earlier and of the later study.
-    study_wanted, align_asked, carry_asked, export_asked : ()
-        Open another study; align; carry marks forward; write a report.
-    shown : bool
-        Both are to be seen on the canvas, or the one that is read alone.
-    mode_chosen : str
-    link_toggled : str, bool
+    carry_asked, export_asked : ()
+        Carry marks forward; write a report.
     confirmed, refused, linked : str, str
         Tracking UIDs of an earlier and a later finding: one lesion, two, linked by hand.
     lesion_chosen : str
@@ -90,16 +54,15 @@ class CompareTab(QWidget):
         StudyInstanceUID of a study on the timeline.
     left : ()
         The keys go to the canvas again.
+
+    Attributes
+    ----------
+    studies : CompareStudies
+        The head: it has signals of its own.
     """
 
-    pair_chosen = Signal(str, str)
-    study_wanted = Signal()
-    align_asked = Signal()
     carry_asked = Signal()
     export_asked = Signal()
-    shown = Signal(bool)
-    mode_chosen = Signal(str)
-    link_toggled = Signal(str, bool)
     confirmed = Signal(str, str)
     refused = Signal(str, str)
     linked = Signal(str, str)
@@ -117,15 +80,13 @@ class CompareTab(QWidget):
         self._make()
         self._arrange()
         self.show_comparison(self.sheet)
-        self.show_seen(SeenTogether())
 
     # What is shown -----------------------------------------------------------------
 
     def show_comparison(self, sheet: CompareSheet) -> None:
         """Show a comparison; the chosen lesion and what was open stay so."""
         self.sheet = sheet
-        self._show_choices()
-        self._show_registration()
+        self.studies.show_studies(sheet)
         _say(self.hidden, sheet.hidden)
         _say(self.problem, sheet.problem)
         self._show_matches()
@@ -136,17 +97,6 @@ class CompareTab(QWidget):
         self._show_lines(self.not_carried, "Not carried forward", sheet.not_carried)
         self._show_timeline()
         self._show_buttons()
-
-    def show_seen(self, seen: SeenTogether) -> None:
-        """Show how both studies are seen on the canvas."""
-        self._block(self.beside, lambda: self.beside.setChecked(seen.is_on))
-        place = MODES.index(seen.mode) if seen.mode in MODES else 0
-        self._block(self.mode, lambda: self.mode.setCurrentIndex(place))
-        self.mode.setEnabled(seen.is_on)
-        for name, made in self.links.items():
-            on = name in seen.linked
-            self._block(made, lambda made=made, on=on: made.setChecked(on))
-            made.setEnabled(seen.is_on)
 
     def choose(self, tracking_uid: str) -> None:
         """Show which lesion is looked at, and its values on the timeline."""
@@ -174,33 +124,13 @@ class CompareTab(QWidget):
     # Inside ------------------------------------------------------------------------
 
     def _make(self) -> None:
-        self.earlier, self.later = Choices(()), Choices(())
-        for field_ in (self.earlier, self.later):
-            field_.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            field_.activated.connect(lambda _: self._pair())
-        self.add = button("Add study …")
-        self.add.setToolTip("Open the folder of another study of this patient")
-        self.add.clicked.connect(self.study_wanted)
-        self.align = button("Align")
-        self.align.clicked.connect(self.align_asked)
-        self.registration = words(NOT_ALIGNED, QUIET_COLOUR)
-        self.beside = button(
-            "Before | after", key=keys.key_of("side_by_side"), checkable=True
-        )
-        self.beside.toggled.connect(self.shown)
-        self.mode = Choices(MODES)
-        self.mode.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.mode.activated.connect(lambda n: self.mode_chosen.emit(MODES[n]))
-        self.links = {name: button(text, checkable=True) for name, text in LINKS.items()}
-        for name, made in self.links.items():
-            made.setToolTip(f"{LINKS[name]} go together on both sides")
-            made.toggled.connect(lambda on, name=name: self.link_toggled.emit(name, on))
+        self.studies = CompareStudies()
         self.hidden, self.problem = words("", WARNING_COLOUR), words("", PROBLEM_COLOUR)
         self.matches_title = words("", WARNING_COLOUR, bold=True)
         self.settled = Fold("")
         self.lesions_title = words("", TEXT_COLOUR, bold=True)
         self.by_hand = Fold("Link two findings by hand")
-        self.first, self.last = Choices(()), Choices(())
+        self.first, self.last = choices(), choices()
         self.link = button("Link")
         self.link.clicked.connect(self._link)
         self.differences, self.notes, self.not_carried = Fold(""), Fold(""), Fold("")
@@ -216,9 +146,7 @@ class CompareTab(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(_SPACING_PX)
-        layout.addLayout(self._studies())
-        layout.addWidget(self.registration)
-        layout.addLayout(_row(self.beside, self.mode, *self.links.values()))
+        layout.addWidget(self.studies)
         content = QWidget()
         inside = QVBoxLayout(content)
         inside.setContentsMargins(2, 2, 8, 4)
@@ -229,7 +157,9 @@ class CompareTab(QWidget):
         inside.addWidget(self.lesions_title)
         self._lesions_place = _column(inside)
         inside.addWidget(self.settled)
-        self.by_hand.inside.addLayout(_row(self.first, QLabel("↔"), self.last, self.link))
+        self.by_hand.inside.addLayout(
+            line_of(self.first, QLabel("↔"), self.last, self.link)
+        )
         for fold in (self.by_hand, self.not_carried, self.differences, self.notes):
             inside.addWidget(fold)
         inside.addStretch(1)
@@ -240,52 +170,10 @@ class CompareTab(QWidget):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout.addWidget(self.area, 1)
         layout.addWidget(self.timeline)
-        layout.addLayout(_row(self.carry, self.export))
+        layout.addLayout(line_of(self.carry, self.export))
         statement = words(RESEARCH_USE_SHORT, QUIET_COLOUR, small=True)
         statement.setToolTip(RESEARCH_USE_STATEMENT)
         layout.addWidget(statement)
-
-    def _studies(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setSpacing(_SPACING_PX)
-        for row, (name, field_, made) in enumerate(
-            (("Before", self.earlier, self.add), ("After", self.later, self.align))
-        ):
-            label = QLabel(name)
-            label.setStyleSheet(f"color: {QUIET_COLOUR};")
-            grid.addWidget(label, row, 0)
-            grid.addWidget(field_, row, 1)
-            grid.addWidget(made, row, 2)
-        grid.setColumnStretch(1, 1)
-        return grid
-
-    def _show_choices(self) -> None:
-        sheet = self.sheet
-        for field_, chosen in (
-            (self.earlier, sheet.earlier_uid),
-            (self.later, sheet.later_uid),
-        ):
-            choices = [
-                (one.study_uid, f"{one.name}  ·  {one.note}" if one.note else one.name)
-                for one in sheet.studies
-            ]
-            self._block(field_, lambda f=field_, c=choices: _offer(f, c))
-            place = next((n for n, (u, _) in enumerate(choices) if u == chosen), -1)
-            self._block(field_, lambda f=field_, p=place: f.setCurrentIndex(p))
-            field_.setEnabled(len(choices) > 1)
-
-    def _show_registration(self) -> None:
-        sheet = self.sheet
-        colour, told = QUIET_COLOUR, NOT_ALIGNED
-        if sheet.registration:
-            sign = _ALIGNED if sheet.is_aligned else _REFUSED
-            colour = TEXT_COLOUR if sheet.is_aligned else WARNING_COLOUR
-            told = "\n".join(f"{sign} {line}" for line in sheet.registration)
-        self.registration.setText("" if sheet.hidden else told)
-        self.registration.setStyleSheet(f"color: {colour};")
-        self.registration.setToolTip(told)
-        is_two = bool(sheet.earlier_uid) and not sheet.hidden
-        self.registration.setVisible(is_two)
 
     def _show_matches(self) -> None:
         _empty(self._matches_place)
@@ -332,12 +220,12 @@ class CompareTab(QWidget):
 
     def _show_by_hand(self) -> None:
         firsts, lasts = self.sheet.alone
-        _offer(self.first, firsts)
+        offer(self.first, firsts)
         every = [
             *lasts,
             *((row.later_uid, row.later) for row in self.sheet.matches if row.later),
         ]
-        _offer(self.last, every)
+        offer(self.last, every)
         self.by_hand.setVisible(bool(firsts and every))
 
     def _show_lines(self, fold: Fold, title: str, lines: Iterable[str]) -> None:
@@ -361,9 +249,6 @@ class CompareTab(QWidget):
     def _show_buttons(self) -> None:
         sheet = self.sheet
         is_open = not sheet.hidden
-        self.align.setText("Align again" if sheet.registration else "Align")
-        self.align.setEnabled(sheet.can_align and is_open)
-        self.beside.setEnabled(sheet.can_align and is_open)
         count = len(sheet.to_carry)
         marks = f"{count} mark{'' if count == 1 else 's'}"
         self.carry.setText(f"Carry {marks} forward" if count else "No mark to carry")
@@ -373,11 +258,6 @@ class CompareTab(QWidget):
         )
         self.carry.setEnabled(bool(count) and sheet.is_aligned and is_open)
         self.export.setEnabled(bool(sheet.lesions) and is_open)
-
-    def _pair(self) -> None:
-        uids = self.earlier.currentData(), self.later.currentData()
-        if all(uids) and uids != (self.sheet.earlier_uid, self.sheet.later_uid):
-            self.pair_chosen.emit(*uids)
 
     def _study(self, number: int) -> None:
         if number < len(self.sheet.timeline_uids):
@@ -393,30 +273,6 @@ class CompareTab(QWidget):
         pair = self.first.currentData(), self.last.currentData()
         if all(pair):
             self.linked.emit(*pair)
-
-    def _block(self, widget: Any, change: Any) -> None:
-        """Change a widget without its telling of it: what is shown was not asked for."""
-        widget.blockSignals(True)
-        change()
-        widget.blockSignals(False)
-
-
-def _offer(field: QComboBox, choices: Iterable[tuple[str, str]]) -> None:
-    """Offer choices by their keys; the one that was chosen stays where it can."""
-    before = field.currentData()
-    field.clear()
-    for key, told in choices:
-        field.addItem(told, key)
-        field.setItemData(field.count() - 1, told, Qt.ItemDataRole.ToolTipRole)
-    field.setCurrentIndex(max(field.findData(before), 0))
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    made = QHBoxLayout()
-    made.setSpacing(_SPACING_PX)
-    for widget in widgets:
-        made.addWidget(widget, 1 if isinstance(widget, QComboBox) else 0)
-    return made
 
 
 def _column(inside: QVBoxLayout) -> QVBoxLayout:

@@ -48,29 +48,29 @@ class LesionBox(QFrame):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip("Show it at both dates")
         layout = QVBoxLayout(self)
-        left = _PART_PX if row.part_of else _MARGIN_PX
-        layout.setContentsMargins(left, 5, 2, 4)
+        layout.setContentsMargins(_PART_PX if row.part_of else _MARGIN_PX, 5, 2, 4)
         layout.setSpacing(_SPACING_PX)
         head = QHBoxLayout()
-        # A fragment is what its leader is.
-        named = row.label if row.part_of else f"{row.label}  {row.what}"
-        name = words(named, TEXT_COLOUR, bold=not row.part_of)
-        head.addWidget(name, 1)
+        head.addWidget(words(_name(row), TEXT_COLOUR, bold=not row.part_of), 1)
         self.state = QLabel(row.state_words)
         self.state.setStyleSheet(f"color: {_colour(row)}; font-weight: bold;")
         head.addWidget(self.state, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(head)
         self.values = words(_values(row), TEXT_COLOUR)
-        layout.addWidget(self.values)
         self.change = words(_change(row), QUIET_COLOUR)
-        self.change.setVisible(bool(_change(row)))
-        layout.addWidget(self.change)
         self.more = Fold("Why, and the other quantities")
-        for line in filter(None, (row.reason, row.limit, *row.others)):
+        told = tuple(filter(None, (row.reason, row.limit, *row.others)))
+        for line in told:
             self.more.inside.addWidget(words(line, QUIET_COLOUR, small=True))
-        self.more.setVisible(bool(row.reason or row.limit or row.others))
         self.more.line.toggled.connect(self.opened)
-        layout.addWidget(self.more)
+        for widget, is_shown in (
+            # A fragment without a value of its own has it beside its name.
+            (self.values, not _is_short(row)),
+            (self.change, bool(_change(row))),
+            (self.more, bool(told) and not _is_short(row)),
+        ):
+            layout.addWidget(widget)
+            widget.setVisible(is_shown)
         self.choose(False)
 
     def choose(self, is_chosen: bool) -> None:
@@ -142,6 +142,18 @@ def _colour(row: LesionRow) -> str:
     return QUIET_COLOUR if row.state in _SAME else TEXT_COLOUR
 
 
+def _name(row: LesionRow) -> str:
+    if not row.part_of:
+        return f"{row.label}  {row.what}"
+    # A fragment is what its leader is.
+    return f"{row.label}  {_values(row)}" if _is_short(row) else row.label
+
+
+def _is_short(row: LesionRow) -> bool:
+    """Tell whether a fragment says no more than whether it is there."""
+    return bool(row.part_of) and not (row.quantity or row.others)
+
+
 def _values(row: LesionRow) -> str:
     quantity = f"{row.quantity}: " if row.quantity else ""
     return f"{quantity}{row.earlier} → {row.later}"
@@ -150,4 +162,8 @@ def _values(row: LesionRow) -> str:
 def _change(row: LesionRow) -> str:
     delta = f"Δ {row.delta}" if row.delta else ""
     limit = row.limit.partition(",")[0]
-    return "  ·  ".join(filter(None, (delta, limit, row.verdict)))
+    verdict = row.verdict
+    if verdict and not delta:
+        # Nothing was compared: the reason stands in full below, its first part here.
+        verdict += f": {row.reason.partition(';')[0]}"
+    return "  ·  ".join(filter(None, (delta, limit, verdict)))

@@ -23,6 +23,7 @@ from osteotrace_napari import keys, wording
 from osteotrace_napari.colours import PROBLEM_COLOUR, QUIET_COLOUR
 from osteotrace_napari.panels.busy_bar import BusyBar
 from osteotrace_napari.panels.buttons import button
+from osteotrace_napari.panels.compare import CompareTab
 from osteotrace_napari.panels.findings import FindingsList
 from osteotrace_napari.panels.measure import MeasureTab
 from osteotrace_napari.panels.recovery import RecoveryStrip
@@ -54,12 +55,14 @@ class ReadingDock(QWidget):
         self.findings = FindingsList()
         self.measure = MeasureTab()
         self.stage = StageTab()
+        self.compare = CompareTab()
         self.tabs = QTabWidget()
         for tab, name in (
             (self.study, "Study"),
             (self.findings, "Findings"),
             (self.measure, "Measure"),
             (self.stage, "Stage"),
+            (self.compare, "Compare"),
         ):
             self.tabs.addTab(tab, name)
         self.tabs.tabBar().setFocusPolicy(Qt.FocusPolicy.NoFocus)

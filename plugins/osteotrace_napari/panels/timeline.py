@@ -36,6 +36,7 @@ PLOT_PX: Final = 74
 # How near to a study a click has to be.
 REACH_PX: Final = 10
 _SIGN_PX: Final = 5
+_NAME_PX: Final = 5
 _BAR_PX: Final = 8
 _MARGIN: Final = 0.06
 _LEAST_DAYS: Final = 20
@@ -164,7 +165,7 @@ class TimelineView(QWidget):
     def _x(self, day: date) -> float:
         first, last = self._span()
         width = self.width() - LEFT_PX - RIGHT_PX
-        return LEFT_PX + width * (day.toordinal() - first) / (last - first)
+        return float(LEFT_PX + width * (day.toordinal() - first) / (last - first))
 
     def _reach(self, point: TimelinePoint) -> tuple[float, float]:
         """Return from where to where a point reaches; what goes on, to the end."""
@@ -316,7 +317,7 @@ class TimelineView(QWidget):
 
     def _name(self, painter: QPainter, name: str, top: float, height: float) -> None:
         painter.setPen(QColor(QUIET_COLOUR))
-        box = QRectF(0, top, LEFT_PX - 8, height)
+        box = QRectF(_NAME_PX, top, LEFT_PX - 2 * _NAME_PX, height)
         how = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         if height > ROW_PX:
             painter.drawText(box, int(how | Qt.TextFlag.TextWordWrap), name)

@@ -50,13 +50,14 @@ def _seeing(room: ReadingRoom) -> dict[str, Callable[[], object]]:
         "tab_findings": dock.findings,
         "tab_measure": dock.measure,
         "tab_stage": dock.stage,
+        "tab_compare": dock.compare,
     }
     return {
         "open_folder": room.opening.ask_folder,
         **{name: partial(dock.tabs.setCurrentWidget, tab) for name, tab in tabs.items()},
         **{plane: partial(_plane, room, plane) for plane in PLANES},
         "linked_views": partial(_linked, room),
-        "side_by_side": room.opening.toggle_beside,
+        "side_by_side": room.comparing.toggle,
         **{name: partial(_compare, room, way) for name, way in _COMPARE.items()},
         "overlays": partial(_overlays, room),
         "layout": partial(layout.toggle_own_docks, room.viewer),
@@ -80,13 +81,13 @@ def _scrolling(room: ReadingRoom) -> dict[str, Callable[[], object]]:
 
 
 def _finding(room: ReadingRoom) -> dict[str, Callable[[], object]]:
-    marking, keeping = room.marking, room.keeping
+    marking, keeping, following = room.marking, room.keeping, room.following
     return {
         "snap": lambda: room.spine.snap(not room.snapped),
-        "accept": marking.accept,
+        "accept": following.accept,
         "cancel": partial(_cancel, room),
-        "next": partial(marking.step, 1),
-        "previous": partial(marking.step, -1),
+        "next": partial(following.step, 1),
+        "previous": partial(following.step, -1),
         "edit": room.dock.findings.start_form,
         "absent": room.dock.findings.start_absent,
         "delete": marking.delete,
@@ -174,8 +175,12 @@ def _slab_step(room: ReadingRoom, by: int) -> None:
 
 
 def _cancel(room: ReadingRoom) -> None:
-    if not room.pointer.cancel() and room.busy:
+    if room.pointer.cancel():
+        pass
+    elif room.busy:
         room.background.cancel()
+    else:
+        room.comparing.stop()
     room.show_state()
 
 

@@ -16,6 +16,8 @@ from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
 from osteotrace_napari.panels.study_drag import SeriesDrop
 from osteotrace_napari.room.background import Background
 from osteotrace_napari.room.commands import commands_of
+from osteotrace_napari.room.comparing import Comparing
+from osteotrace_napari.room.following import Following
 from osteotrace_napari.room.helping import Helping
 from osteotrace_napari.room.in_hand import ToolBox
 from osteotrace_napari.room.keeping import TIME_OF_DAY, Keeping
@@ -73,6 +75,8 @@ class ReadingRoom:
         self.keeping = Keeping(self)
         self.spine = Spine(self)
         self.staging = Staging(self)
+        self.comparing = Comparing(self)
+        self.following = Following(self)
         self.pointer = Pointer(self.marking)
         self.painting = Painting(self)
         self.label_files = LabelFiles(self)
@@ -146,6 +150,7 @@ class ReadingRoom:
         self.painting.show()
         self.label_files.show()
         self.staging.show()
+        self.comparing.show()
         self.show_state()
 
     def _study(self) -> str:
@@ -295,6 +300,8 @@ class ReadingRoom:
         findings.left.connect(self.focus_canvas)
         self.spine.connect()
         self.staging.connect()
+        self.comparing.connect()
+        self.following.connect()
         self.painting.connect()
         self.label_files.connect()
         for made, name in ((dock.undo, "undo"), (dock.redo, "redo"), (dock.save, "save")):
@@ -308,6 +315,7 @@ class ReadingRoom:
     def close(self) -> None:
         """End the reading with its window: what still runs comes back to nothing."""
         self.background.close()
+        self.comparing.close()
         self.session.close()
 
     def press(self, name: str, *_: object) -> None:

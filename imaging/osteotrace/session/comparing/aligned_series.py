@@ -106,7 +106,7 @@ def series_pairs(earlier: StudyInHand, later: StudyInHand) -> tuple[SeriesPair, 
         chosen = [
             SeriesPair(earlier=one, later=ones[0])
             for ones in _by_frame(later.images.headers).values()
-            if (one := _likest(ones[0], earlier.images.headers)) is not None
+            if (one := likest(ones[0], earlier.images.headers)) is not None
         ]
     found: dict[tuple[str, str], SeriesPair] = {}
     for pair in chosen:
@@ -150,7 +150,7 @@ def _by_frame(headers: Iterable[VolumeHeader]) -> dict[str, list[VolumeHeader]]:
     return found
 
 
-def _likest(header: VolumeHeader, others: Iterable[VolumeHeader]) -> VolumeHeader | None:
+def likest(header: VolumeHeader, others: Iterable[VolumeHeader]) -> VolumeHeader | None:
     """Return the volume of one modality that is most like another; None without."""
     from osteotrace.reading.comparing import aligning
 

@@ -91,7 +91,7 @@ def compared(
 
 def _case(session: Session, readings: Sequence[Assessment]) -> Case:
     """Return the patient with these readings, and what was stated without images."""
-    stated = [one for one in session.priors.records if not one.study_uid]
+    stated = [one for one in session.comparing.records if not one.study_uid]
     return Case(
         patient=readings[0].patient,
         assessments=tuple(_staged(session, one) for one in readings),

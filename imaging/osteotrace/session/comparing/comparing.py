@@ -16,31 +16,30 @@ from osteotrace.session.comparing.aligned_series import (
     Aligned,
     SeriesPair,
     laid_over,
+    likest,
     series_pairs,
 )
-from osteotrace.session.comparing.known_studies import KnownStudy, known_studies
+from osteotrace.session.comparing.patient_studies import PatientStudies
+from osteotrace.session.comparing.transforms import Transforms
 from osteotrace.session.statements import is_same
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable
     from datetime import datetime
+    from pathlib import Path
 
     from osteotrace.alignment import Alignment
     from osteotrace.comparison import Comparison
     from osteotrace.findings import Finding
-    from osteotrace.reading.comparing.in_hand import StudyInHand
-    from osteotrace.series import Catalogue, VolumeHeader
-    from osteotrace.series.sources import Source
-    from osteotrace.session.comparing.aligned_series import PairKey
+    from osteotrace.series import VolumeHeader
     from osteotrace.session.comparing.carried_marks import CarriedMarks
+    from osteotrace.session.comparing.known_studies import KnownStudy
     from osteotrace.session.session import Session
-    from osteotrace.volume import Volume
 
     Progress = Callable[[int, int], None]
 
 
-class Comparing:
+class Comparing(PatientStudies):
     """The comparison of a session's reading with others of its patient.
 
     Parameters
@@ -49,101 +48,20 @@ class Comparing:
         Whose study is read.
     now : callable
         Returns the present time with its zone.
+
+    Attributes
+    ----------
+    transforms : Transforms
+        Between the studies.
     """
 
     def __init__(self, session: Session, now: Callable[[], datetime]) -> None:
-        self._session, self._now = session, now
-        self._sources: list[Source] = []
-        self._aligned: dict[PairKey, Aligned] = {}
-        self._chosen: tuple[str, str] = ("", "")
-        # Transforms of single bones, by both studies.
-        self._local: dict[tuple[str, str], tuple[Alignment, ...]] = {}
+        super().__init__(session)
+        self._now = now
+        self.transforms = Transforms()
         self._refused: dict[str, str] = {}
-        # Another one whenever a transform came.
-        self._version = object()
         # The last two comparisons with what they were made from.
         self._made: list[tuple[tuple[object, ...], Comparison]] = []
-
-    # Studies -----------------------------------------------------------------------
-
-    def open(
-        self, path: str | os.PathLike[str], progress: Progress | None = None
-    ) -> Catalogue:
-        """Read the headers of another folder of the patient; what is read stays.
-
-        Raises
-        ------
-        OsteotraceError
-            If nothing there is DICOM, or none of it is of the patient.
-        """
-        from osteotrace.series.sources import open_source
-
-        source = open_source(path, progress)
-        start = self._session.draft.start
-        patients = {one.identity.patient for one in source.catalogue}
-        if start is not None and start.patient not in patients:
-            source.close()
-            raise OsteotraceError(
-                f"studies of {', '.join(sorted(filter(None, patients))) or 'nobody'}",
-                expected=f"a study of {start.patient or 'the patient'}, who is read",
-                advice="choose a folder of the same patient: two patients are never "
-                "compared",
-            )
-        self._sources.append(source)
-        return source.catalogue
-
-    def close(self) -> None:
-        """Let go of the folders that were opened to compare with."""
-        for source in self._sources:
-            source.close()
-        self._sources.clear()
-
-    @property
-    def studies(self) -> tuple[KnownStudy, ...]:
-        """The studies of the patient that are known, by date."""
-        session = self._session
-        return known_studies(
-            self._headers(), session.priors.records, session.draft.assessment()
-        )
-
-    def _catalogues(self) -> tuple[Catalogue, ...]:
-        opened = (source.catalogue for source in self._sources)
-        return (*self._session.catalogues, *opened)
-
-    def _headers(self) -> Iterable[VolumeHeader]:
-        for catalogue in self._catalogues():
-            for series in catalogue:
-                yield from series.volumes
-
-    def choose(self, earlier_uid: str, later_uid: str) -> None:
-        """Choose the two studies that stand beside each other, by StudyInstanceUID."""
-        known = {one.study_uid for one in self.studies}
-        if {earlier_uid, later_uid} - known or earlier_uid == later_uid:
-            raise OsteotraceError(
-                "a study that is not known, or one study twice",
-                expected="two of the patient's studies",
-                advice="choose two from the list",
-                usage=True,
-            )
-        self._chosen = (earlier_uid, later_uid)
-
-    @property
-    def chosen(self) -> tuple[KnownStudy, KnownStudy] | None:
-        """The earlier and the later study: as chosen, else the read one and its prior.
-
-        None where there is but one.
-        """
-        studies = self.studies
-        known = {one.study_uid: one for one in studies}
-        if all(uid in known for uid in self._chosen):
-            earlier, later = (known[uid] for uid in self._chosen)
-            return earlier, later
-        read = next((n for n, one in enumerate(studies) if one.is_read), None)
-        if read is None or len(studies) < 2:
-            return None
-        # The first date has nothing before it: what followed stands beside it.
-        at = max(read, 1)
-        return studies[at - 1], studies[at]
 
     # Transforms --------------------------------------------------------------------
 
@@ -151,7 +69,7 @@ class Comparing:
     def pairs(self) -> tuple[SeriesPair, ...]:
         """The series of the chosen studies that are laid over each other."""
         chosen = self.chosen
-        return () if chosen is None else series_pairs(*map(self._in_hand, chosen))
+        return () if chosen is None else series_pairs(*map(self.in_hand, chosen))
 
     def prepare_alignment(self, progress: Progress | None = None) -> tuple[Aligned, ...]:
         """Lay the chosen studies over each other; `keep` takes what came of it.
@@ -177,7 +95,7 @@ class Comparing:
                 expected="two studies whose images are open",
                 advice="open the folder of the other study too",
             )
-        earlier, later = map(self._in_hand, chosen)
+        earlier, later = map(self.in_hand, chosen)
         return tuple(
             laid_over(pair, earlier, later, _part(progress, number, len(pairs)))
             for number, pair in enumerate(pairs)
@@ -185,43 +103,25 @@ class Comparing:
 
     def keep(self, aligned: Iterable[Aligned]) -> None:
         """Keep what came of pairs of series, a refusal with its reason."""
-        self._aligned |= {one.pair.key: one for one in aligned}
-        self._version = object()
+        self.transforms.keep(aligned)
 
-    def aligned(self, pair: SeriesPair) -> Aligned:
-        """Return what came of a pair of series; nothing yet where it was not tried."""
-        return self._aligned.get(pair.key, Aligned(pair=pair))
+    def partner(self, header: VolumeHeader) -> VolumeHeader | None:
+        """Return what stands beside a volume of one chosen study: one of the other.
 
-    def results(self, earlier: KnownStudy, later: KnownStudy) -> tuple[Aligned, ...]:
-        """Return what came of laying two studies over each other so far."""
-        firsts, lasts = (
-            {(one.identity.series_uid, one.k) for one in study.headers}
-            for study in (earlier, later)
-        )
-        return tuple(
-            one
-            for (first, last), one in self._aligned.items()
-            if first in firsts and last in lasts
-        )
-
-    def alignment_between(self, earlier: Volume, later: Volume) -> Alignment | None:
-        """Return the transform from one volume's space to another's, None without one."""
-        frames = earlier.frame_of_reference_uid, later.frame_of_reference_uid
-        for one in self._aligned.values():
-            if one.pair.frames == frames and one.alignment is not None:
-                return one.alignment
+        The one that it is laid over, else the one that is most like it; None where it is
+        of neither study, or the other has no images.
+        """
+        chosen = self.chosen
+        key = header.identity.series_uid, header.k
+        for pair in self.pairs:
+            if pair.key[0] == key:
+                return pair.later
+            if pair.key[1] == key:
+                return pair.earlier
+        for one, other in (chosen, chosen[::-1]) if chosen else ():
+            if header.identity.study_uid == one.study_uid:
+                return likest(header, other.headers)
         return None
-
-    def _in_hand(self, study: KnownStudy) -> StudyInHand:
-        from osteotrace.session.comparing.in_hand import in_hand
-
-        own = {one.identity.series_uid for one in study.headers}
-        holding = (
-            catalogue
-            for catalogue in self._catalogues()
-            if any(one.identity.series_uid in own for one in catalogue)
-        )
-        return in_hand(study, self._session, next(holding, None))
 
     # Marks of another date ------------------------------------------------------------
 
@@ -262,14 +162,14 @@ class Comparing:
             If the study that is read is not the later one, or no transform is known.
         """
         chosen = self.chosen
-        known = () if chosen is None else self._alignments(*chosen)
+        known = () if chosen is None else self.transforms.alignments(*chosen)
         if chosen is None or not chosen[1].is_read or not known:
             raise OsteotraceError(
                 "marks with no transform to the study that is read",
                 expected="an earlier study that was aligned with the one that is read",
                 advice="align both studies first",
             )
-        earlier, later = map(self._in_hand, chosen)
+        earlier, later = map(self.in_hand, chosen)
         return carried_marks.measured(self.to_carry, earlier, later, known, progress)
 
     def carry(self, found: CarriedMarks) -> tuple[Finding, ...]:
@@ -279,9 +179,7 @@ class Comparing:
         """
         chosen = self.chosen
         if chosen is not None:
-            key = chosen[0].study_uid, chosen[1].study_uid
-            self._local[key] = (*self._local.get(key, ()), *found.alignments)
-            self._version = object()
+            self.transforms.keep_local(*chosen, found.alignments)
         self._refused = dict(found.refused)
         return carried_marks.hold(self._session, found)
 
@@ -289,13 +187,6 @@ class Comparing:
     def not_carried(self) -> dict[str, str]:
         """Why marks of the other date could not be carried, by their labels."""
         return self._refused
-
-    def _alignments(
-        self, earlier: KnownStudy, later: KnownStudy
-    ) -> tuple[Alignment, ...]:
-        known = (one.alignment for one in self.results(earlier, later))
-        key = earlier.study_uid, later.study_uid
-        return (*(one for one in known if one is not None), *self._local.get(key, ()))
 
     # Matches ------------------------------------------------------------------------
 
@@ -400,14 +291,14 @@ class Comparing:
         # Records are never changed in place: the same ones compare alike.
         state = (
             *(draft.held, draft.statements, draft.agreed, draft.assessment_uid),
-            *(session.priors.records, self._version),
+            *(session.priors.records, self._found, self.transforms.version),
             *(one.study_uid for one in studies),
         )
         for known, made in self._made:
             if is_same(known, state):
                 return made
         made = compared.compared(
-            session, [*map(self._in_hand, studies)], self._between, now=self._now()
+            session, [*map(self.in_hand, studies)], self._between, now=self._now()
         )
         self._made = [(state, made), *self._made[:1]]
         return made
@@ -417,13 +308,38 @@ class Comparing:
     ) -> tuple[tuple[Alignment, ...], tuple[str, ...]]:
         """Return the transforms between two studies, and refusals in words."""
         known = {one.study_uid: one for one in self.studies}
-        earlier, later = known[earlier_uid], known[later_uid]
-        refusals = (
-            f"{one.pair.as_text} {one.as_text}"
-            for one in self.results(earlier, later)
-            if one.problem is not None
-        )
-        return self._alignments(earlier, later), tuple(refusals)
+        both = known[earlier_uid], known[later_uid]
+        return self.transforms.alignments(*both), self.transforms.refusals(*both)
+
+    def write_report(self, path: Path, progress: Progress | None = None) -> Path:
+        """Write every date compared as one HTML file, with pictures; return its path.
+
+        It loads what the pictures need and takes its time.
+
+        Raises
+        ------
+        OsteotraceError
+            If there is nothing to compare, an image cannot be loaded, or the file is
+            there already.
+        """
+        from osteotrace.reports.comparison import key_pictures, write_page
+
+        found = self.over_time()
+        if found is None:
+            raise OsteotraceError(
+                "one reading",
+                expected="readings of two dates or more",
+                advice="read the other study first",
+            )
+        known = {one.study_uid: one for one in self.studies}
+        volumes = {}
+        for place, one in enumerate(found.studies):
+            if progress is not None:
+                progress(place, len(found.studies) + 1)
+            study = self.in_hand(known[one.study_uid])
+            study.loaded_for_findings()
+            volumes[one.number] = study.volumes()
+        return write_page(path, found, key_pictures(found, volumes))
 
 
 def _part(progress: Progress | None, number: int, of: int) -> Progress | None:

@@ -7,7 +7,7 @@ a word with a sign, so that no colour has to tell it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from osteotrace.reports import text
 from osteotrace.reports.comparison import words
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     # Findings by tracking UID, with their words.
     Named = tuple[tuple[str, str], ...]
+
+
+_COUNTED: Final = {"fragment_count": "fragments", "breach_count": "breaches"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,11 +281,18 @@ def difference_lines(comparison: Comparison) -> tuple[str, ...]:
 def finding_words(finding: Finding) -> str:
     """Return a finding with its first value, e.g. ``PAL-1 · 12.07 ± 0.02 mm``."""
     told = [finding.label]
-    if finding.presence != "present":
-        told.append(finding.presence)
-    elif finding.measurements:
-        told.append(text.value(finding.measurements[0]).partition(":")[0])
-    return " · ".join(told)
+    told.append(_value(finding) if finding.presence == "present" else finding.presence)
+    return " · ".join(filter(None, told))
+
+
+def _value(finding: Finding) -> str:
+    """Return the first value of a finding with ± u; empty where nothing was measured."""
+    if not finding.measurements:
+        return ""
+    first = finding.measurements[0]
+    told = text.value(first).partition(":")[0]
+    # A count has no unit that would say what it is of.
+    return f"{told} {_COUNTED[first.name]}" if first.name in _COUNTED else told
 
 
 def _row(lesion: Lesion, studies: Sequence[ComparedStudy]) -> LesionRow:
@@ -389,7 +399,9 @@ def _read_as(lesion: Lesion, study: int) -> str:
     if all(one.presence == "absent" for one in seen.findings):
         return "absent"
     parts = len(seen.findings)
-    return "present" if parts == 1 else f"in {parts} parts"
+    if parts > 1:
+        return f"in {parts} parts"
+    return _value(seen.findings[0]) or "present"
 
 
 def _match(link: Link, lesion: Lesion, said_by: Mapping[str, str]) -> MatchRow:

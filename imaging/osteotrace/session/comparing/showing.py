@@ -42,7 +42,7 @@ def compare_sheet(comparing: Comparing) -> CompareSheet:
         found, over_time = comparing.comparison(), comparing.over_time()
     except OsteotraceError as refused:
         problem = f"{refused.found}; expected {refused.expected}; {refused.advice}"
-    results = comparing.results(*chosen)
+    results = comparing.transforms.results(*chosen)
     sheet = CompareSheet(
         studies=choices,
         earlier_uid=chosen[0].study_uid,
