@@ -373,6 +373,19 @@ def test_two_patients_and_strange_reports_are_refused(
     assert not (tmp_path / "records").exists()
 
 
+def test_a_whole_number_where_others_stand_is_no_other_value(
+    two: Two, tmp_path: Path
+) -> None:
+    lesion, *others = two.comparison.lesions
+    (step,) = lesion.steps
+    whole = msgspec.structs.replace(step.changes[0], u_registration=1)
+    step = msgspec.structs.replace(step, changes=(whole, *step.changes[1:]))
+    lesion = msgspec.structs.replace(lesion, steps=(step,))
+    made = msgspec.structs.replace(two.comparison, lesions=(lesion, *others))
+    path = comparison_report.write(made, two.images, tmp_path)
+    assert comparison_report.read(path) == made
+
+
 def test_numbers_that_are_not_finite_are_refused(two: Two, tmp_path: Path) -> None:
     lesion, *others = two.comparison.lesions
     (step,) = lesion.steps
