@@ -301,7 +301,7 @@ def test_one_window_serves_both_dates_where_the_signals_are_alike() -> None:
     signal = np.linspace(0, 1000, grid.shape[0] * 400).reshape(grid.shape)
     first, alike, other = (as_volume(signal * k, grid, "MR") for k in (1.0, 1.1, 3.0))
     window = window_of(first, "marrow_edema", like=None)
-    assert window.high == pytest.approx(2.5 * 900, abs=10)
+    assert window.high == pytest.approx(3.0 * 900, abs=10)
     assert window_of(alike, "marrow_edema", like=window) == window
     own = window_of(other, "marrow_edema", like=window)
     assert own.high == pytest.approx(3 * window.high, rel=0.01)

@@ -267,9 +267,10 @@ def notes(comparison: Comparison) -> tuple[str, ...]:
     bare = sum(not pair.alignments for pair in comparison.pairs)
     if bare:
         pairs = len(comparison.pairs)
+        which = f"{bare} of {pairs} pairs of studies" if pairs > 1 else "the studies"
         told.append(
-            f"{bare} of {pairs} pairs of studies are not registered: places are not "
-            "compared between these, and their pictures have planes of their own"
+            f"{which} are not registered: places are not compared between them, and "
+            "their pictures have planes of their own"
         )
     return tuple(told)
 

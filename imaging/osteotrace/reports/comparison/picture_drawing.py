@@ -44,7 +44,7 @@ SOFT_KINDS: Final = (
 # MR has no unit: black is zero, white this many times this percentile of the volume. The
 # brightest voxels may be the lesion, so they do not set the window.
 MR_PERCENTILE: Final = 90.0
-MR_WHITE: Final = 2.5
+MR_WHITE: Final = 3.0
 # Where two whites differ by less than this share, one window serves both.
 SAME_WHITE: Final = 0.25
 # Marks farther than this from the plane are faint, mm.
