@@ -33,7 +33,7 @@ LOOSE_MM: Final = 0.5
 # Points of the finer level, and of each of the last fits.
 MIDDLE_POINTS: Final = 12_000
 FIRST_SEED: Final = 11
-FINE_POINTS: Final = {True: 50_000, False: 15_000}
+FINE_POINTS: Final = {True: 50_000, False: 25_000}
 # Where the last fits begin, from the best place so far: turn (rad) and shift (mm).
 DISPLACED: Final = (
     (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),

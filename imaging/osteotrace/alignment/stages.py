@@ -49,6 +49,8 @@ MOST_PROBES: Final = 3
 # Where local fits begin, from the pose of the whole image.
 LOCAL_TURN_DEG, LOCAL_SHIFT_MM = 4.0, 2.5
 LOCAL_STEP_MM: Final = (1.0, 3.0)
+# A step of the last fits by information moves no corner farther at the end, mm.
+SETTLED_UNLIKE_MM: Final = 0.005
 # Shares of the whole work, for progress.
 SEARCHED, RANKED = 0.5, 0.75
 
@@ -117,7 +119,7 @@ class Pairing:
                 settled_mm=SETTLED_MM if last else 0.02 * reach_mm,
                 most_steps=MOST_STEPS if last else FEW_STEPS,
             )
-        settled = 0.02 if last else 0.1 * reach_mm
+        settled = SETTLED_UNLIKE_MM if last else 0.02 * reach_mm
         return by_information(
             sample, target, start, reach_mm=reach_mm, settled_mm=settled
         )
