@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
@@ -103,9 +103,9 @@ class CompareTab(QWidget):
         self.chosen = tracking_uid
         for box in self.lesions:
             box.choose(box.row.tracking_uid == tracking_uid)
-            if box.row.tracking_uid == tracking_uid:
-                self.area.ensureWidgetVisible(box)
         self._show_timeline()
+        # Rows that were made just now have no place yet.
+        QTimer.singleShot(0, self, self._reveal)
 
     def next_lesion(self, by: int) -> str:
         """Return the lesion after the chosen one, or before it; empty without any."""
@@ -120,6 +120,11 @@ class CompareTab(QWidget):
         """Say why something was not done."""
         _say(self.problem, problem)
         self.area.verticalScrollBar().setValue(0)
+
+    def _reveal(self) -> None:
+        for box in self.lesions:
+            if box.row.tracking_uid == self.chosen:
+                self.area.ensureWidgetVisible(box)
 
     # Inside ------------------------------------------------------------------------
 
@@ -182,12 +187,12 @@ class CompareTab(QWidget):
         for row in self.sheet.matches:
             box = self._match(row)
             self.matches.append(box)
-            place = self._matches_place if row.is_proposed else self.settled.inside
-            place.addWidget(box)
-        open_ = sum(row.is_proposed for row in self.sheet.matches)
+            asks = _asks(row)
+            (self._matches_place if asks else self.settled.inside).addWidget(box)
+        open_ = sum(map(_asks, self.sheet.matches))
         _say(self.matches_title, f"Matches to confirm: {open_}" if open_ else "")
         settled = len(self.matches) - open_
-        self.settled.line.setText(f"Matches that are settled: {settled}")
+        self.settled.line.setText(f"Matches that are carried or confirmed: {settled}")
         self.settled.setVisible(bool(settled))
 
     def _match(self, row: MatchRow) -> MatchBox:
@@ -273,6 +278,11 @@ class CompareTab(QWidget):
         pair = self.first.currentData(), self.last.currentData()
         if all(pair):
             self.linked.emit(*pair)
+
+
+def _asks(row: MatchRow) -> bool:
+    """Tell whether a match is to be confirmed; a carried mark is accepted instead."""
+    return row.is_proposed and not row.is_carried
 
 
 def _column(inside: QVBoxLayout) -> QVBoxLayout:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
+from osteotrace_napari import keys
 from osteotrace_napari.colours import (
     CHOSEN_COLOUR,
     LINE_COLOUR,
@@ -166,4 +167,10 @@ def _change(row: LesionRow) -> str:
     if verdict and not delta:
         # Nothing was compared: the reason stands in full below, its first part here.
         verdict += f": {row.reason.partition(';')[0]}"
-    return "  ·  ".join(filter(None, (delta, limit, verdict)))
+    draft = f"a draft: {keys.key_of('accept')} accepts it" if _waits(row) else ""
+    return "  ·  ".join(filter(None, (delta, limit, verdict, draft)))
+
+
+def _waits(row: LesionRow) -> bool:
+    """Tell whether the reader has to accept it; fragments go with their leader."""
+    return row.is_draft and not row.part_of

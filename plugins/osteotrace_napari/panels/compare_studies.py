@@ -38,6 +38,7 @@ LINKS: Final = {"slices": "Slices", "cursor": "Cursor", "zoom": "Zoom"}
 NOT_ALIGNED: Final = "Not aligned yet: matches rest on kind and site alone."
 ALIGNING: Final = "Aligning both studies: the reading can go on meanwhile."
 SPACING_PX: Final = 4
+_LEAST_LETTERS: Final = 5
 _ALIGNED, _REFUSED = "✓", "✗"
 
 
@@ -202,6 +203,8 @@ def choices(told: tuple[str, ...] = ()) -> Choices:
     """Return a list to choose from that leaves the keys to the canvas."""
     made = Choices(told)
     made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    # Beside buttons it takes what is left, and has its whole text as its tooltip.
+    made.setMinimumContentsLength(_LEAST_LETTERS)
     return made
 
 

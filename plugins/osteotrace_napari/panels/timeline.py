@@ -14,6 +14,8 @@ from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QToolTip, QWidget
 
+from osteotrace.measurements.measurement import COVERAGE_FACTOR_95
+from osteotrace.reports.comparison import words
 from osteotrace_napari.colours import (
     LINE_COLOUR,
     LIVE_COLOUR,
@@ -310,7 +312,7 @@ class TimelineView(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush if is_open else QColor(LIVE_COLOUR))
         painter.drawEllipse(place, 3.5, 3.5)
         painter.setPen(QColor(TEXT_COLOUR))
-        label = "absent" if point.value is None else f"{point.value:.4g}"
+        label = "absent" if point.value is None else _digits(point)
         width = painter.fontMetrics().horizontalAdvance(label)
         left = min(place.x() + 6, self.width() - width - 2)
         painter.drawText(QPointF(left, place.y() - 5), label)
@@ -325,6 +327,14 @@ class TimelineView(QWidget):
         metrics = painter.fontMetrics()
         short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, int(box.width()))
         painter.drawText(box, int(how), short)
+
+
+def _digits(point: TimelinePoint) -> str:
+    """Return a value in the digits that it supports."""
+    u = None
+    if point.low is not None and point.high is not None:
+        u = (point.high - point.low) / (2 * COVERAGE_FACTOR_95)
+    return words.number(point.value or 0.0, point.unit, u).partition(" ±")[0]
 
 
 def _number(point: TimelinePoint) -> float:

@@ -13,7 +13,7 @@ from osteotrace.protocol import TABLES
 from osteotrace.protocol.entries import CaliperEntry
 from osteotrace.regions import extent
 from osteotrace_napari import keys, wording
-from osteotrace_napari.canvas.marks import Mark, finding_mark
+from osteotrace_napari.canvas.marks import Mark, finding_mark, proposed
 from osteotrace_napari.tools import grips
 from osteotrace_napari.tools.tool import shares_space as views_share_space
 
@@ -339,6 +339,9 @@ def _marks(held: Sequence[Held], volume: Volume, chosen: str) -> list[Mark]:
 
 
 def _with_balls(mark: Mark, one: Held) -> Mark:
-    """Return a mark with the balls that its finding was looked for in."""
+    """Return a mark with the balls that its finding was looked for in, as it stands."""
+    if one.registration and not one.accepted:
+        # It was carried here, and waits for the reader.
+        mark = proposed(mark)
     balls = () if one.entry is None else grips.mark_of(one.entry).balls
     return replace(mark, balls=balls, box=()) if balls else mark

@@ -75,6 +75,8 @@ class MatchRow:
         Whether a reader has to confirm it.
     said_by : str
         Who confirmed it, and when; empty where nobody did.
+    is_carried : bool
+        Whether the later mark came from the earlier one: it is accepted as a finding.
     """
 
     earlier_uid: str
@@ -85,6 +87,7 @@ class MatchRow:
     is_proposed: bool
     detail: str = ""
     said_by: str = ""
+    is_carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,8 @@ class LesionRow:
     state : State
     is_proposed : bool
         Whether the state rests on what no reader has confirmed.
+    is_draft : bool
+        Whether a finding of it waits to be accepted.
     quantity : str
         The one quantity that decides the state, in words.
     earlier, later : str
@@ -119,6 +124,7 @@ class LesionRow:
     what: str
     state: State
     is_proposed: bool = False
+    is_draft: bool = False
     quantity: str = ""
     earlier: str = ""
     later: str = ""
@@ -217,7 +223,7 @@ def lesion_rows(
     """
     rows = [_row(one, comparison.studies) for one in comparison.lesions]
     rows = [
-        replace(row, is_proposed=True)
+        replace(row, is_proposed=True, is_draft=True)
         if not {*row.earlier_uids, *row.later_uids}.isdisjoint(drafts)
         else row
         for row in rows
@@ -414,6 +420,7 @@ def _match(link: Link, lesion: Lesion, said_by: Mapping[str, str]) -> MatchRow:
         detail=link.reason,
         is_proposed=link.proposed,
         said_by=said_by.get(link.earlier_uid, "") or link.confirmed_by,
+        is_carried=link.basis == "carried",
     )
 
 
