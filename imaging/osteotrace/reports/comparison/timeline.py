@@ -74,7 +74,7 @@ class TimelinePoint(
     lane: Lane
     row: str
     label: str
-    what: str
+    what: str = ""
     text: str
     start: str
     end: str = ""
