@@ -10,13 +10,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from osteotrace.errors import OsteotraceError
 from osteotrace_napari.canvas.compared_displays import MODES, ComparedDisplays
 from osteotrace_napari.canvas.divider import DividerDrag
 from osteotrace_napari.canvas.kept_windows import KeptWindows
-from osteotrace_napari.canvas.linking import LINKS, Link
+from osteotrace_napari.canvas.linked_sides import LinkedSides
+from osteotrace_napari.canvas.linking import Link
 from osteotrace_napari.canvas.overlaying import (
     CHECKER_MM,
     LEAST_CHECKER_MM,
@@ -26,20 +25,18 @@ from osteotrace_napari.canvas.overlaying import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from osteotrace.regions import Point
     from osteotrace.volume import Volume
     from osteotrace_napari.canvas.arrangement import Arrangement
     from osteotrace_napari.canvas.compared_displays import CompareMode
     from osteotrace_napari.canvas.display import Display
     from osteotrace_napari.canvas.layers import Plane
-    from osteotrace_napari.canvas.linking import LinkName, Pair
+    from osteotrace_napari.canvas.linking import Pair
     from osteotrace_napari.canvas.marks import Mark
-    from osteotrace_napari.canvas.view import ReadingView
 
 
-class CompareView:
+class CompareView(LinkedSides):
     """Two studies on the canvases of an arrangement.
 
     Parameters
@@ -48,8 +45,6 @@ class CompareView:
 
     Attributes
     ----------
-    link : Link or None
-        The pair and how it goes together; None while nothing is compared.
     mode : str
         One of `MODES`.
     own_plane : bool
@@ -57,17 +52,13 @@ class CompareView:
         resampled onto that of the earlier one.
     checker_mm : float
         Side of a square of the checkerboard.
-    on_change : list of callable
-        Called without arguments after any of these changed.
     """
 
     def __init__(self, arrangement: Arrangement) -> None:
-        self._arrangement = arrangement
-        self.link: Link | None = None
+        super().__init__(arrangement)
         self.mode: CompareMode = "side by side"
         self.own_plane = False
         self.checker_mm = CHECKER_MM
-        self.on_change: list[Callable[[], None]] = []
         self._share = MIDDLE
         self._plane: Plane = "axial"
         self._made: ComparedDisplays | None = None
@@ -75,7 +66,6 @@ class CompareView:
         self._marks: tuple[tuple[Mark, ...], tuple[Mark, ...]] = ((), ())
         # What the first view showed, where the pair is of two other studies.
         self._before: Volume | None = None
-        arrangement.crosshair.on_move.append(self._say)
         self._drag = DividerDrag(arrangement.main, self._swipe, self.set_divider)
 
     # What is compared ----------------------------------------------------------------
@@ -89,11 +79,6 @@ class CompareView:
     def pair(self) -> Pair | None:
         """The two studies, or None."""
         return None if self.link is None else self.link.pair
-
-    @property
-    def status(self) -> str:
-        """What stands on the canvas of the registration, at the crosshair."""
-        return "" if self.link is None else self.link.status(self._earlier_place())[0]
 
     @property
     def as_text(self) -> str:
@@ -232,65 +217,6 @@ class CompareView:
             main.image.refresh(thumbnail=False, highlight=False, extent=False)
             self._show_divider(swipe)
 
-    # How they go together --------------------------------------------------------------
-
-    def set_link(self, name: LinkName, on: bool) -> None:
-        """Link slices, cursor or zoom, or leave each side to itself."""
-        if self.link is None:
-            return
-        setattr(self.link, name, on)
-        self._follow()
-
-    def toggle_link(self) -> None:
-        """Leave both sides to themselves, or link all again."""
-        if self.link is None:
-            return
-        on = not self.link.any_on
-        for name in LINKS:
-            setattr(self.link, name, on)
-        self._follow()
-
-    def link_as_shown(self) -> None:
-        """Link the sides as they stand: the shift between them stays from now on."""
-        link, views = self.link, self._arrangement.views
-        if link is None or len(views) < 2:
-            return
-        places = {id(v.volume): self._place_seen(v) for v in views[:2]}
-        link.hold(places[id(link.pair.earlier)], places[id(link.pair.later)])
-        for name in LINKS:
-            setattr(link, name, True)
-        self._follow()
-
-    def link_as_aligned(self) -> None:
-        """Take a shift by hand away."""
-        if self.link is not None:
-            self.link.shift = None
-            self._follow()
-
-    def go_to(self, point: Point, volume: Volume) -> None:
-        """Show a place of either study on both sides; LPS mm of that study."""
-        if self.link is None:
-            return
-        main = self._arrangement.main
-        views = [v for v in self._arrangement.views if v.volume is volume]
-        if views:
-            views[0].go_to([point])
-            self._arrangement.crosshair.move_to(point, source=views[0])
-            return
-        assert main.volume is not None
-        place = self.link.across(point, volume, main.volume)
-        if place is not None:
-            self._arrangement.crosshair.move_to(place)
-
-    def across(self, source: ReadingView, target: ReadingView) -> Point | None:
-        """Return the place in a view that lies in the middle of another one."""
-        if self.link is None or source.volume is None or target.volume is None:
-            return None
-        if not self.link.is_on("zoom"):
-            return None
-        x, y, z = source.middle.tolist()
-        return self.link.across((x, y, z), source.volume, target.volume)
-
     def show_marks(
         self, *, earlier: Sequence[Mark] = (), later: Sequence[Mark] = ()
     ) -> None:
@@ -397,49 +323,6 @@ class CompareView:
         else:
             main.fit()
 
-    def _follow(self) -> None:
-        """Bring the other side to where the first one is, as far as they are linked."""
-        arrangement = self._arrangement
-        place = arrangement.crosshair.place_in(arrangement.main)
-        if place is not None:
-            arrangement.crosshair.move_to(place, source=arrangement.main)
-        arrangement.link_cameras(arrangement.main)
-        self._say()
-        self.told()
-
-    def _place_seen(self, view: ReadingView) -> Point:
-        """Return where a view is: its crosshair, on the slice that it shows."""
-        place = self._arrangement.crosshair.place_in(view)
-        index = (
-            (np.array(view.grid.shape) - 1) / 2
-            if place is None
-            else view.grid.to_index(place)
-        )
-        index[view.plane_view.order[0]] = view.slice_index
-        x, y, z = view.grid.to_patient(index).tolist()
-        return x, y, z
-
-    def _earlier_place(self) -> Point | None:
-        """Return the place of the crosshair in the earlier study."""
-        arrangement = self._arrangement
-        volume, point = arrangement.main.volume, arrangement.crosshair.point
-        if self.link is None or point is None or volume is None:
-            return None
-        return self.link.across(point, volume, self.link.pair.earlier)
-
-    def _say(self) -> None:
-        """Say on every canvas what is known of the registration here."""
-        if self.link is None:
-            return
-        words, is_warning = self.link.status(self._earlier_place())
-        for view in self._arrangement.views:
-            place = self._arrangement.crosshair.place_in(view)
-            more = ""
-            if place is not None and view.volume is not None:
-                outside = not view.volume.grid.contains(place)
-                more = " · this place lies outside these images" if outside else ""
-            view.show_status(words + more, is_warning=is_warning)
-
     def _mark(self) -> None:
         """Show the marks beside those of the reading, each on its side."""
         if self.link is None:
@@ -450,11 +333,6 @@ class CompareView:
         }
         for view in self._arrangement.views:
             view.show_marks_beside(sides.get(id(view.volume), ()))
-
-    def told(self) -> None:
-        """Tell those who follow that something changed."""
-        for call in tuple(self.on_change):
-            call()
 
     # The divider -----------------------------------------------------------------------
 
