@@ -446,3 +446,86 @@ def test_the_same_studies_give_the_same_comparison(
         ).comparison
 
     assert once() == once()
+
+
+# Sample cases -------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_maxilla_before_and_after(tmp_path: Path) -> None:
+    """Sequestra resolved, the defect of 12.07 mm within measurement error."""
+    from osteotrace.phantoms import write_samples
+
+    cases = "maxilla_before", "maxilla_after"
+    folders = write_samples(tmp_path, cases)
+    protocols = [tmp_path / "protocols" / f"{name}.toml" for name in cases]
+    found = compare(
+        *folders,
+        protocols=protocols,
+        facts=tmp_path / "facts" / "maxilla_before.toml",
+        reader="Kim",
+        now=NOW,
+    )
+    (alignment,) = found.comparison.pairs[0].alignments
+    assert alignment.u_mm < 0.1
+    lesions = {one.label: one for one in found.comparison.lesions}
+    gap = lesions["palatal_gap"].steps[0].changes[0].change
+    assert (gap.earlier, gap.later) == pytest.approx((12.07, 12.07), abs=0.05)
+    assert gap.verdict == "within measurement error"
+    assert lesions["SEQ"].state == lesions["SEQ/1"].state == "resolved"
+    # The air over the cheek lies outside the later images: nothing is said of it.
+    assert lesions["GAS-2"].state == "not assessed"
+    assert {row.system for row in found.comparison.stagings} >= {"aaoms_2022", "brown"}
+
+
+@pytest.mark.slow
+def test_the_childs_jaw_over_seven_years(tmp_path: Path) -> None:
+    """Edema gone, back at month 67, gone again; asymmetry falls."""
+    from osteotrace.phantoms import write_samples
+
+    cases = tuple(f"mandible_month{month}" for month in ("00", "05", "60", "67", "84"))
+    folders = write_samples(tmp_path, cases)
+    found = compare(
+        *folders,
+        protocols=[tmp_path / "protocols" / f"{name}.toml" for name in cases],
+        facts=tmp_path / "facts" / f"{cases[0]}.toml",
+        accepted_flags=("no plane of symmetry", "slices of 2.7 mm"),
+        register=False,
+        now=NOW,
+    )
+    lesions = {one.label: one for one in found.comparison.lesions}
+    states = [step.state for step in lesions["EDEMA"].steps]
+    assert states == ["resolved", "absent", "new", "resolved"]
+    whole = lesions["EXPANSION"].whole
+    assert whole is not None
+    change = whole.changes[0].change
+    assert change.name == "asymmetry_index_volume"
+    assert change.verdict == "decreased"
+    assert any("child" in note for note in found.comparison.notes)
+
+
+@pytest.mark.slow
+def test_the_spine_over_ten_weeks(tmp_path: Path) -> None:
+    """L2 and then L3 found as new, cement at the treated levels, the flag raised."""
+    from osteotrace.phantoms import write_samples
+
+    cases = "spine_2023-07", "spine_2023-09-03", "spine_2023-09-27"
+    folders = write_samples(tmp_path, cases)
+    found = compare(
+        *folders,
+        protocols=[tmp_path / "protocols" / f"{name}.toml" for name in cases],
+        facts=tmp_path / "facts" / f"{cases[0]}.toml",
+        reader="Kim",
+        register=False,
+        now=NOW,
+    )
+    incident = {one.site: one.first_seen for one in found.comparison.fractures}
+    assert incident["l2"] == "2023-09-03"
+    assert incident["l3"] == "2023-09-27"
+    lesions = {one.label: one for one in found.comparison.lesions}
+    assert lesions["L3"].state == "new"
+    assert lesions["L4 cement"].state == "stable"
+    (flag,) = (
+        row for row in found.comparison.stagings if row.system == "rebound_fracture"
+    )
+    assert all(result is not None for result in flag.results)
