@@ -400,3 +400,11 @@ def test_an_absence_in_another_place_says_nothing() -> None:
             pairs=pairs_of(aligned(MOVED)),
         )
         assert lesion(found, "A").state == state
+
+
+def test_a_bone_measured_as_a_whole_is_the_same_wherever_its_width_was_read() -> None:
+    one = at("EXP", (0, 0, 0), kind="bone_expansion", site="mandible")
+    other = at("EXP", (60, 0, 0), later=True, kind="bone_expansion", site="mandible")
+    found = propose(marks(one), marks(other), ways=WAYS)
+    assert taken(found) == {(0, 0)}
+    assert found[0].link.basis == "site"

@@ -30,6 +30,9 @@ OF_A_LEVEL: Final = ("vertebra", "vcf")
 # Any length may be of these: without a transform they tell no lesion from another.
 ANY_KIND: Final = ("lesion", "region")
 ANY_SITE: Final = ("", "unspecified")
+# Bones that are measured as a whole are the same by what they are: where their widths
+# were read says nothing of it.
+WHOLE_BONES: Final = ("bone_expansion", "facial_asymmetry", "remodelling")
 # Masks that share less of the smaller one touch; they are not one lesion.
 LEAST_OVERLAP: Final = 0.1
 # A second lesion that lies in the first by two thirds is a part of it: split, merged. A
@@ -250,7 +253,7 @@ def _basis(one: Mark, other: Mark, near: Nearness | None) -> tuple[Basis | None,
     if first.site == second.site and first.site in VERTEBRAE and not one.is_part:
         share = 0.5 if near is None else max(1 - near.distance_mm / near.gate_mm, 0.0)
         return ("level", share) if same_side(first, second) else (None, 0.0)
-    if near is not None:
+    if near is not None and first.kind not in WHOLE_BONES:
         if (near.overlap or 0.0) >= LEAST_OVERLAP:
             return "overlap", near.overlap or 0.0
         if near.within:
@@ -287,6 +290,8 @@ def _reason(basis: Basis, one: Mark, near: Nearness | None) -> str:
     if near is None:
         told = "its number" if one.is_part else "kind, site and side"
         return f"{told}, without a transform"
+    if basis == "site":
+        return "kind, site and side: a bone measured as a whole"
     apart = f"middles {near.distance_mm:.1f} mm apart (u {near.u_mm:.2f} mm)"
     if basis == "overlap":
         return f"{100 * (near.overlap or 0):.0f} % overlap, {apart}"
