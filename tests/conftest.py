@@ -13,4 +13,5 @@ pytest_plugins = [
     "tests.fixtures.kept_readings",
     "tests.fixtures.sessions",
     "tests.fixtures.fake_mouse",
+    "tests.fixtures.before_and_after",
 ]

@@ -291,7 +291,7 @@ class Comparing(PatientStudies):
         # Records are never changed in place: the same ones compare alike.
         state = (
             *(draft.held, draft.statements, draft.agreed, draft.assessment_uid),
-            *(session.priors.records, self._found, self.transforms.version),
+            *(self.transforms.version, *self.records),
             *(one.study_uid for one in studies),
         )
         for known, made in self._made:

@@ -74,16 +74,31 @@ class PatientStudies:
 
     @property
     def records(self) -> tuple[Assessment, ...]:
-        """Every saved reading that is known, each once."""
-        every = (*self._session.priors.records, *self._found)
+        """Every saved reading that is known and not hidden, each once."""
+        shows = self._session.blinding.shows
+        every = (*self._session.priors.records, *filter(shows, self._found))
         return tuple({one.assessment_uid: one for one in every}.values())
 
     @property
     def studies(self) -> tuple[KnownStudy, ...]:
-        """The studies of the patient that are known, by date."""
-        return known_studies(
+        """The studies of the patient that are known, by date.
+
+        Of a blinded reading only the study that is read, until its record is saved.
+        """
+        blinding = self._session.blinding
+        every = known_studies(
             self._headers(), self.records, self._session.draft.assessment()
         )
+        return tuple(
+            one
+            for one in every
+            if one.is_read or not (blinding.is_blind or blinding.hides(one.study_uid))
+        )
+
+    @property
+    def why_hidden(self) -> str:
+        """Why nothing of other dates is shown; empty where it may be."""
+        return self._session.blinding.why_hidden
 
     def choose(self, earlier_uid: str, later_uid: str) -> None:
         """Choose the two studies that stand beside each other, by StudyInstanceUID.

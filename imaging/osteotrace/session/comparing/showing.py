@@ -33,6 +33,8 @@ def compare_sheet(comparing: Comparing) -> CompareSheet:
     chosen = comparing.chosen
     if read is None:
         return CompareSheet(problem="No study is read: open one first.")
+    if comparing.why_hidden:
+        return CompareSheet(hidden=comparing.why_hidden)
     choices = tuple(_choice(one, read) for one in studies)
     if chosen is None:
         return CompareSheet(studies=choices, problem=ONE_STUDY)
