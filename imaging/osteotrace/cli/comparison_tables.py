@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _ALL_OF = 2
 # Columns that the table of lesions takes; a narrower terminal gets lines.
 _LEAST_WIDTH = 132
+# Systems whose parts say more than the stage: months, and what each part adds.
+_WITH_PARTS = ("rebound_fracture", "rai_cromris")
 # A reason is told in so many characters; the report has it in full.
 _LONGEST_REASON = 80
 # What a caliper was before it was fitted is no result.
@@ -184,9 +186,11 @@ def _stagings(found: "Comparison") -> None:
 
 
 def _stage(result: "StagingResult | None") -> str:
-    return (
-        "not staged" if result is None else str(result).partition(": ")[2] or str(result)
-    )
+    if result is None:
+        return "not staged"
+    head = str(result).partition(": ")[2] or str(result)
+    parts = result.parts if result.system in _WITH_PARTS else ()
+    return "\n".join([head, *(part.text for part in parts if part.text)])
 
 
 def _fractures(found: "Comparison") -> None:
