@@ -28,6 +28,7 @@ from families.repeats import LESIONS, POSES, SUBJECTS, Subject
 
 from osteotrace.change import (
     Absolute,
+    Change,
     Conditions,
     Percent,
     Repeatability,
@@ -129,6 +130,11 @@ class Kept:
 
 
 def verdict(subject: Subject, pair: Pair, told: Repeatability | None) -> str:
+    """Return the word for a pair, by the default repeatability or by a site's own."""
+    return judged(subject, pair, told).verdict
+
+
+def judged(subject: Subject, pair: Pair, told: Repeatability | None) -> Change:
     """Return what is said of a pair, by the default repeatability or by a site's own."""
     return change(
         pair.earlier,
@@ -138,7 +144,7 @@ def verdict(subject: Subject, pair: Pair, told: Repeatability | None) -> str:
         slice_mm=subject.slice_mm,
         voxel_mm=subject.voxel_mm,
         repeatability=told,
-    ).verdict
+    )
 
 
 def values(pairs: Sequence[Pair]) -> list[tuple[float, float]]:
@@ -217,6 +223,23 @@ def assumed_change(subject: Subject, pairs: Sequence[Pair]) -> float:
     return 2 * found
 
 
+def stated_change(
+    subject: Subject, pairs: Sequence[Pair], repeats: Sequence[Pair]
+) -> float:
+    """Return twice what `change` states as the repeatability, in the median pair.
+
+    More than the site's coefficient where each reading's own uncertainty is.
+    """
+    told = site(subject, repeats[:ADVISED], classical=False)
+    shares = []
+    for pair in pairs:
+        found = judged(subject, pair, told)
+        if found.limit is not None and found.earlier and found.later:
+            least = min(found.earlier, found.later)
+            shares.append(found.limit / (least if subject.relative else 1.0))
+    return round(2 * float(np.median(shares)) + 0.00005, 4)
+
+
 def estimated_change(subject: Subject, repeats: Sequence[Pair]) -> float:
     """Return twice the coefficient of all repeats together, rounded up."""
     told = site(subject, repeats, classical=True).same_reader
@@ -248,6 +271,12 @@ def rows(
             right = by_sites(subject, truly, others, lesions, classical=classical)
             told = f"{lesions} lesions read twice, {way}"
             yield _row(subject, told, wrong, right, by)
+    by = stated_change(subject, pairs, others)
+    wrong = by_sites(subject, pairs, others, ADVISED)
+    truly = kept.pairs(subject, range(changed), by)
+    right = by_sites(subject, truly, others, ADVISED)
+    told = f"{ADVISED} lesions read twice, as stated with each reading's own u"
+    yield _row(subject, told, wrong, right, by)
 
 
 def _row(
