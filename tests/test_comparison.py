@@ -220,6 +220,16 @@ def test_a_measured_zero_is_resolved() -> None:
     assert lesion(found, "GAS").state == "new"
 
 
+def test_a_measured_zero_in_doubt_is_not_resolved() -> None:
+    flag = "its place is not certain enough"
+    before = reading(BEFORE, finding("GAS", gas_volume=60.0))
+    zero = value("gas_volume", 0.0, flags=(flag,))
+    after = reading(AFTER, finding("GAS", measurements=(zero,)))
+    assert lesion(compared(before, after), "GAS").state == "not comparable"
+    let_pass = compared(before, after, accepted_flags=[flag])
+    assert lesion(let_pass, "GAS").state == "resolved"
+
+
 def test_one_absence_speaks_of_every_lesion_of_its_kind_and_place() -> None:
     there = [finding(f"GAS-{n}", gas_volume=10.0 * n) for n in (1, 2)]
     other = finding("GAS-3", site="mandible", gas_volume=5.0)
@@ -463,6 +473,25 @@ def test_change_a_month_is_told_over_the_time_between() -> None:
     assert change.months[0] == pytest.approx(209 / 30.436875)
     assert change.per_month == pytest.approx(3.0 / (209 / 30.436875))
     assert change.uncertainties == (0.01, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("dates", "told"),
+    [
+        (("2012", "2013"), False),
+        (("2012", "2012-06-01"), False),
+        (("2011-12", "2012-01"), False),
+        (("2012", "2015"), True),
+        (("2011-12", "2012-06"), True),
+    ],
+)
+def test_partial_dates_that_leave_the_time_open_give_no_change_a_month(
+    dates: tuple[str, str], told: bool
+) -> None:
+    (one,) = compared(
+        *(reading(d, gap(v)) for d, v in zip(dates, (12.0, 15.0), strict=True))
+    ).lesions
+    assert (one.steps[0].changes[0].per_month is not None) is told
 
 
 def test_a_missing_date_keeps_its_place_and_gives_no_change_a_month() -> None:

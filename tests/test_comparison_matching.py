@@ -408,3 +408,54 @@ def test_a_bone_measured_as_a_whole_is_the_same_wherever_its_width_was_read() ->
     found = propose(marks(one), marks(other), ways=WAYS)
     assert taken(found) == {(0, 0)}
     assert found[0].link.basis == "site"
+
+
+def test_what_is_said_to_be_gone_by_its_name_is_not_matched_with_what_is_new() -> None:
+    one = finding("A", uid="2.25.1", gas_volume=500.0)
+    other = finding("B", uid="2.25.2", gas_volume=520.0)
+    for absent in (
+        finding("A", uid="2.25.1", presence="absent"),
+        finding("A", presence="absent"),
+    ):
+        found = compared(reading(BEFORE, one), reading(AFTER, absent, other))
+        assert lesion(found, "A").state == "resolved"
+        assert lesion(found, "B").state == "new"
+        assert len(found.lesions) == 2
+
+
+def test_a_lesion_where_nobody_had_looked_is_proposed_as_new() -> None:
+    one = at("A", (0, 0, 0), kind="gas", later=True)
+    for x, proposed in ((1.0, False), (60.0, True)):
+        none = finding(
+            "NONE", "gas", presence="absent", masks=(ball((x, 0, 0), 6.0, F1),)
+        )
+        found = compare(
+            case(reading(BEFORE, none, frame=F1), reading(AFTER, one, frame=F2)),
+            pairs=pairs_of(aligned(MOVED)),
+        )
+        assert lesion(found, "A").state == "new"
+        assert lesion(found, "A").steps[0].proposed is proposed
+
+
+def test_where_no_part_is_told_or_counted_nothing_is_said_of_parts() -> None:
+    before = [search(2), at("SEQ/1", (0, 0, 0)), at("SEQ/2", (15, 0, 0))]
+    whole = finding(
+        "SEQ",
+        "sequestrum",
+        "maxilla",
+        uid=before[0].tracking_uid,
+        longest_diameter=9.0,
+    )
+    found = compared(reading(BEFORE, *before), reading(AFTER, whole))
+    states = {one.label: one.state for one in found.lesions}
+    assert states["SEQ/1"] == states["SEQ/2"] == "not assessed"
+
+
+def test_a_transform_of_t12_is_none_of_t1() -> None:
+    whole = aligned(motion(F1, F2), u_mm=0.5)
+    local = aligned(motion(F1, F2), u_mm=1.0, region="T12 vertebra")
+    ways = Ways([local, whole])
+    for site, u_mm in (("t12", 1.0), ("t1", 0.5)):
+        way = ways.between(F1, F2, site=site)
+        assert way is not None
+        assert way.uncertainty_at((0, 0, 0)) == u_mm

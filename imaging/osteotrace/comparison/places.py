@@ -7,6 +7,7 @@ and itself nothing moves.
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
@@ -220,7 +221,8 @@ def _is_of(alignment: Alignment, site: str) -> bool:
     """Tell whether a registration was limited to the bone of a site."""
     region = alignment.region.lower()
     names = (site.replace("_", " "), SITES[site].meaning.lower()) if site in SITES else ()
-    return any(name in region for name in names)
+    # Whole words: T1 is not T12.
+    return any(re.search(rf"\b{re.escape(name)}\b", region) for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

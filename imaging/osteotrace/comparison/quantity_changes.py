@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from osteotrace.findings import Finding
     from osteotrace.measurements.measurement import Reading
 
+# A change a month is told where the months between are known to within a third: the most
+# that they may be is no more than twice the fewest (a choice of this project).
+MOST_MONTHS_RATIO: Final = 2.0
 # What of two parts makes that of the whole; lengths and shares do not add up.
 ADDITIVE: Final = (
     *(
@@ -238,11 +241,16 @@ def _per_month(
     between: tuple[float, float] | None,
     months: tuple[float, float] | None,
 ) -> float | None:
-    """Return the change a month over the middle of what may lie between."""
+    """Return the change a month over the middle of what may lie between.
+
+    None where partial dates leave open how long that is.
+    """
     if delta is None or between is not None or months is None:
         return None
-    middle = sum(months) / 2
-    return delta / middle if middle > 0 else None
+    fewest, most = months
+    if fewest <= 0 or most > MOST_MONTHS_RATIO * fewest:
+        return None
+    return delta / (sum(months) / 2)
 
 
 def differences_of(

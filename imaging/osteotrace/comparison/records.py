@@ -169,7 +169,8 @@ class QuantityChange(
     change : Change
         Both values, Δ, %, the limit and the verdict.
     per_month : float or None
-        Δ a month; None where the time between is not known, or for ranges.
+        Δ a month; None where the time between is not known, or by partial dates only
+        roughly, and for ranges.
     months : (fewest, most) or None
         Between both dates.
     u_registration : float

@@ -71,7 +71,8 @@ def step(earlier: Side, later: Side, given: Circumstances, turn: Turn) -> Step:
     if not state and turn.part:
         state = turn.part
     if not state:
-        state, reason = _by_quantity(primary, changes)
+        doubted = _has_doubted_zero(primary, (earlier, later), given)
+        state, reason = _by_quantity(primary, changes, doubted_zero=doubted)
     return Step(
         earlier=earlier.study.number,
         later=later.study.number,
@@ -113,8 +114,22 @@ def _of_kinds(earlier: Side, later: Side) -> tuple[State | None, str]:
     return None, ""
 
 
+def _has_doubted_zero(
+    primary: Primary | None, sides: Iterable[Side], given: Circumstances
+) -> bool:
+    """Tell whether a zero of the deciding quantity has a flag that nobody let pass."""
+    return any(
+        isinstance(one, Measurement)
+        and one.value == 0
+        and not set(one.flags) <= set(given.accepted_flags)
+        for side in sides
+        for one in side.readings()
+        if primary is not None and one.name == primary.quantity
+    )
+
+
 def _by_quantity(
-    primary: Primary | None, changes: tuple[QuantityChange, ...]
+    primary: Primary | None, changes: tuple[QuantityChange, ...], *, doubted_zero: bool
 ) -> tuple[State, str]:
     if primary is None:
         reasons = [one.change.reason for one in changes if one.change.reason]
@@ -126,7 +141,7 @@ def _by_quantity(
         return "not comparable", f"{name}: its repeatability does not hold ({told})"
     found = first.change
     zeros = _of_zeros(found.earlier, found.later, primary)
-    if zeros is not None:
+    if zeros is not None and not doubted_zero:
         return zeros, f"{name}: {_values(first)}"
     if found.verdict == "not comparable":
         return "not comparable", f"{name}: {found.reason}"

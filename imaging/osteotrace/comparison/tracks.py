@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from osteotrace.comparison.absences import covers, was_missing
+from osteotrace.comparison.absences import counts_parts, covers, was_missing
 from osteotrace.comparison.matching import (
     Decided,
     Mark,
@@ -144,7 +144,11 @@ class _Following:
         there = [one for one in alone if one.presence != "absent"]
         absent = [one for one in alone if one.presence == "absent"]
         open_ones = [t for t in self._tracks if not t.ended and t.leader is None]
-        marked = [t for t in open_ones if not t.is_absence]
+        marked = [
+            t
+            for t in open_ones
+            if not t.is_absence and not self._is_told_gone(t, there, absent)
+        ]
         owner = self._match(study, marked, there, None)
         self._absences(study, open_ones, absent)
         for one in there:
@@ -154,6 +158,21 @@ class _Following:
             if id(one) not in self._told:
                 self._tracks.append(Track(seen={study.number: (one,)}))
         self._take_parts(study, leaders, owner)
+
+    def _is_told_gone(
+        self, track: Track, there: Sequence[Finding], absent: Sequence[Finding]
+    ) -> bool:
+        """Tell whether a reading says of a lesion by its name that it is gone.
+
+        What else is there is another lesion then, unless the reading or a reader says
+        that it is this one.
+        """
+        own = {one.tracking_uid for each in track.seen.values() for one in each}
+        label = track.seen[track.last_marked][0].label
+        said = {later for earlier, later in self._decided.confirmed if earlier in own}
+        if any(one.tracking_uid in own | said or one.label == label for one in there):
+            return False
+        return any(_is_same(track, one) for one in absent)
 
     def _take_parts(
         self, study: StudyReading, leaders: dict[int, int], owner: dict[int, Track]
@@ -174,7 +193,10 @@ class _Following:
             for one in now:
                 if id(one) not in matched:
                     self._begin(study, one, leader=track)
-            looked = any(one.presence == "present" for one in own)
+            # Where no part is told and none was counted, nobody looked for parts.
+            looked = any(one.presence == "present" for one in own) and (
+                bool(now) or any(counts_parts(one) for one in own)
+            )
             for each in before:
                 if study.number not in each.seen and looked:
                     each.gone[study.number] = (
@@ -350,7 +372,9 @@ class _Following:
         track = Track(leader=leader)
         for earlier in self._readings[: study.number]:
             for one in earlier.assessment.findings:
-                if one.presence == "absent" and was_missing(one, finding, self._decided):
+                if one.presence == "absent" and was_missing(
+                    one, finding, self._ways, self._decided
+                ):
                     track.seen[earlier.number] = (one,)
                     self._used.add(id(one))
                     nobody = not earlier.assessment.reader.strip()
