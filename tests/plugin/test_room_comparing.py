@@ -294,3 +294,25 @@ def test_a_window_that_closes_lets_go_of_the_alignment_at_work(
     assert course.comparing.is_aligning
     course.close()
     assert not course.comparing.is_aligning
+
+
+def test_a_blinded_reading_hides_order_dates_and_roles_until_it_is_saved(
+    course: ReadingRoom, before_and_after: Path, qtbot: Any
+) -> None:
+    course.blinded.begin("a seed")
+    names = course.blinded.names_of(course.opening.catalogue)  # type: ignore[arg-type]
+    assert set(names) == {BEFORE_UID, AFTER_UID}
+    assert set(names.values()) == {"study A", "study B"}
+    listed = [study.text(0) for study in course.dock.study.tree.studies()]
+    assert listed == list(names.values())
+    assert course.dock.study.roles() == {}
+    hidden = names[AFTER_UID]
+    assert hidden in course.dock.title.text()
+    for told in (course.dock.title.text(), course.view.place_text):
+        assert hidden in told
+        assert AFTER not in told
+    assert course.session.priors.readings == ()
+    course.blinded.end()
+    assert AFTER in course.dock.title.text()
+    assert AFTER in course.view.place_text
+    assert set(course.dock.study.roles()) == {BEFORE_UID, AFTER_UID}

@@ -22,9 +22,10 @@ from osteotrace_napari.canvas.scene import Divider, Scene, Status
 from osteotrace_napari.canvas.volume_view import VolumeView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from osteotrace.regions import Point
+    from osteotrace.series import SeriesIdentity
     from osteotrace_napari.canvas.marks import Mark
 
 SLAB_MODES: Final = {"mean": "mean", "max": "maximum"}
@@ -45,6 +46,8 @@ class ReadingView(VolumeView):
         Whether marks and text are off, but for what is known of the registration.
     says_who : bool
         Whether the place text names patient and series: the first of linked views does.
+    day_of : callable
+        Returns what stands for the day of a series: its date, unless that is hidden.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ReadingView(VolumeView):
     ) -> None:
         self.overlay: Overlay | None = None
         self.says_who = True
+        self.day_of: Callable[[SeriesIdentity], str] = _date
         self._marks: tuple[Mark, ...] = ()
         # Marks of the reading, and those shown beside them: of another study.
         self._own: tuple[Mark, ...] = ()
@@ -79,6 +83,7 @@ class ReadingView(VolumeView):
     def close(self) -> None:
         """Let go of everything, before the canvas is closed."""
         self._marks, self._own, self._beside, self._preview = (), (), (), None
+        self.day_of = _date
         super().close()
 
     def show_marks(self, marks: Sequence[Mark]) -> None:
@@ -190,7 +195,7 @@ class ReadingView(VolumeView):
         lines = [self._where(), f"{window.as_text}{named}"]
         if self.says_who:
             series = wording.series_name(who)
-            lines.insert(0, PARTS.join((who.patient, series, who.date)))
+            lines.insert(0, PARTS.join((who.patient, series, self.day_of(who))))
             lines.append(about.RESEARCH_USE_SHORT)
         return "\n".join(lines)
 
@@ -257,3 +262,7 @@ class ReadingView(VolumeView):
         if self.overlay is not None and isalive(self.overlay):
             return self.overlay.width(), self.overlay.height()
         return super()._size()
+
+
+def _date(identity: SeriesIdentity) -> str:
+    return identity.date

@@ -106,8 +106,18 @@ class ReadingDock(QWidget):
         """Show how much of the work is done; of none: that it goes on."""
         self.progress.show_progress(done, of)
 
-    def show_title(self, volume: Volume | None, *, why_no_mm: str = "") -> None:
-        """Say what is on the canvas, with a reason in place of mm where there is one."""
+    def show_title(
+        self, volume: Volume | None, *, day: str = "", why_no_mm: str = ""
+    ) -> None:
+        """Say what is on the canvas, with a reason in place of mm where there is one.
+
+        Parameters
+        ----------
+        volume : Volume or None
+        day : str
+            Its date, or what the study is called while dates are hidden.
+        why_no_mm : str
+        """
         if volume is None:
             self.title.setText("No series shown.")
             return
@@ -118,7 +128,7 @@ class ReadingDock(QWidget):
             spacing = f"cannot be measured: {escape(why_no_mm)}"
         self.title.setText(
             f"<b>{escape(who.patient)}</b>  ·  {escape(wording.series_name(who))}<br>"
-            f"<span style='color:{QUIET_COLOUR}'>{who.date}  ·  {size}  ·  "
+            f"<span style='color:{QUIET_COLOUR}'>{escape(day)}  ·  {size}  ·  "
             f"{spacing}</span>"
         )
 

@@ -96,7 +96,11 @@ class StudyList(QWidget):
         self.beside_button.clicked.connect(partial(self._pressed, True))
 
     def show_catalogue(
-        self, catalogue: Catalogue, roles: Mapping[str, Role] | None = None
+        self,
+        catalogue: Catalogue,
+        roles: Mapping[str, Role] | None = None,
+        *,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         """List what lies below a path.
 
@@ -105,11 +109,17 @@ class StudyList(QWidget):
         catalogue : Catalogue
         roles : mapping of str to str, optional
             The role of each study, by StudyInstanceUID.
+        names : mapping of str to str, optional
+            What studies are called whose dates and roles are hidden, in the order to
+            list them.
         """
         self.tree.clear()
+        hidden = names or {}
+        order = {uid: place for place, uid in enumerate(hidden)}
         patients: dict[tuple[str, str], QTreeWidgetItem] = {}
         studies: dict[tuple[str, str, str], QTreeWidgetItem] = {}
-        for series in catalogue:
+        # Without names all are of one place, and stay in their order.
+        for series in sorted(catalogue, key=lambda one: _place(one, order)):
             who = series.identity
             patient = who.patient_id, who.issuer
             if patient not in patients:
@@ -117,10 +127,12 @@ class StudyList(QWidget):
             study = *patient, who.study_uid
             if study not in studies:
                 words = "   ".join(filter(None, (who.date, who.study_description)))
+                words = hidden.get(who.study_uid, words)
                 studies[study] = _heading(patients[patient], words or "study of no date")
                 studies[study].setData(0, STUDY_ROLE, who.study_uid)
-                role = (roles or {}).get(who.study_uid, "")
-                self._offer_roles(studies[study], who.study_uid, role)
+                if not hidden:
+                    role = (roles or {}).get(who.study_uid, "")
+                    self._offer_roles(studies[study], who.study_uid, role)
             for header in series.volumes:
                 _add_row(studies[study], series, header)
         self.tree.expandAll()
@@ -145,6 +157,7 @@ class StudyList(QWidget):
         return {
             study.data(0, STUDY_ROLE): self.tree.itemWidget(study, 1).currentData()
             for study in self.tree.studies()
+            if self.tree.itemWidget(study, 1) is not None
         }
 
     @property
@@ -173,6 +186,10 @@ class StudyList(QWidget):
     def _current_changed(self, *_: object) -> None:
         for made in (self.open_button, self.beside_button):
             made.setEnabled(self.tree.current_header is not None)
+
+
+def _place(series: Series, order: Mapping[str, int]) -> int:
+    return order.get(series.identity.study_uid, len(order))
 
 
 class _Tree(QTreeWidget):

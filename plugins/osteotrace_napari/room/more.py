@@ -26,6 +26,8 @@ class More:
             ("Open a report of this study to amend it …", room.keeping.ask_record),
             ("Open masks: SEG, NIfTI, NRRD …", room.label_files.ask),
             ("Earlier readings from …", self._priors),
+            ("Read these studies blinded …", room.blinded.ask_begin),
+            ("End the blinded reading", room.blinded.end),
             None,
             ("Save in another folder …", room.keeping.save_elsewhere),
             ("Copy the findings as text", partial(press, "copy_text")),

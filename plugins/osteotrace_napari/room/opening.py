@@ -39,11 +39,14 @@ class Opening:
     ----------
     header : VolumeHeader or None
         Of the volume on the main canvas.
+    catalogue : Catalogue or None
+        What was opened last and is listed.
     """
 
     def __init__(self, room: ReadingRoom) -> None:
         self._room = room
         self.header: VolumeHeader | None = None
+        self.catalogue: Catalogue | None = None
         self.roles = StudyRoles()
         self._showing = False
         layers = room.viewer.layers.events
@@ -138,7 +141,7 @@ class Opening:
             if room.session.assessment is None or room.session.is_read(header):
                 room.ask(lambda: room.session.load(header))
             else:
-                day = header.identity.date or "no stated date"
+                day = room.blinded.day_of(header.identity) or "no stated date"
                 room.say(f"Beside it to compare: the study of {day} is not read here.")
         room.refresh()
 
@@ -196,11 +199,26 @@ class Opening:
             room.say("The plane is resampled; marks on it measure the images themselves.")
         room.refresh()
 
+    def list_again(self) -> None:
+        """List what was opened last, as it may be shown now."""
+        room, catalogue = self._room, self.catalogue
+        if catalogue is None:
+            return
+        room.dock.study.show_catalogue(
+            catalogue, self.roles.of(catalogue), names=room.blinded.names_of(catalogue)
+        )
+        if self.header is not None:
+            room.dock.study.mark_open(self.header)
+            shown = room.arrangement.main.volume
+            if shown is not None:
+                room.dock.show_title(shown, day=room.blinded.day_of(shown.identity))
+
     # Arrived ---------------------------------------------------------------------
 
     def _opened(self, catalogue: Catalogue) -> None:
         room = self._room
-        room.dock.study.show_catalogue(catalogue, self.roles.of(catalogue))
+        self.catalogue = catalogue
+        self.list_again()
         loadable = [h for h in room.dock.study.headers() if wording.can_load(h)]
         if len(loadable) == 1:
             self.load(loadable[0])
@@ -260,7 +278,7 @@ class Opening:
         room.dock.study.mark_open(header)
         room.set_window(room.first_window)
         room.offer_windows()
-        room.dock.show_title(volume)
+        room.dock.show_title(volume, day=room.blinded.day_of(volume.identity))
         room.dock.tabs.setCurrentWidget(room.dock.findings)
         room.say("")
         room.keeping.offer()
@@ -290,7 +308,8 @@ class Opening:
         looked_at = stand_in(pictures)
         # Where its other planes cannot be shown, its badge says enough.
         self._show(looked_at, why_no_mm=pictures.reason)
-        room.dock.show_title(looked_at, why_no_mm=pictures.reason)
+        day = room.blinded.day_of(looked_at.identity)
+        room.dock.show_title(looked_at, day=day, why_no_mm=pictures.reason)
         room.dock.study.mark_open(header)
         room.offer_windows()
         room.say(pictures.badge)
@@ -307,6 +326,7 @@ class Opening:
             If there is no series of the modality that can be read.
         """
         catalogue = self._room.session.open(path)
+        self.catalogue = catalogue
         self._room.dock.study.show_catalogue(catalogue)
         uids = [
             s.identity.series_uid for s in catalogue if s.identity.modality == modality

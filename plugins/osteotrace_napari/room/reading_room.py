@@ -15,6 +15,7 @@ from osteotrace_napari.keyboard import Keyboard
 from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
 from osteotrace_napari.panels.study_drag import SeriesDrop
 from osteotrace_napari.room.background import Background
+from osteotrace_napari.room.blinded import Blinded
 from osteotrace_napari.room.commands import commands_of
 from osteotrace_napari.room.comparing import Comparing
 from osteotrace_napari.room.following import Following
@@ -70,6 +71,9 @@ class ReadingRoom:
         self.helping = Helping(self)
         self.background = Background(dock)
         self.arrangement = Arrangement(viewer)
+        self.blinded = Blinded(self)
+        self.arrangement.on_made.append(self.blinded.watch)
+        self.blinded.watch(self.arrangement.main)
         self.opening = Opening(self)
         self.marking = Marking(self)
         self.keeping = Keeping(self)
@@ -151,6 +155,7 @@ class ReadingRoom:
         self.label_files.show()
         self.staging.show()
         self.comparing.show()
+        self.blinded.show()
         self.show_state()
 
     def _study(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from osteotrace.errors import OsteotraceError
 from osteotrace.session.questions import stage_sheet
 
@@ -36,7 +38,11 @@ class Staging:
         """Show the stages as they are, where the tab is looked at."""
         dock = self._room.dock
         if dock.tabs.currentWidget() is dock.stage:
-            dock.stage.show_stagings(stage_sheet(self._room.session.statements))
+            session = self._room.session
+            sheet = stage_sheet(session.statements)
+            if session.blinding.is_blind:
+                sheet = msgspec.structs.replace(sheet, date="")
+            dock.stage.show_stagings(sheet)
 
     def state(
         self, name: str, value: Any, unit: str, site: str, laterality: str, date: str
