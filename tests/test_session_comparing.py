@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tests.fixtures.before_and_after import (
     known_alignment,
     moved,
 )
+from tests.fixtures.copied_study import copied
 from tests.fixtures.sessions import END, START
 
 from osteotrace.errors import OsteotraceError
@@ -166,12 +168,47 @@ def test_a_study_in_another_folder_is_added_and_what_is_read_stays(
 def test_another_patient_is_never_compared(
     session: Session, small_study: Path, tmp_path: Path
 ) -> None:
-    from tests.fixtures.copied_study import copied
-
     copied(small_study, tmp_path / "stranger", PatientID="OTHER")
     with pytest.raises(OsteotraceError, match="never compared"):
         session.comparing.open(tmp_path / "stranger")
     assert len(session.comparing.studies) == 2
+
+
+def test_a_record_of_another_patient_beside_the_folder_is_passed_by(
+    session: Session, before_and_after: Path, tmp_path: Path
+) -> None:
+    (saved,) = session.priors.records
+    session.priors.use(tmp_path / "none")
+    for number, patient in enumerate((saved.patient, "P-STRANGER")):
+        other, uid = tmp_path / f"other{number}", f"2.25.4004.{number}"
+        shutil.copytree(before_and_after / "before", other / "dicom")
+        record = msgspec.structs.replace(
+            saved, patient=patient, study_uid=uid, assessment_uid=f"2.25.4005.{number}"
+        )
+        (other / "osteotrace-records").mkdir()
+        file = other / "osteotrace-records" / f"{record.assessment_uid}.json"
+        file.write_bytes(sealed(record))
+        session.comparing.open(other / "dicom")
+        known = {one.study_uid for one in session.comparing.studies}
+        assert (uid in known) is (patient == saved.patient)
+
+
+def test_nobody_knows_whether_two_nameless_patients_are_one(
+    opened: Callable[..., Session], small_study: Path, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("one", "two_")):
+        copied(
+            small_study,
+            tmp_path / "nameless" / name,
+            PatientID="",
+            StudyInstanceUID=f"2.25.400{number}",
+        )
+    session = opened()
+    session.open(tmp_path / "nameless")
+    shown(session, "2.25.4000")
+    assert [one.study_uid for one in session.comparing.studies] == ["2.25.4000"]
+    with pytest.raises(OsteotraceError, match="whose patient is not named"):
+        session.comparing.open(tmp_path / "nameless" / "two_")
 
 
 def test_one_study_alone_says_what_is_missing(

@@ -16,6 +16,11 @@ _LENGTH = 8
 UNKNOWN_PATIENT = "P-UNKNOWN"
 
 
+def is_named(patient: str) -> bool:
+    """Tell whether a pseudonym is of anybody: two nameless patients may be two people."""
+    return patient not in ("", UNKNOWN_PATIENT)
+
+
 def pseudonym(patient_id: str, issuer: str = "") -> str:
     """Return the pseudonym of a patient identifier.
 

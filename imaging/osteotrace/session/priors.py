@@ -18,6 +18,7 @@ from osteotrace.codes.sites import VERTEBRAE
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment, Case, Finding, SeriesReference
 from osteotrace.findings.dates import days, interval
+from osteotrace.pseudonym import is_named
 from osteotrace.reports import text
 from osteotrace.reports.paragraph import spoken, without_keys
 
@@ -152,7 +153,7 @@ class Priors:
     def _records(self, *, anew: bool = False) -> tuple[Assessment, ...]:
         start, folder = self._session.draft.start, self.folder
         # Nobody knows whether two nameless patients are one.
-        if start is None or folder is None or not start.patient:
+        if start is None or folder is None or not is_named(start.patient):
             return ()
         # A save reads beside the window: what another thread sets is not looked at twice.
         read = self._read

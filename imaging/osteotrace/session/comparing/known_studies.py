@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.findings import Assessment, Case
 from osteotrace.findings.dates import interval
+from osteotrace.pseudonym import is_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,7 +126,7 @@ def known_studies(
 
 def _is_of(header: VolumeHeader, draft: Assessment) -> bool:
     """Tell whether a volume is of the patient; of nameless ones only the study tells."""
-    if draft.patient:
+    if is_named(draft.patient):
         return header.identity.patient == draft.patient
     return header.identity.study_uid == draft.study_uid
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.pseudonym import is_named
 from osteotrace.session.comparing.known_studies import KnownStudy, known_studies
 
 if TYPE_CHECKING:
@@ -46,12 +47,21 @@ class PatientStudies:
         Raises
         ------
         OsteotraceError
-            If nothing there is DICOM, or none of it is of the patient.
+            If nothing there is DICOM, none of it is of the patient, or the images that
+            are read do not name theirs.
         """
         from osteotrace.series.sources import open_source
 
-        source = open_source(path, progress)
         start = self._session.draft.start
+        if start is not None and not is_named(start.patient):
+            raise OsteotraceError(
+                "a study whose patient is not named",
+                expected="images with a Patient ID (0010,0020): nobody knows whether two "
+                "nameless patients are one",
+                advice="give both studies one Patient ID, or compare them on the command "
+                "line",
+            )
+        source = open_source(path, progress)
         patients = {one.identity.patient for one in source.catalogue}
         if start is not None and start.patient not in patients:
             source.close()
@@ -76,7 +86,10 @@ class PatientStudies:
     def records(self) -> tuple[Assessment, ...]:
         """Every saved reading that is known and not hidden, each once."""
         shows = self._session.blinding.shows
-        every = (*self._session.priors.records, *filter(shows, self._found))
+        start = self._session.draft.start
+        # Beside a folder may lie the records of many.
+        own = (one for one in self._found if start and one.patient == start.patient)
+        every = (*self._session.priors.records, *filter(shows, own))
         return tuple({one.assessment_uid: one for one in every}.values())
 
     @property
