@@ -423,6 +423,16 @@ def test_what_is_said_to_be_gone_by_its_name_is_not_matched_with_what_is_new() -
         assert len(found.lesions) == 2
 
 
+def test_what_was_looked_for_by_a_carried_mark_alone_is_proposed_as_resolved() -> None:
+    one = finding("A", uid="2.25.1", gas_volume=500.0)
+    none = finding("A", uid="2.25.1", presence="absent")
+    link = Link(earlier_uid="2.25.1", later_uid="2.25.1", basis="carried")
+    for said, proposed in (((), False), ((link,), True)):
+        found = compared(reading(BEFORE, one), reading(AFTER, none), confirmed=said)
+        assert lesion(found, "A").state == "resolved"
+        assert lesion(found, "A").steps[0].proposed is proposed
+
+
 def test_a_lesion_where_nobody_had_looked_is_proposed_as_new() -> None:
     one = at("A", (0, 0, 0), kind="gas", later=True)
     for x, proposed in ((1.0, False), (60.0, True)):

@@ -352,7 +352,11 @@ class _Following:
         told = "" if absence.label == last.label else f"said of {absence.label}"
         if leader is not None:
             told = f"nothing of {absence.label} is there"
-        nobody = not study.assessment.reader.strip()
+        # What was carried forward is nobody's word, whoever read the rest.
+        link = self._decided.confirmed.get((absence.tracking_uid, absence.tracking_uid))
+        nobody = not study.assessment.reader.strip() or (
+            link is not None and link.proposed
+        )
         self._told.add(id(absence))
         if not track.is_absence:
             self._used.add(id(absence))
