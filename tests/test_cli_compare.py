@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.followed_studies import followed
 
 from osteotrace.about import RESEARCH_USE_SHORT
+from osteotrace.records import comparison_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,9 +50,10 @@ def test_two_studies_are_told_and_written(
     osteotrace: Run, small_study: Path, later: Path, ball: Path, tmp_path: Path
 ) -> None:
     page, tables = tmp_path / "report.html", tmp_path / "tables"
+    saved = tmp_path / "new" / "records"
     outcome = osteotrace(
         *("compare", small_study, later, "--protocol", ball),
-        *("--out", page, "--tables", tables),
+        *("--out", page, "--tables", tables, "--save", saved),
     )
     assert outcome.code == 0, outcome.err
     for words in ("before", "after", "REG-1", "stable", "one frame of reference"):
@@ -62,6 +64,9 @@ def test_two_studies_are_told_and_written(
         "comparison.csv",
         "comparison.parquet",
     }
+    (record,) = saved.iterdir()
+    assert [one.label for one in comparison_report.read(record).lesions] == ["REG-1"]
+    assert saved.stat().st_mode & 0o077 == 0
 
 
 def test_json_is_the_comparison(
@@ -116,6 +121,8 @@ def test_wrong_use_is_code_2(
         (small_study, small_study),
         (small_study, "2.25.1"),
         (small_study, later, "--out", taken),
+        (small_study, later, "--save", taken),
+        (small_study, later, "--tables", taken),
         (small_study, later, "--confirm", "PAL-1"),
         (small_study, later, "--protocol", ball, "--protocol", ball, "--protocol", ball),
     ):

@@ -128,7 +128,8 @@ def compare(
     """Compare studies of one patient: lesions matched, their change, the timeline."""
     from osteotrace.reading import comparing
 
-    for file in (out, *((tables,) if tables and tables.is_file() else ())):
+    folders = (one for one in (tables, save) if one is not None and one.is_file())
+    for file in (out, *folders):
         _check_free(file)
     with options.progress("comparing") as tell:
         found = comparing.compare(

@@ -48,7 +48,6 @@ def save(
         If the images do not say what a record must, or it cannot be written.
     """
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
     moment = None if now is None else now.replace(tzinfo=None)
     registrations = [
         registration.write(
