@@ -4,33 +4,25 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from osteotrace.cli import output
+from osteotrace.cli import comparison_lesions, output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from rich.console import Console
 
-    from osteotrace.comparison import Comparison, Lesion, QuantityChange, Step
+    from osteotrace.comparison import Comparison
     from osteotrace.findings import StagingResult
 
-# Of two studies every quantity is shown; of more the one that decides.
-_ALL_OF = 2
-# Columns that the table of lesions takes; a narrower terminal gets lines.
-_LEAST_WIDTH = 132
+# What is no terminal has lines of so many characters at least.
+_LEAST_WIDTH = 100
 # Systems whose parts say more than the stage: months, and what each part adds.
 _WITH_PARTS = ("rebound_fracture", "rai_cromris")
-# A reason is told in so many characters; the report has it in full.
-_LONGEST_REASON = 80
-# What a caliper was before it was fitted is no result.
-_NOT_SHOWN = ("length_as_drawn",)
 
 
 def show(found: "Comparison") -> None:
     """Print a comparison as tables and lines."""
     _studies(found)
     _registration(found)
-    _lesions(found)
+    comparison_lesions.show(found, _console().width)
     _stagings(found)
     _fractures(found)
     told = {refusal for pair in found.pairs for refusal in pair.refusals}
@@ -62,7 +54,8 @@ def _studies(found: "Comparison") -> None:
         table.add_column(head)
     for one in found.studies:
         series = "; ".join(f"{s.modality} {s.description}" for s in one.series)
-        who = "carried forward" if one.carried else one.reader or one.protocol
+        read_by = one.reader or one.protocol if one.series else "nobody"
+        who = "carried forward" if one.carried else read_by
         table.add_row(one.name, one.date or "no date", who, series or "none was read")
     _print(table)
 
@@ -80,94 +73,6 @@ def _registration(found: "Comparison") -> None:
                 f"{one.kind} {one.earlier} then {one.later}" for one in pair.differences
             )
             output.print_line(f"Made differently, {between}: {told}")
-
-
-def _lesions(found: "Comparison") -> None:
-    from rich.table import Table
-
-    table = Table(title="Lesions", title_justify="left")
-    heads = (
-        *("lesion", "from, to", "state", "quantity", "earlier", "later", "Δ", "%"),
-        *("a month", "RC", "verdict"),
-    )
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    told = [one for one in found.lesions if not _is_told_by_leader(found, one)]
-    if _console().width < _LEAST_WIDTH:
-        for lesion in told:
-            _lines(found, lesion, heads[3:])
-        return
-    for lesion in told:
-        for number, row in enumerate(_rows(found, lesion)):
-            named = f"{lesion.label}\n{_place(lesion)}" if number == 0 else ""
-            table.add_row(named, *row)
-        table.add_section()
-    _print(table)
-
-
-def _lines(found: "Comparison", lesion: "Lesion", heads: "Sequence[str]") -> None:
-    """Print a lesion as lines, for a terminal too narrow for the table."""
-    output.print_line(f"{lesion.label}, {_place(lesion)}")
-    for dates, state, *cells in _rows(found, lesion):
-        if dates:
-            output.print_line(f"  {dates}: {state}")
-        named = zip(heads, cells, strict=True)
-        output.print_line(f"    {', '.join(f'{h} {c}' for h, c in named if c)}")
-
-
-def _place(lesion: "Lesion") -> str:
-    from osteotrace.reports.comparison import words
-
-    return f"{words.kind(lesion)}, {words.place(lesion)}"
-
-
-def _rows(found: "Comparison", lesion: "Lesion") -> "Iterator[tuple[str, ...]]":
-    names = [one.name for one in found.studies]
-    whole = (lesion.whole,) if lesion.whole is not None else ()
-    for step in (*lesion.steps, *whole):
-        dates = f"{names[step.earlier]} to {names[step.later]}"
-        state = step.state + (" (proposed)" if step.proposed else "")
-        shown = [one for one in step.changes if one.name not in _NOT_SHOWN]
-        changes = shown if len(names) == _ALL_OF else shown[:1]
-        if not changes:
-            yield dates, state, _short(step.reason), "", "", "", "", "", "", ""
-        for number, changed in enumerate(changes):
-            first = (dates, state) if number == 0 else ("", "")
-            yield *first, *_change(lesion, step, changed)
-
-
-def _change(lesion: "Lesion", step: "Step", changed: "QuantityChange") -> tuple[str, ...]:
-    from osteotrace.reports.comparison import words
-
-    earlier, later = words.ends(lesion, step, changed)
-    said = words.verdict(changed)
-    unit = words.unit(changed.change.unit)
-    reason = f": {_short(said.reason)}" if said.reason else ""
-    return (
-        f"{words.quantity(changed.name)}{f', {unit}' if unit else ''}",
-        earlier,
-        later,
-        words.delta(changed),
-        words.percent(changed),
-        words.per_month(changed),
-        words.limit(changed),
-        f"{said.words}{reason}",
-    )
-
-
-def _is_told_by_leader(found: "Comparison", lesion: "Lesion") -> bool:
-    """Tell whether a part of a lesion says no more than the whole: all are gone."""
-    from osteotrace.reports.comparison import words
-
-    leader = words.leader_of(lesion, found.lesions)
-    plain = not any(step.changes for step in lesion.steps)
-    return leader is not None and plain and leader.state == lesion.state
-
-
-def _short(reason: str) -> str:
-    if len(reason) <= _LONGEST_REASON:
-        return reason
-    return reason[:_LONGEST_REASON].rpartition(" ")[0] + " …"
 
 
 def _stagings(found: "Comparison") -> None:

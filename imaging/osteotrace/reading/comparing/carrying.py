@@ -8,34 +8,29 @@ back. Every such finding is a proposal and says so.
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
 
-from osteotrace import geometry
 from osteotrace.alignment import RigidTransform, moved_mask
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.carried_values import with_registration
-from osteotrace.measurements.caliper import AS_DRAWN
 from osteotrace.measurements.measurement import Measurement, Method, not_measured
 from osteotrace.protocol import CaliperEntry, Where
 from osteotrace.protocol import entries as kinds
-from osteotrace.protocol.entry import regions
-from osteotrace.reading.calipers import marked_caliper
+from osteotrace.reading.comparing.marks import SEARCHED, Marks, series_keys
 from osteotrace.reading.images import StudyImages
 from osteotrace.reading.lesions import findings_of
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 from osteotrace.segmentation import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from osteotrace.findings import Finding
     from osteotrace.protocol import Entry
-    from osteotrace.reading.comparing.in_hand import StudyInHand
     from osteotrace.regions import Point
     from osteotrace.volume import Volume
 
@@ -64,15 +59,6 @@ _REFITTED: Final[tuple[type[Entry], ...]] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
-    """What a finding was measured by: its entry, and the masks that labels of it mean."""
-
-    entry: Entry
-    volume: Volume
-    masks: dict[str, Mask] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """What a mark gave on the later images.
 
@@ -93,87 +79,6 @@ class Carried:
     registration: dict[tuple[str, str], float] = field(default_factory=dict)
     entry: Entry | None = None
     masks: dict[str, Mask] = field(default_factory=dict, repr=False)
-
-
-def marks_of(finding: Finding, study: StudyInHand) -> Marks:
-    """Return what a finding was measured by: its protocol's entry, else its own marks.
-
-    Raises
-    ------
-    OsteotraceError
-        If its images are not there, or only its result is known.
-    """
-    header = None if study.images is None else study.images.header_of(finding)
-    if header is None or study.images is None:
-        raise OsteotraceError(
-            f"{finding.label}, whose images are not there",
-            expected=f"the images of {study.called}",
-            advice="give the study, not its record alone",
-        )
-    volume = study.images.held(header)
-    entry = study.entries.get(finding.tracking_uid)
-    if entry is not None:
-        masks = {
-            key: study.images.region(volume, where, key) for key, where in regions(entry)
-        }
-        return Marks(entry=entry, volume=volume, masks=masks)
-    return _rebuilt(finding, volume)
-
-
-def _rebuilt(finding: Finding, volume: Volume) -> Marks:
-    """Return the marks of a finding that its record holds."""
-    drawn = [r for r in finding.regions if isinstance(r, Polyline) and r.role == AS_DRAWN]
-    primary = finding.measurements[0].name if finding.measurements else ""
-    if len(drawn) == 1 and primary in kinds.LENGTHS:
-        return Marks(entry=marked_caliper(finding, volume), volume=volume)
-    outlines = [r for r in finding.regions if isinstance(r, Polyline)]
-    if primary == kinds.PalatalDefectEntry.primary and outlines:
-        points = np.concatenate([np.array(one.points) for one in outlines])
-        middle = geometry.as_stored((points.min(axis=0) + points.max(axis=0)) / 2)
-        return Marks(
-            entry=kinds.PalatalDefectEntry(**_said(finding, volume), seed=middle),
-            volume=volume,
-        )
-    searched = [r for r in finding.regions if isinstance(r, Mask) and r.role in _SEARCHED]
-    entry_type = _BY_PRIMARY.get(primary)
-    if entry_type is None or not searched:
-        raise OsteotraceError(
-            f"{finding.label}, of which only the result is known",
-            expected="a finding that was marked by points or looked for in a region",
-            advice="mark it on the later images",
-        )
-    entry = entry_type(**_said(finding, volume), region=Where(label="region"))
-    return Marks(entry=entry, volume=volume, masks={"region": searched[0]})
-
-
-# What a record calls the region that was looked into.
-_SEARCHED: Final = ("marked region", "region")
-_BY_PRIMARY: Final[dict[str, Callable[..., Entry]]] = {
-    kinds.SequestraEntry.primary: kinds.SequestraEntry,
-    kinds.GasEntry.primary: kinds.GasEntry,
-    kinds.MothEatenEntry.primary: kinds.MothEatenEntry,
-    kinds.PeriostealReactionEntry.primary: kinds.PeriostealReactionEntry,
-    kinds.IntensityEntry.primary: kinds.IntensityEntry,
-}
-
-
-def _said(finding: Finding, volume: Volume) -> dict[str, Any]:
-    return {
-        "label": finding.label,
-        "kind": finding.kind,
-        "site": finding.site,
-        "laterality": finding.laterality,
-        "note": finding.note,
-    } | _series(volume)
-
-
-def _series(volume: Volume) -> dict[str, str]:
-    return {
-        "modality": volume.identity.modality,
-        "series": glob.escape(volume.identity.description),
-        "series_uid": volume.identity.series_uid,
-        "frame_of_reference_uid": volume.frame_of_reference_uid,
-    }
 
 
 def carried(
@@ -254,7 +159,7 @@ def _check_imaged(
         if not isinstance(region, ImagePoints)
         and region.frame_of_reference_uid == transform.from_frame_uid
     ]
-    own = [region for region in shown if region.role not in _SEARCHED] or shown
+    own = [region for region in shown if region.role not in SEARCHED] or shown
     points = [point for region in own for point in _points(region)]
     outside = ~later.grid.contains(transform.apply(np.array(points))) if points else ()
     if np.any(outside):
@@ -345,7 +250,7 @@ def _moved(
     marks: Marks, later: Volume, transform: RigidTransform
 ) -> tuple[Entry, dict[str, Mask]]:
     """Return an entry with its points and balls moved, and its masks on later voxels."""
-    keys: dict[str, object] = dict(_series(later))
+    keys: dict[str, object] = dict(series_keys(later))
     masks: dict[str, Mask] = {}
     for key in marks.entry.__struct_fields__:
         value = getattr(marks.entry, key)
@@ -438,9 +343,10 @@ def _with_spread(
                 flags = (*reading.flags, NOT_HELD)
                 reading = msgspec.structs.replace(reading, flags=flags)
         measurements.append(reading)
-    # Where it is found from a place nearby, it is not gone.
+    # Where it is found from a place nearby, or nothing tells, it is not gone.
     seen = {own.presence, *(one.presence for one in displaced)}
-    presence = own.presence if len(seen) == 1 else "unknown"
+    told = len(displaced) >= FEWEST_DISPLACED or own.presence == "present"
+    presence = own.presence if len(seen) == 1 and told else "unknown"
     found = msgspec.structs.replace(
         own, measurements=tuple(measurements), presence=presence
     )

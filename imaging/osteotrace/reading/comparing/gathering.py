@@ -17,10 +17,9 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Case
 from osteotrace.pseudonym import UNKNOWN_PATIENT
 from osteotrace.reading.cases import saved_cases
+from osteotrace.reading.comparing.record_folders import RecordFolders
 from osteotrace.reading.studies import by_study
 from osteotrace.records import assessments as records
-from osteotrace.records import record_folder
-from osteotrace.records.places import folder_beside
 from osteotrace.series import scan
 from osteotrace.series.sources import DICOMDIR, Source, open_source
 from osteotrace.uids import is_uid
@@ -128,13 +127,19 @@ def gathered(
                 raise
             failures.append(problem)
     failures.extend(problem for one in found for problem in one.failures)
-    others = _RecordFolders(None if records is None else Path(records))
+    others = RecordFolders(None if records is None else Path(records))
     studies = _once(
         study for one in found for study in _studies(one, others, forest, failures)
     )
     return Gathered(
         studies=studies,
-        stated=tuple(r for one in found for r in one.readings if not r.study_uid),
+        # Among the records of a folder may be what is stated of another patient.
+        stated=tuple(
+            one
+            for path in found
+            for one in path.readings
+            if not one.study_uid and one.patient in {study.patient for study in studies}
+        ),
         failures=tuple(failures),
         sources=tuple(one.source for one in found if one.source is not None),
     )
@@ -268,62 +273,9 @@ def _is_own(problem: OsteotraceError) -> bool:
         return True
 
 
-class _RecordFolders:
-    """Saved readings outside the studies: each folder is read once a patient."""
-
-    def __init__(self, given: Path | None) -> None:
-        self._given = given
-        self._read: dict[tuple[Path, str], tuple[Assessment, ...]] = {}
-        self.failures: list[OsteotraceError] = []
-        if given is not None and not given.is_dir():
-            raise OsteotraceError(
-                "no folder of records",
-                expected="a folder of saved readings",
-                advice="check the path of --records",
-                where=str(given),
-                usage=True,
-            )
-
-    def of(self, study: GatheredStudy) -> tuple[Assessment, ...]:
-        """Return the readings of a study."""
-        folders = [] if self._given is None else [self._given]
-        if study.catalogue is not None:
-            folders.append(folder_beside(study.catalogue))
-        return tuple(
-            one
-            for folder in folders
-            for one in self._of_patient(folder, study.patient)
-            if one.study_uid == study.study_uid
-        )
-
-    def _of_patient(self, folder: Path, patient: str) -> tuple[Assessment, ...]:
-        key = folder, patient
-        if key not in self._read:
-            self._read[key] = self._from(folder, patient)
-        return self._read[key]
-
-    def _from(self, folder: Path, patient: str) -> tuple[Assessment, ...]:
-        inside = [*folder.iterdir()] if folder.is_dir() else []
-        if not inside:
-            return ()
-        try:
-            if any(one.is_dir() for one in inside):
-                # What ``measure`` wrote has a folder a study.
-                below = saved_cases(folder)
-                self.failures.extend(below.failures)
-                return _all(below.cases)
-            found = record_folder.read_cases(folder, patient=patient)
-        except OsteotraceError as problem:
-            if not problem.usage:
-                self.failures.append(problem)
-            return ()
-        self.failures.extend(found.refused)
-        return _all(found.cases)
-
-
 def _studies(
     found: _Found,
-    others: _RecordFolders,
+    others: RecordFolders,
     tree: _Tree | None,
     failures: list[OsteotraceError],
 ) -> Iterator[GatheredStudy]:
@@ -414,7 +366,8 @@ def check_patient(studies: Sequence[GatheredStudy]) -> str:
     """
     patients = tuple(dict.fromkeys(study.patient for study in studies))
     if len(patients) > 1:
-        named = "; ".join(f"{one.patient}: {one.called}" for one in studies)
+        # It becomes a note of the comparison: a path may name a patient.
+        named = "; ".join(f"{one.patient}: {one.date or 'undated'}" for one in studies)
         raise OsteotraceError(
             f"studies of {len(patients)} patients ({named})",
             expected="studies of one patient",

@@ -108,8 +108,8 @@ class StudyInHand:
 
     @property
     def called(self) -> str:
-        """What messages call it."""
-        return self.study.called
+        """What notes call it: its date; they are kept, and a path may name a patient."""
+        return self.study.called if self.study.date else "a study without a date"
 
     def read_on(self) -> dict[str, VolumeHeader]:
         """Return the volumes that findings were read on, by frame of reference.

@@ -19,7 +19,8 @@ from osteotrace.findings import leaders_of_parts
 from osteotrace.measurements.measurement import NotMeasured
 from osteotrace.reading.assessing import series_reference
 from osteotrace.reading.comparing import aligning
-from osteotrace.reading.comparing.carrying import Carried, carried, marks_of
+from osteotrace.reading.comparing.carrying import Carried, carried
+from osteotrace.reading.comparing.marks import marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

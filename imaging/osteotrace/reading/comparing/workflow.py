@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from osteotrace.comparison.comparing import compare as compared
-from osteotrace.comparison.differences import differences
-from osteotrace.comparison.records import Comparison, Difference, Link, StudyPair
 from osteotrace.comparison.site_repeatabilities import read_repeatabilities
 from osteotrace.comparison.study_readings import study_readings
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Case
-from osteotrace.measurements.measurement import Measurement
 from osteotrace.reading.case_facts import CaseFacts, read_facts
-from osteotrace.reading.cases import stages, with_facts
-from osteotrace.reading.comparing.aligning import paired
 from osteotrace.reading.comparing.gathering import check_patient, gathered
 from osteotrace.reading.comparing.proposing import carry_forward
 from osteotrace.reading.comparing.reading_studies import (
@@ -29,14 +21,15 @@ from osteotrace.reading.comparing.reading_studies import (
     read_studies,
 )
 from osteotrace.reading.comparing.said import confirmed_links, refused_pairs
-from osteotrace.series.acquisition import acquisition_of
+from osteotrace.reading.comparing.task import Steps, Task
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from osteotrace.change import Repeatability
+    from osteotrace.comparison.records import Comparison, Link
     from osteotrace.findings import Assessment
     from osteotrace.protocol import Protocol
     from osteotrace.reading.comparing.in_hand import StudyInHand
@@ -46,9 +39,6 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
     Progress = Callable[[int, int], None]
-
-# Parts of the progress that each step has.
-_PARTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +144,7 @@ def compare(
         or no study has a finding that could be followed.
     """
     at = now or datetime.now().astimezone()
-    steps = _Steps(progress)
+    steps = Steps(progress)
     found = gathered(paths, records=records, tree=tree, progress=steps.within)
     failures = list(found.failures)
     notes = _whose(found.studies, allow_two_patients=allow_two_patients)
@@ -170,7 +160,7 @@ def compare(
     failures += _nothing_to_follow(studies)
     stated = facts if isinstance(facts, CaseFacts) else _facts(facts)
     read = [one.assessment for one in studies]
-    task = _Task(
+    task = Task(
         studies=studies,
         others=found.stated,
         stated=stated,
@@ -202,136 +192,6 @@ def compare(
         failures=tuple(failures),
         sources=found.sources,
     )
-
-
-class _Steps:
-    """The progress of a comparison: reading first, then every pair of studies."""
-
-    def __init__(self, tell: Progress | None) -> None:
-        self._tell, self._done, self._all = tell, 0, 1
-
-    def plan(self, pairs: int) -> None:
-        """Say how many pairs follow; what came before is done."""
-        self._done, self._all = 1, 1 + pairs
-
-    def within(self, done: int, total: int) -> None:
-        """Tell how far the step at work is."""
-        if self._tell is not None:
-            part = round(_PARTS * done / max(total, 1))
-            self._tell(_PARTS * self._done + part, _PARTS * self._all)
-
-    def step(self) -> None:
-        """Tell that a step is done."""
-        self.within(1, 1)
-        self._done += 1
-
-
-@dataclass(slots=True, kw_only=True)
-class _Task:
-    """A comparison while it is made."""
-
-    studies: list[StudyInHand]
-    others: tuple[Assessment, ...]
-    stated: CaseFacts
-    confirmed: tuple[Link, ...]
-    # Words of the flags that are let pass.
-    let_pass: tuple[str, ...]
-    keywords: dict[str, Any]
-    pairs: list[StudyPair] = field(default_factory=list)
-
-    @property
-    def numbers(self) -> list[tuple[int, int]]:
-        """Each study with the next, and the first with the last."""
-        last = len(self.studies) - 1
-        nexts = [(k, k + 1) for k in range(last)]
-        return [*nexts, *([(0, last)] if last > 1 else [])]
-
-    def pair(self, steps: _Steps, *, register: bool) -> None:
-        """Lay the studies over each other, and list how they differ."""
-        for one, other in self.numbers:
-            pair = StudyPair(earlier=one, later=other)
-            both = self.studies[one], self.studies[other]
-            # The first is joined with the last through those between.
-            if register and other == one + 1:
-                pair = paired((one, other), *both, steps.within)
-                steps.step()
-            pair = msgspec.structs.replace(pair, differences=_differences(*both))
-            self.pairs.append(pair)
-
-    @property
-    def case(self) -> Case:
-        """The patient with every reading and what is stated."""
-        own = tuple(one.assessment for one in self.studies)
-        stated = tuple(fact for one in self.others for fact in one.facts)
-        drugs = tuple(course for one in self.others for course in one.drugs)
-        patient = own[0].patient
-        case = Case(patient=patient, assessments=own, facts=stated, drugs=drugs)
-        return with_facts(case, self.stated)
-
-    def comparison(self) -> Comparison:
-        """Return the comparison of what is read by now."""
-        added = {
-            (one.assessment.assessment_uid, *key): u
-            for one in self.studies
-            for key, u in one.registration.items()
-        }
-        read = [header for one in self.studies for header in one.read_on().values()]
-        return compared(
-            self.case,
-            pairs=self.pairs,
-            confirmed=(*self.confirmed, *self._carried()),
-            registration=added,
-            acquisitions=[acquisition_of(header) for header in read],
-            extents={
-                header.identity.series_uid: header.grid
-                for header in read
-                if header.grid is not None
-            },
-            accepted_flags=tuple(self._accepted()),
-            **self.keywords,
-        )
-
-    def _accepted(self) -> Iterator[str]:
-        """Yield the flags of all values that hold words which a reader lets pass."""
-        for study in self.studies:
-            for finding in study.assessment.findings:
-                for one in finding.measurements:
-                    for flag in one.flags if isinstance(one, Measurement) else ():
-                        if any(words in flag for words in self.let_pass):
-                            yield flag
-
-    def _carried(self) -> Iterator[Link]:
-        """Yield that what was carried forward is the lesion that it came from."""
-        for one in self.studies:
-            for uid in sorted(one.carried):
-                yield Link(earlier_uid=uid, later_uid=uid, basis="carried")
-
-    def stage(self, *, anew: bool) -> None:
-        """Stage every date, beside what is known of the patient before it."""
-        case = self.case
-        known = case.stated() or case.drugs
-        for one in self.studies:
-            date = one.assessment.study_date
-            if not date or not known or (one.assessment.stagings and not anew):
-                continue
-            results = stages(case, date, stated=self.stated)
-            one.assessment = msgspec.structs.replace(one.assessment, stagings=results)
-
-    def finished(self, notes: list[str]) -> Comparison:
-        """Return the comparison, with what to mind, and which readings are proposals."""
-        found = self.comparison()
-        carried = {
-            one.assessment.assessment_uid
-            for one in self.studies
-            if not one.is_read and one.carried
-        }
-        studies = tuple(
-            msgspec.structs.replace(one, carried=one.assessment_uid in carried)
-            for one in found.studies
-        )
-        return msgspec.structs.replace(
-            found, studies=studies, notes=tuple(dict.fromkeys((*notes, *found.notes)))
-        )
 
 
 def _whose(studies: Sequence[object], *, allow_two_patients: bool) -> list[str]:
@@ -402,12 +262,3 @@ def _repeatabilities(
 
 def _facts(file: Path | None) -> CaseFacts:
     return CaseFacts() if file is None else read_facts(file)
-
-
-def _differences(earlier: StudyInHand, later: StudyInHand) -> tuple[Difference, ...]:
-    """Return how the series that were read differ; nothing where there are no images."""
-    before, after = (
-        [acquisition_of(header) for header in one.read_on().values()]
-        for one in (earlier, later)
-    )
-    return differences(before, after) if before and after else ()
