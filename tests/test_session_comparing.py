@@ -415,6 +415,7 @@ def test_a_carried_mark_that_is_placed_by_hand_is_judged_as_clicked(
     assert step.changes[0].change.limit == pytest.approx(1.6, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_record_tells_years_later_what_was_carried(
     carried: Session, prior: Finding, tmp_path: Path
 ) -> None:
@@ -481,6 +482,7 @@ def test_a_comparison_is_made_anew_only_where_something_changed(
     assert carried.comparing.comparison() is not first
 
 
+@pytest.mark.slow
 def test_the_report_is_one_file_with_both_dates(carried: Session, tmp_path: Path) -> None:
     file = carried.comparing.write_report(tmp_path / "comparison.html")
     page = file.read_text()

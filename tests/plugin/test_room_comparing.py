@@ -109,17 +109,6 @@ def view_of(room: ReadingRoom, day: str) -> ReadingView:
     )
 
 
-def test_the_tab_offers_both_studies_and_says_that_nothing_is_aligned_yet(
-    course: ReadingRoom, prior: Finding
-) -> None:
-    tab = course.dock.compare
-    assert tab.studies.earlier.currentData() == BEFORE_UID
-    assert tab.studies.later.currentData() == AFTER_UID
-    assert "Not aligned yet" in tab.studies.registration.text()
-    (row,) = tab.sheet.lesions
-    assert (row.label, row.state) == (prior.label, "not assessed")
-
-
 def test_f7_shows_before_and_after_through_the_transform_and_again_ends_it(
     aligned: ReadingRoom, qtbot: Any
 ) -> None:
@@ -147,8 +136,14 @@ def test_what_cannot_be_aligned_is_shown_unlinked_with_the_reason(
         raise problem
 
     monkeypatch.setattr("osteotrace.reading.comparing.aligning.align", refused)
+    head = course.dock.compare.studies
+    assert (head.earlier.currentData(), head.later.currentData()) == (
+        BEFORE_UID,
+        AFTER_UID,
+    )
+    assert "Not aligned yet" in head.registration.text()
     together(course, qtbot)
-    text = course.dock.compare.studies.registration.text()
+    text = head.registration.text()
     assert text.startswith("✗")
     assert "two starts that end 3.1 mm apart" in text
     pair = course.arrangement.comparing.pair
@@ -180,6 +175,7 @@ def test_marks_are_carried_forward_as_one_command_and_enter_accepts_them(
     assert aligned.dock.compare.carry.isEnabled()
 
 
+@pytest.mark.slow
 def test_a_carried_draft_is_drawn_apart_from_what_is_accepted(
     aligned: ReadingRoom, prior: Finding, qtbot: Any
 ) -> None:
@@ -195,6 +191,7 @@ def test_a_carried_draft_is_drawn_apart_from_what_is_accepted(
     assert PROPOSED_COLOUR not in colours
 
 
+@pytest.mark.slow
 def test_a_match_is_confirmed_refused_and_taken_back_in_the_tab(
     aligned: ReadingRoom, prior: Finding, qtbot: Any
 ) -> None:
@@ -217,6 +214,7 @@ def test_a_match_is_confirmed_refused_and_taken_back_in_the_tab(
     assert tab.sheet.matches[0].is_proposed
 
 
+@pytest.mark.slow
 def test_a_lesion_is_gone_to_at_both_dates(
     aligned: ReadingRoom, prior: Finding, qtbot: Any
 ) -> None:
@@ -237,6 +235,7 @@ def test_a_lesion_is_gone_to_at_both_dates(
     np.testing.assert_allclose(apart, moved((0, 0, 0)), atol=0.01)
 
 
+@pytest.mark.slow
 def test_the_prior_readings_own_marks_stand_on_its_study(
     aligned: ReadingRoom, prior: Finding, qtbot: Any
 ) -> None:
@@ -247,6 +246,7 @@ def test_the_prior_readings_own_marks_stand_on_its_study(
     assert view_of(aligned, AFTER).texts == []
 
 
+@pytest.mark.slow
 def test_a_study_of_the_timeline_is_shown_and_one_without_images_says_so(
     aligned: ReadingRoom, qtbot: Any
 ) -> None:
@@ -257,6 +257,7 @@ def test_a_study_of_the_timeline_is_shown_and_one_without_images_says_so(
     assert not aligned.comparing.is_on
 
 
+@pytest.mark.slow
 def test_another_patients_folder_is_refused_and_nothing_changes(
     course: ReadingRoom, small_study: Path, tmp_path: Path, qtbot: Any
 ) -> None:
@@ -269,6 +270,7 @@ def test_another_patients_folder_is_refused_and_nothing_changes(
     assert len(course.session.comparing.studies) == 2
 
 
+@pytest.mark.slow
 def test_the_report_is_written_where_it_was_asked_for(
     aligned: ReadingRoom, tmp_path: Path, qtbot: Any
 ) -> None:
@@ -278,15 +280,7 @@ def test_the_report_is_written_where_it_was_asked_for(
     assert BEFORE in (tmp_path / "comparison.html").read_text()
 
 
-def test_a_blinded_reading_has_no_second_study(course: ReadingRoom, qtbot: Any) -> None:
-    course.session.blinding.begin("a seed")
-    course.refresh()
-    assert "Blinded" in course.dock.compare.hidden.text()
-    course.keyboard.press("side_by_side")
-    rest(course, qtbot)
-    assert not course.comparing.is_on
-
-
+@pytest.mark.slow
 def test_a_window_that_closes_lets_go_of_the_alignment_at_work(
     course: ReadingRoom, load: Callable[[str], None], qtbot: Any
 ) -> None:
@@ -312,6 +306,10 @@ def test_a_blinded_reading_hides_order_dates_and_roles_until_it_is_saved(
         assert hidden in told
         assert AFTER not in told
     assert course.session.priors.readings == ()
+    assert "Blinded" in course.dock.compare.hidden.text()
+    course.keyboard.press("side_by_side")
+    rest(course, qtbot)
+    assert not course.comparing.is_on
     course.blinded.end()
     assert AFTER in course.dock.title.text()
     assert AFTER in course.view.place_text
