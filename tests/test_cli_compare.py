@@ -140,7 +140,7 @@ def test_a_prior_without_a_reading_has_nothing_to_follow(
     assert "nothing to follow" in outcome.err
 
 
-def test_a_narrow_terminal_gets_lines(
+def test_a_lesion_is_a_block_that_no_terminal_cuts(
     osteotrace: Run,
     small_study: Path,
     later: Path,
@@ -152,5 +152,11 @@ def test_a_narrow_terminal_gets_lines(
     outcome = osteotrace(
         *("compare", small_study, later, "--protocol", ball, "--no-registration")
     )
-    assert "  before to after: stable (proposed)" in outcome.out
-    assert "verdict within measurement error" in outcome.out
+    lines = outcome.out.splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith("1 lesion: "))
+    assert lines[first] == "1 lesion: 1 stable. One of these is a proposal."
+    assert lines[first + 1].startswith("REG-1: = stable (proposed) · ")
+    block = " ".join(line.strip() for line in lines[first + 2 : first + 5])
+    assert "→" in block
+    assert "within measurement error" in block
+    assert all(len(line) <= 80 for line in lines[first : first + 5])

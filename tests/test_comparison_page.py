@@ -380,3 +380,12 @@ def test_without_a_date_the_timeline_says_so() -> None:
     assert all(one.first is None for one in timeline_points(undated))
     assert Image.open(io.BytesIO(timeline_picture(undated, "png"))).width > 1000
     assert "not known" in Read(page(undated)).text
+
+
+def test_what_is_gone_is_not_called_incomparable_beside_its_state() -> None:
+    steps = (step for one in comparisons.maxilla().lesions for step in one.steps)
+    step = next(one for one in steps if one.primary == "cortical_breach_fraction")
+    (bare,) = (one for one in step.changes if one.name == "breach_count")
+    gone = msgspec.structs.replace(step, state="resolved", primary=bare.name)
+    assert words.verdict(bare, gone).words == "resolved"
+    assert words.verdict(bare, step).words == "not comparable"

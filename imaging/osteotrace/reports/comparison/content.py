@@ -258,7 +258,7 @@ def _row(lesion: Lesion, step: Step, changed: QuantityChange) -> ChangeRow:
         limit=words.limit(changed),
         limit_origin=told.limit_origin,
         u_registration=f"{u:.2g} {words.unit(told.unit)}".strip() if u else "",
-        verdict=words.verdict(changed),
+        verdict=words.verdict(changed, step),
         is_primary=told.name == step.primary,
     )
 

@@ -35,6 +35,8 @@ STATE_SYMBOLS: Final[dict[State, str]] = {
     "not comparable": "≠",
     "not assessed": "?",
 }
+# States that need no comparison of two values.
+_WHOLE: Final = frozenset({"new", "resolved", "absent"})
 NOT_JUDGED: Final = "not judged"
 NONE: Final = "–"
 MINUS: Final = "\N{MINUS SIGN}"
@@ -85,11 +87,17 @@ class Verdict:
     name: str
 
 
-def verdict(changed: QuantityChange) -> Verdict:
-    """Return what is said of a change; one without a repeatability is not judged."""
+def verdict(changed: QuantityChange, step: Step | None = None) -> Verdict:
+    """Return what is said of a change; one without a repeatability is not judged.
+
+    Of what decides in a `step` that says it came or went, the state is said.
+    """
     told = changed.change
     if told.verdict == "not comparable":
         reason = shorter(without_keys(told.reason))
+        if step is not None and changed.name == step.primary and step.state in _WHOLE:
+            symbol = STATE_SYMBOLS[step.state]
+            return Verdict(words=step.state, symbol=symbol, reason="", name="within")
         return Verdict(words=told.verdict, symbol="≠", reason=reason, name="not-judged")
     if changed.inapplicable:
         reason = "the repeatability does not apply: " + "; ".join(changed.inapplicable)
