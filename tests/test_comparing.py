@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
+from tests.fixtures import compared
 from tests.fixtures.followed_studies import (
     LATER_FRAME,
     MOVED_MM,
@@ -29,7 +30,7 @@ from osteotrace.protocol.entries import (
     IntensityEntry,
     MarrowEdemaEntry,
 )
-from osteotrace.reading.comparing import ComparisonReading, aligning, compare
+from osteotrace.reading.comparing import ComparisonReading, aligning, carrying, compare
 from osteotrace.reading.comparing.carrying import TETRAHEDRON, why_not_carried
 
 if TYPE_CHECKING:
@@ -341,6 +342,17 @@ def test_the_error_of_the_transform_is_carried_into_the_change(
 def test_four_displaced_marks_have_the_spread_of_the_place() -> None:
     covariance = np.cov(TETRAHEDRON.T, bias=True)
     assert np.allclose(covariance, np.eye(3))
+
+
+def test_what_no_displaced_mark_could_look_for_is_not_gone() -> None:
+    for presence, left in (("absent", "unknown"), ("present", "present")):
+        one = compared.finding("GAS-1", presence=presence)
+        found, spread = carrying._with_spread(one, [])
+        assert (found.presence, spread) == (left, {})
+    found, _ = carrying._with_spread(
+        compared.finding("GAS-1", presence="absent"), [one] * 3
+    )
+    assert found.presence == "unknown"
 
 
 def test_a_search_that_finds_nothing_is_resolved(small_study: Path, later: Path) -> None:
