@@ -345,14 +345,16 @@ def test_four_displaced_marks_have_the_spread_of_the_place() -> None:
 
 
 def test_what_no_displaced_mark_could_look_for_is_not_gone() -> None:
-    for presence, left in (("absent", "unknown"), ("present", "present")):
-        one = compared.finding("GAS-1", presence=presence)
-        found, spread = carrying._with_spread(one, [])
+    absent = compared.finding("GAS-1", presence="absent")
+    present = compared.finding("GAS-1", presence="present")
+    for own, displaced, left in (
+        (absent, [], "unknown"),
+        (absent, [present] * 4, "unknown"),
+        (absent, [absent] * 4, "absent"),
+        (present, [], "present"),
+    ):
+        found, spread = carrying._with_spread(own, displaced)
         assert (found.presence, spread) == (left, {})
-    found, _ = carrying._with_spread(
-        compared.finding("GAS-1", presence="absent"), [one] * 3
-    )
-    assert found.presence == "unknown"
 
 
 def test_a_search_that_finds_nothing_is_resolved(small_study: Path, later: Path) -> None:
