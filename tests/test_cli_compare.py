@@ -116,6 +116,9 @@ def test_wrong_use_is_code_2(
 ) -> None:
     taken = tmp_path / "taken.html"
     taken.write_text("mine")
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / "comparison.parquet").write_text("mine")
     for arguments in (
         (small_study,),
         (small_study, small_study),
@@ -123,6 +126,11 @@ def test_wrong_use_is_code_2(
         (small_study, later, "--out", taken),
         (small_study, later, "--save", taken),
         (small_study, later, "--tables", taken),
+        (small_study, later, "--tables", half),
+        (small_study, later, "--out", taken / "report.html"),
+        (small_study, later, "--facts", tmp_path / "none.toml"),
+        (small_study, later, "--repeatability", taken),
+        (small_study, later, "--confirm", "A=B", "--refuse", "A=B", "--reader", "R"),
         (small_study, later, "--confirm", "PAL-1"),
         (small_study, later, "--protocol", ball, "--protocol", ball, "--protocol", ball),
     ):
@@ -130,6 +138,30 @@ def test_wrong_use_is_code_2(
         assert outcome.code == 2, arguments
         assert outcome.out == ""
     assert taken.read_text() == "mine"
+    assert [file.name for file in half.iterdir()] == ["comparison.parquet"]
+
+
+def test_what_cannot_be_written_is_told_and_leaves_no_half(
+    osteotrace: Run,
+    small_study: Path,
+    later: Path,
+    ball: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(comparison_report, "write", full)
+    saved, page = tmp_path / "saved", tmp_path / "report.html"
+    outcome = osteotrace(
+        *("compare", small_study, later, "--protocol", ball, "--no-registration"),
+        *("--out", page, "--save", saved),
+    )
+    assert outcome.code == 1
+    assert page.exists()
+    assert "No space left" in outcome.err
+    assert not [file for file in saved.glob("**/*") if file.is_file()]
 
 
 def test_a_prior_without_a_reading_has_nothing_to_follow(

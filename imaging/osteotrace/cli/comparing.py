@@ -1,5 +1,6 @@
 """The verb that compares: compare."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from osteotrace.reading.comparing import ComparisonReading
 
 Folder = Path | None
+# What --tables writes.
+_TABLES = ("comparison.csv", "comparison.parquet")
 
 
 def compare(
@@ -128,9 +131,15 @@ def compare(
     """Compare studies of one patient: lesions matched, their change, the timeline."""
     from osteotrace.reading import comparing
 
-    folders = (one for one in (tables, save) if one is not None and one.is_file())
-    for file in (out, *folders):
-        _check_free(file)
+    _check_places(out, tables, save)
+    both = set(confirm or ()) & set(refuse or ())
+    if both:
+        raise OsteotraceError(
+            f"{', '.join(sorted(both))} confirmed and refused",
+            expected="one lesion, or two",
+            advice="leave out --confirm or --refuse",
+            usage=True,
+        )
     with options.progress("comparing") as tell:
         found = comparing.compare(
             *paths,
@@ -160,6 +169,26 @@ def compare(
     for failure in failures:
         output.print_error(failure, as_json=json)
     return 1 if failures else 0
+
+
+def _check_places(out: Folder, tables: Folder, save: Folder) -> None:
+    """Refuse places that are taken, or where nothing can be written, before the work."""
+    for folder in (tables, save):
+        _check_free(folder if folder is not None and not folder.is_dir() else None)
+    of_tables = () if tables is None else (tables / one for one in _TABLES)
+    for file in (out, *of_tables):
+        _check_free(file)
+    for place in filter(None, (out, tables, save)):
+        here = place.absolute()
+        above = next(one for one in (here, *here.parents) if one.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+            raise OsteotraceError(
+                f"{above} that cannot be written to",
+                expected="a folder with the right to write",
+                advice="choose another place",
+                where=str(place),
+                usage=True,
+            )
 
 
 def _check_free(file: Path | None) -> None:
@@ -215,6 +244,18 @@ def _written(
             files = write()
         except OsteotraceError as problem:
             failures.append(problem)
+            continue
+        except OSError as problem:
+            # One place that fails takes nothing from the others.
+            why = problem.strerror or str(problem)
+            failures.append(
+                OsteotraceError(
+                    f"a place that cannot be written to ({why})",
+                    expected="a folder with room and the right to write",
+                    advice="choose another place or make room",
+                    where=str(place),
+                )
+            )
             continue
         for file in () if quiet else files:
             typer.echo(f"Written: {file}")

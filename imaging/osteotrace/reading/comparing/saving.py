@@ -49,26 +49,33 @@ def save(
     """
     place = Path(folder)
     moment = None if now is None else now.replace(tzinfo=None)
-    registrations = [
-        registration.write(
-            alignment,
-            *volumes,
+    written: list[Path] = []
+    try:
+        for alignment, volumes in _transforms(found):
+            written.append(
+                registration.write(
+                    alignment,
+                    *volumes,
+                    place,
+                    sop_instance_uid=uids(),
+                    creator=found.comparison.reader,
+                    now=moment,
+                )
+            )
+        report = comparison_report.write(
+            found.comparison,
+            tuple(found.catalogues.values()),
             place,
+            registrations=tuple(written),
             sop_instance_uid=uids(),
-            creator=found.comparison.reader,
             now=moment,
         )
-        for alignment, volumes in _transforms(found)
-    ]
-    report = comparison_report.write(
-        found.comparison,
-        tuple(found.catalogues.values()),
-        place,
-        registrations=registrations,
-        sop_instance_uid=uids(),
-        now=moment,
-    )
-    return (*registrations, report)
+    except BaseException:
+        # Registrations of a report that is not there would be half a record.
+        for file in written:
+            file.unlink(missing_ok=True)
+        raise
+    return (*written, report)
 
 
 def _transforms(

@@ -145,6 +145,9 @@ def compare(
     """
     at = now or datetime.now().astimezone()
     steps = Steps(progress)
+    # What is wrong with a small file is told before the long work.
+    stated = facts if isinstance(facts, CaseFacts) else _facts(facts)
+    coefficients = _repeatabilities(repeatability)
     found = gathered(paths, records=records, tree=tree, progress=steps.within)
     failures = list(found.failures)
     notes = _whose(found.studies, allow_two_patients=allow_two_patients)
@@ -158,7 +161,6 @@ def compare(
     _check_several(found.studies, failures, paths)
     studies = _by_date(read_studies(found.studies, how, failures))
     failures += _nothing_to_follow(studies)
-    stated = facts if isinstance(facts, CaseFacts) else _facts(facts)
     read = [one.assessment for one in studies]
     task = Task(
         studies=studies,
@@ -168,7 +170,7 @@ def compare(
         let_pass=tuple(accepted_flags),
         keywords={
             "refused": refused_pairs(refused, read),
-            "repeatabilities": _repeatabilities(repeatability),
+            "repeatabilities": coefficients,
             "reader": reader,
             "now": at,
         },
