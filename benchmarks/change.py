@@ -230,13 +230,15 @@ def stated_change(
 
     More than the site's coefficient where each reading's own uncertainty is.
     """
-    told = site(subject, repeats[:ADVISED], classical=False)
     shares = []
-    for pair in pairs:
-        found = judged(subject, pair, told)
-        if found.limit is not None and found.earlier and found.later:
-            least = min(found.earlier, found.later)
-            shares.append(found.limit / (least if subject.relative else 1.0))
+    sites = max(1, len(repeats) // ADVISED)
+    for k in range(sites):
+        told = site(subject, repeats[k * ADVISED : (k + 1) * ADVISED], classical=False)
+        for pair in pairs[k::sites]:
+            found = judged(subject, pair, told)
+            if found.limit is not None and found.earlier and found.later:
+                least = min(found.earlier, found.later)
+                shares.append(found.limit / (least if subject.relative else 1.0))
     return round(2 * float(np.median(shares)) + 0.00005, 4)
 
 
