@@ -12,6 +12,8 @@ import pytest
 from osteotrace.alignment import RigidTransform, align, laid_over, pair_of
 from osteotrace.errors import OsteotraceError
 from osteotrace.phantoms.in_memory import noisy, straight_grid
+from osteotrace.phantoms.moved_motions import refusals
+from osteotrace.phantoms.moved_studies import moved_pair
 from osteotrace.phantoms.rendering import Pose
 from osteotrace.regions import Mask
 
@@ -219,3 +221,13 @@ def test_the_later_images_are_laid_over_the_earlier_ones_to_look_at(
     assert "looked at" in laid.notes[-1]
     with pytest.raises(OsteotraceError, match="where the transform ends"):
         laid_over(before, before.grid, transform)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [2, 7])
+def test_a_spine_that_shows_other_levels_is_refused(number: int) -> None:
+    """Vertebrae look alike: one level off is the classic wrong answer."""
+    pair = moved_pair(refusals(10)[number])
+    with pytest.raises(OsteotraceError) as refusal:
+        align(pair.earlier, pair.later)
+    assert "%" in refusal.value.found

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from osteotrace.alignment.alignment import Alignment, Pair, same_space
 from osteotrace.alignment.ending import finished
 from osteotrace.alignment.images import Prepared, prepared
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 FEWEST_SLICES: Final = 4
 # What an image keeps around a region: for its edges, and where it may lie later, mm.
 EARLIER_MARGIN_MM, LATER_MARGIN_MM = 6.0, 20.0
+# Above this a CT voxel holds more than air; in a line of such voxels, every fourth is
+# looked at, and a few are noise.
+AIR_HU: Final = -400.0
+THINNED, FEWEST_SOLID = 4, 4
 PARTS: Final = 100
 
 
@@ -111,6 +117,7 @@ def _paired(
         if around is not None:
             there = around.transform.apply(corners)
             later = _cut(later, there, LATER_MARGIN_MM, region)
+    earlier, later = _body(earlier), _body(later)
     made: list[Prepared] = []
     for volume, wanted in ((earlier, region), (later, None)):
         frame = volume.frame_of_reference_uid
@@ -123,6 +130,23 @@ def _paired(
             )
         )
     return Pairing(pair, made[0], made[1])
+
+
+def _body(volume: Volume) -> Volume:
+    """Return the part of a CT that holds more than air; another volume as it is."""
+    if volume.unit != HOUNSFIELD or min(volume.grid.shape) < THINNED:
+        return volume
+    thin = volume.voxels[:, ::THINNED, ::THINNED] * volume.slope[:, None, None]
+    solid = thin + volume.intercept[:, None, None] > AIR_HU
+    box = [slice(0, volume.grid.shape[0])]
+    for axis, count in ((1, volume.grid.rows), (2, volume.grid.columns)):
+        filled = solid.sum(axis=tuple({0, 1, 2} - {axis})) >= FEWEST_SOLID
+        where = np.flatnonzero(filled)
+        if len(where) == 0:
+            return volume
+        last = (int(where[-1]) + 2) * THINNED + 1
+        box.append(slice(max(int(where[0]) - 2, 0) * THINNED, min(last, count)))
+    return volume.cropped((box[0], box[1], box[2]))
 
 
 def _cut(volume: Volume, points: Array, margin: float, region: Mask) -> Volume:

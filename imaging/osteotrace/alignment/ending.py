@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.alignment.alignment import Alignment, Start
+from osteotrace.alignment.bending import Bending, bending
 from osteotrace.alignment.fitting import Fit, Sample, Target
 from osteotrace.alignment.judging import covariance
 from osteotrace.alignment.sampling import edge_sample
@@ -28,12 +29,21 @@ if TYPE_CHECKING:
     from osteotrace.geometry import Array
 
 METHOD: Final = Method(name="osteotrace rigid alignment", version="1")
-# Parts that fit differently by this standard uncertainty are told of, mm.
-LOOSE_MM: Final = 0.5
-# Points of the finer level, and of each of the last fits.
+# Parts that lie off by so much (root mean square, mm) are no noise: by what alike and
+# unlike images of rigid phantoms show, 0.1 and 0.4 mm. From this share on one has grown.
+BENT_MM: Final = {True: 0.3, False: 0.5}
+# On thick slices it takes this share of them.
+BENT_SHARE: Final = 0.25
+GROWN: Final = 0.008
+# Points of the finer level; then of each of the last fits, and whether it is robust.
 MIDDLE_POINTS: Final = 12_000
 FIRST_SEED: Final = 11
-FINE_POINTS: Final = {True: 50_000, False: 25_000}
+# Plain fits, which find the mean, are asked where robust ones disagree; unlike images,
+# which tell less of each other, are asked with more points.
+TRIES: Final = {
+    True: ((50_000, True), (50_000, False)),
+    False: ((25_000, True), (100_000, True)),
+}
 # Where the last fits begin, from the best place so far: turn (rad) and shift (mm).
 DISPLACED: Final = (
     (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
@@ -44,9 +54,16 @@ FINE_REACH_MM: Final = 2.0
 # Farthest that the ends of independent starts may lie apart, mm (measurement.md).
 AGREEMENT_MM: Final = 0.3
 # Least likeness: correlation of CT with CT, else information as a correlation.
-FLOORS: Final = {"CT-CT": 0.80, "MR-MR": 0.55, "CT-MR": 0.45}
+FLOORS: Final = {"CT-CT": 0.80, "MR-MR": 0.70, "CT-MR": 0.65}
 LOCAL_FLOORS: Final = {"CT-CT": 0.75, "MR-MR": 0.50, "CT-MR": 0.40}
 MEASURES: Final = {True: "correlation", False: "information correlation"}
+# Likeness that a rigid patient reaches. Below it the images have to overlap by so much of
+# the larger one, a rival may have so little of the evidence, and the parts have to be so
+# much alike, each at its own place.
+SURE: Final = {"CT-CT": 0.95, "MR-MR": 0.85, "CT-MR": 0.80}
+DOUBTFUL_OVERLAP, DOUBTFUL_RIVAL, PARTS_ALIKE = 0.6, 0.7, 0.95
+# Rivals that are fitted finer, and how near an end is no other place, mm.
+RIVALS, NEAR_MM = 4, 3.0
 # Most that the evidence for another place may be of that for the accepted one.
 MOST_RIVAL: Final = 0.85
 # Farthest that a local fit may end from where the global pose puts the region, mm.
@@ -59,7 +76,7 @@ MODEL_ERROR_MM: Final = {"CT-CT": 0.0, "MR-MR": 0.02, "CT-MR": 0.05}
 
 def finished(
     pairing: Pairing,
-    begun: tuple[Place, Place | None, Level],
+    begun: tuple[list[Place], Level],
     *,
     name: str,
     tell: Callable[[float], None],
@@ -70,8 +87,8 @@ def finished(
     Parameters
     ----------
     pairing : Pairing
-    begun : (Place, Place or None, Level)
-        The best place, its best rival, and the level at which they were found.
+    begun : (list of Place, Level)
+        The best place and its rivals, and the level at which they were found.
     name : str
         What is aligned, in words.
     tell : callable
@@ -80,15 +97,15 @@ def finished(
         Where a local alignment began; it may not end far from there.
     """
     floor = (FLOORS if near is None else LOCAL_FLOORS)[pairing.pair]
-    middle = Level.of(pairing, begun[2].step_mm / 2, MIDDLE_POINTS)
-    best, rival = _refined(begun[0], begun[1], middle)
+    middle = Level.of(pairing, begun[1].step_mm / 2, MIDDLE_POINTS)
+    best, rival = _refined(begun[0], middle)
     _check_place(best, floor, middle, name)
     _check_rival(best, rival, middle, name)
     target = Target(pairing.read, pairing.read.fine())
-    samples = _samples(pairing)
-    whole = _together(samples)
-    corners = whole.corners()
-    for robust in (True, False) if pairing.alike else (True,):
+    for count, robust in TRIES[pairing.alike]:
+        samples = _samples(pairing, count)
+        whole = _together(samples)
+        corners = whole.corners()
         fits = _fits(pairing, [whole, *samples], target, best.pose, robust)
         tell(0.9)
         last, ends = fits[0], [fit.pose for fit in fits]
@@ -98,13 +115,16 @@ def finished(
             break
     else:
         raise _refused(problem)
+    bent = bending(whole, target, last.pose, alike=pairing.alike)
     judged = middle.judged(last.pose)
     _check_place(judged, floor, middle, name)
+    if near is None:
+        _check_doubtful(judged, rival, bent, middle, name)
     if near is not None:
         _check_near(last.pose.apart(near, corners), name)
     forward = pairing.forward(last.pose)
     x, y, z = (round(float(v), 6) for v in forward.centre)
-    u_mm, u_deg = _error(whole, target, last.pose, pairing, robust)
+    u_mm, u_deg = _error(whole, target, last.pose, pairing, robust, bent)
     tell(1.0)
     return Alignment(
         transform=forward.transform(
@@ -123,30 +143,40 @@ def finished(
         u_mm=u_mm,
         u_deg=u_deg,
         method=METHOD,
-        notes=_notes(u_mm, u_deg, forward.centre, corners),
+        notes=_notes(bent, pairing),
     )
 
 
-def _refined(
-    best: Place, rival: Place | None, middle: Level
-) -> tuple[Place, Place | None]:
-    """Return both places fitted finer, in the order in which they then stand."""
-    first = middle.fitted(best.pose)
-    if rival is None:
-        return first, None
-    second = middle.fitted(rival.pose)
-    if second.pose.apart(first.pose, middle.sample.corners()) < middle.step_mm:
-        return first, None
-    return (first, second) if first.evidence >= second.evidence else (second, first)
+def _refined(places: list[Place], middle: Level) -> tuple[Place, Place | None]:
+    """Return the best place, fitted finer, and its best rival elsewhere.
+
+    Two ends near each other are one place that is not reached yet: whether it is one is
+    for the independent starts to tell.
+    """
+    if not places:
+        raise _refused("no place at which enough of both studies lies on each other")
+    fitted = [middle.fitted(place.pose) for place in places[: 1 + RIVALS]]
+    best, *rest = sorted(fitted, key=lambda place: -place.evidence)
+    corners = middle.sample.corners()
+    near = max(NEAR_MM, 1.5 * middle.step_mm)
+    rivals = [place for place in rest if place.pose.apart(best.pose, corners) > near]
+    return best, rivals[0] if rivals else None
 
 
-def _samples(pairing: Pairing) -> list[Sample]:
+def _samples(pairing: Pairing, count: int) -> list[Sample]:
     """Return as many independent samples as there are starts."""
     own, onto = pairing.sampled.fine(), float(pairing.read.spacing.min())
-    count = FINE_POINTS[pairing.alike]
+    seeds = range(FIRST_SEED, FIRST_SEED + len(DISPLACED))
     return [
-        edge_sample(pairing.sampled, own, count, seed=seed, onto_mm=onto)
-        for seed in range(FIRST_SEED, FIRST_SEED + len(DISPLACED))
+        edge_sample(
+            pairing.sampled,
+            own,
+            count,
+            seed=seed,
+            onto_mm=onto,
+            between=not pairing.alike,
+        )
+        for seed in seeds
     ]
 
 
@@ -155,8 +185,7 @@ def _fits(
 ) -> list[Fit]:
     """Return the fit to all points, and one from each start to its own points.
 
-    What the robust fits leave out may differ where a patient bent: they then disagree,
-    and plain ones, which find the mean, are asked.
+    What robust fits leave out may differ where a patient bent: they then disagree.
     """
     fits: list[Fit] = []
     for sample, nudge in zip(samples, (DISPLACED[0], *DISPLACED), strict=True):
@@ -175,15 +204,26 @@ def _start(pose: Pose, accepted: Pose, middle: Level, corners: Array) -> Start:
     )
 
 
-def _notes(u_mm: float, u_deg: float, centre: Array, corners: Array) -> tuple[str, ...]:
-    lever = float(np.linalg.norm(corners - centre, axis=1).max())
-    worst = float(np.hypot(u_mm, np.radians(u_deg) * lever))
-    if worst < LOOSE_MM:
+def _is_bent(bent: Bending, pairing: Pairing) -> bool:
+    coarsest = max(float(p.spacing.max()) for p in (pairing.earlier, pairing.later))
+    return bent.off_mm >= max(BENT_MM[pairing.alike], BENT_SHARE * coarsest)
+
+
+def _notes(bent: Bending, pairing: Pairing) -> tuple[str, ...]:
+    if not _is_bent(bent, pairing):
         return ()
-    return (
-        f"the parts of the region fit differently, by u {worst:.1f} mm at its ends: the "
-        "patient is not rigid here, bent or has grown; align single bones",
-    )
+    notes = [
+        f"parts of the region lie {bent.off_mm:.1f} mm (root mean square) from where one "
+        "rigid transform puts them: the patient bent, a bone moved or grew; u says so, "
+        "and single bones align better"
+    ]
+    larger = -bent.scale if pairing.later_is_sampled else bent.scale
+    if abs(larger) >= GROWN:
+        notes.append(
+            f"the later images are {100 * abs(larger):.1f} % "
+            f"{'larger' if larger > 0 else 'smaller'}: has the patient grown?"
+        )
+    return tuple(notes)
 
 
 def _ends_apart(fits: list[Fit], apart: float, name: str) -> str:
@@ -211,16 +251,23 @@ def _check_near(far: float, name: str) -> None:
 
 
 def _error(
-    sample: Sample, target: Target, pose: Pose, pairing: Pairing, robust: bool
+    sample: Sample,
+    target: Target,
+    pose: Pose,
+    pairing: Pairing,
+    robust: bool,
+    bent: Bending,
 ) -> tuple[float, float]:
+    """Return the standard uncertainty of place (mm, one axis) and of turn (degrees)."""
     spread = covariance(sample, target, pose, alike=pairing.alike, robust=robust)
-    voxel = max(
-        float(np.linalg.norm(p.spacing)) for p in (pairing.earlier, pairing.later)
-    )
+    both = (pairing.earlier, pairing.later)
+    voxel = max(float(np.linalg.norm(image.spacing)) for image in both)
     model = np.hypot(INTERPOLATION_SHARE * voxel, MODEL_ERROR_MM[pairing.pair])
+    if _is_bent(bent, pairing):
+        model = np.hypot(model, bent.off_mm / np.sqrt(3))
     shift = float(np.trace(spread[3:, 3:])) / 3
     turn = float(np.trace(spread[:3, :3])) / 3
-    return float(np.sqrt(shift + model**2)), float(np.degrees(np.sqrt(turn)))
+    return float(np.hypot(np.sqrt(shift), model)), float(np.degrees(np.sqrt(turn)))
 
 
 def _together(samples: list[Sample]) -> Sample:
@@ -257,6 +304,35 @@ def _check_rival(best: Place, rival: Place | None, level: Level, name: str) -> N
         f"over {100 * best.overlap:.0f} % and {rival.similarity:.3f} over "
         f"{100 * rival.overlap:.0f} %, {apart:.0f} mm apart"
     )
+
+
+def _check_doubtful(
+    place: Place, rival: Place | None, bent: Bending, level: Level, name: str
+) -> None:
+    """Refuse a likeness that only a bent patient explains, unless all else is clear.
+
+    A spine laid on another level may be as alike as one that bent.
+    """
+    pairing = level.pairing
+    if place.similarity >= SURE[pairing.pair]:
+        return
+    figures = (
+        f"{MEASURES[pairing.alike]} {place.similarity:.3f} over {name}, less than the "
+        f"{SURE[pairing.pair]} of a rigid patient,"
+    )
+    if place.overlap_of_larger < DOUBTFUL_OVERLAP:
+        share = 100 * place.overlap_of_larger
+        raise _refused(f"{figures} and only {share:.0f} % of the larger image compared")
+    if not pairing.alike:
+        return
+    if rival is not None and rival.evidence > DOUBTFUL_RIVAL * place.evidence:
+        share = 100 * rival.evidence / place.evidence
+        raise _refused(f"{figures} and another place with {share:.0f} % of its evidence")
+    if bent.likeness < PARTS_ALIKE:
+        raise _refused(
+            f"{figures} and parts that are no better alike by themselves: "
+            f"{bent.likeness:.3f} where {PARTS_ALIKE} is the least"
+        )
 
 
 def _refused(found: str) -> OsteotraceError:

@@ -33,8 +33,9 @@ DAMPING: Final = 1e-3
 # Bins of the joint histogram, and its margin for the cubic window.
 BINS: Final = 32
 # Steps of a climb, and how much longer than the expected one a step may be.
-CLIMBING_STEPS: Final = 50
-LONGEST: Final = 4.0
+CLIMBING_STEPS: Final = 60
+LONGEST: Final = 16.0
+SHORT_STEPS: Final = 3
 # Fewest points that a fit rests on.
 FEWEST_POINTS: Final = 200
 
@@ -294,7 +295,7 @@ def by_information(
     whose inverse turns their sum into a step. A step that does not help is shortened.
     """
     bins, corners = Bins.of(sample, target), sample.corners()
-    pose, length = start, 1.0
+    pose, length, short = start, 1.0, 0
     read = target.read(sample, pose)
     value, gradient, each = information(sample, read, bins)
     for steps in range(1, CLIMBING_STEPS + 1):
@@ -308,10 +309,12 @@ def by_information(
         found, slope, points = information(sample, read, bins)
         if found >= value:
             pose, value, gradient, each = trial, found, slope, points
-            length = min(1.6 * length, LONGEST)
+            length = min(2 * length, LONGEST)
         else:
             length *= 0.35
-        if far < settled_mm:
+        # A ridge is climbed in short steps at first: only several in a row are an end.
+        short = short + 1 if far < settled_mm else 0
+        if short == SHORT_STEPS:
             return Fit(pose, steps, True, used)
     return Fit(pose, CLIMBING_STEPS, False, used)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from osteotrace.alignment.fitting import Sample
+from osteotrace.geometry import HALF_VOXEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,9 +27,15 @@ PROFILE_POINTS: Final = 3
 
 
 def edge_sample(
-    prepared: Prepared, field: Field, count: int, *, seed: int, onto_mm: float
+    prepared: Prepared,
+    field: Field,
+    count: int,
+    *,
+    seed: int,
+    onto_mm: float,
+    between: bool = False,
 ) -> Sample:
-    """Return points where the image changes, each at a voxel centre.
+    """Return points where the image changes.
 
     Parameters
     ----------
@@ -40,6 +47,9 @@ def edge_sample(
         Different ones give different points; the same one always the same.
     onto_mm : float
         Least distance between voxels of the other image.
+    between : bool
+        Off the voxel centres, but within their slices: what depends on how the grids of
+        both images meet then averages out.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     size = np.array(field.values.shape)
@@ -54,7 +64,15 @@ def edge_sample(
     # The least of exponential waiting times draws by weight, without putting back.
     waiting = random.exponential(size=len(weight)) / weight
     kept = np.sort(np.argsort(waiting, kind="stable")[:count])
-    return _sample(field, index[kept], onto_mm)
+    index = index[kept]
+    if not between:
+        return _sample(field, index, onto_mm)
+    aside = random.uniform(-HALF_VOXEL, HALF_VOXEL, index.shape)
+    aside[:, int(np.argmax(field.spacing))] = 0.0
+    points = field.points(index + aside)
+    values, _, inside = field.at(points)
+    points = points[inside]
+    return Sample(points, values[inside], _profile(field, onto_mm), _parts(points))
 
 
 def even_sample(prepared: Prepared, field: Field, count: int) -> Sample:

@@ -1,7 +1,7 @@
 """The way from any start to the places worth a closer look.
 
 Candidates are fitted at the coarseness of the search, the better ones finer, and what
-ends in one place is one. What remains is ranked: the best, and its best rival.
+ends in one place is one. What remains is ranked: the best, and its rivals.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Pairing:
                 settled_mm=SETTLED_MM if last else 0.02 * reach_mm,
                 most_steps=MOST_STEPS if last else FEW_STEPS,
             )
-        settled = SETTLED_UNLIKE_MM if last else 0.02 * reach_mm
+        settled = SETTLED_UNLIKE_MM if last else 0.01 * reach_mm
         return by_information(
             sample, target, start, reach_mm=reach_mm, settled_mm=settled
         )
@@ -127,11 +127,12 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where fits ended, how alike the images are there, and how much was compared."""
+    """Where a fit ended, how alike the images are there, and how much was compared."""
 
     pose: Pose
     similarity: float
     overlap: float
+    overlap_of_larger: float
     settled: bool
 
     @property
@@ -187,11 +188,12 @@ class Level:
         )
         # The one that lies the more within the other says how much of it is compared.
         overlap = max(there.overlap, back.overlap)
-        return Place(pose, there.similarity, overlap, settled)
+        larger = min(there.overlap, back.overlap)
+        return Place(pose, there.similarity, overlap, larger, settled)
 
 
-def everywhere(pairing: Pairing, tell: Tell) -> tuple[Place, Place | None, Level]:
-    """Return the best place, its best rival, and the level at which they were judged."""
+def everywhere(pairing: Pairing, tell: Tell) -> tuple[list[Place], Level]:
+    """Return the best place and its rivals, and the level at which they were judged."""
     step = step_for(pairing.earlier, pairing.later)
     candidates = _searched(pairing, step, tell)
     coarse = Level.of(pairing, step, COARSE_POINTS)
@@ -208,7 +210,7 @@ def everywhere(pairing: Pairing, tell: Tell) -> tuple[Place, Place | None, Level
         if places[0] is best:
             break
     tell(RANKED)
-    return _ranked(places, finer)
+    return places, finer
 
 
 def _neighbours(pose: Pose, level: Level) -> list[Pose]:
@@ -219,16 +221,14 @@ def _neighbours(pose: Pose, level: Level) -> list[Pose]:
     return [pose.moved([0.0, 0.0, 0.0, *shift]) for shift in shifts]
 
 
-def nearby(
-    pairing: Pairing, start: Pose, tell: Tell
-) -> tuple[Place, Place | None, Level]:
+def nearby(pairing: Pairing, start: Pose, tell: Tell) -> tuple[list[Place], Level]:
     """Return the same for a region that lies near where a global pose puts it."""
     step = float(np.clip(step_for(pairing.earlier), *LOCAL_STEP_MM))
     level = Level.of(pairing, step, MIDDLE_POINTS)
     begin = start.about(level.sample.points.mean(axis=0))
     places = [level.fitted(begin.moved(nudge)) for nudge in _nudges()]
     tell(RANKED)
-    return _ranked(_distinct(places, level), level)
+    return _distinct(places, level), level
 
 
 def _nudges() -> list[Array]:
@@ -271,11 +271,3 @@ def _distinct(places: Sequence[Place], level: Level) -> list[Place]:
         ):
             kept.append(place)
     return kept
-
-
-def _ranked(places: Sequence[Place], level: Level) -> tuple[Place, Place | None, Level]:
-    if not places:
-        corner = level.pairing.sampled.image.GetOrigin()
-        nowhere = Pose(np.eye(3), np.array(corner), np.array(corner))
-        return Place(nowhere, 0.0, 0.0, False), None, level
-    return places[0], places[1] if len(places) > 1 else None, level
