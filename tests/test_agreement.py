@@ -439,3 +439,16 @@ def test_the_verb_prints_json(tmp_path: Path, osteotrace: Callable[..., Outcome]
     told = json.loads(done.out)
     assert told["readers"] == ["B", "A"]
     assert told["quantities"][0]["limits"]["pairs"] == 7
+
+
+def test_too_few_lesions_for_a_coefficient_are_told_beside_the_agreement(
+    tmp_path: Path, osteotrace: Callable[..., Outcome]
+) -> None:
+    folder = saved(tmp_path / "records", reading("A"), reading("B"))
+    rc, table = tmp_path / "rc.json", tmp_path / "agreement.csv"
+    done = osteotrace("agreement", folder, "--out", rc, "--csv", table)
+    assert done.code == 1
+    assert done.out.startswith("A and B: ")
+    assert table.exists()
+    assert not rc.exists()
+    assert "no coefficient" in done.err

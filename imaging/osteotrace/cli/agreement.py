@@ -9,6 +9,7 @@ import typer
 
 from osteotrace.cli import output
 from osteotrace.cli.options import Json
+from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
     from osteotrace.comparison.agreement_records import (
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
         ClassAgreement,
         QuantityAgreement,
     )
-    from osteotrace.errors import OsteotraceError
     from osteotrace.findings import Assessment
 
 _COLUMNS = (
@@ -69,7 +69,14 @@ def agreement(
     found = agreements.agreement(read, readers=readers)
     if out is not None:
         now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-        write_once(out, agreements.site_file(found, recorded=now))
+        try:
+            content = agreements.site_file(found, recorded=now)
+        except OsteotraceError as too_few:
+            # Too few lesions for a coefficient: how far the readings agree is told.
+            failures.append(too_few)
+            out = None
+        else:
+            write_once(out, content)
     if table is not None:
         write_once(table, _csv(found))
     if json:
