@@ -327,6 +327,16 @@ def test_two_readings_that_differ_in_kind_do_not_compare_and_say_why(
     assert got.as_text == f"not comparable: {got.reason}"
 
 
+def test_slices_that_are_coarse_at_both_dates_alike_stand_in_no_way() -> None:
+    coarse = ("slices of 2.7 mm: over 1.5 mm a jaw is read coarsely",)
+    earlier = reading("height_anterior", 20.0, flags=coarse)
+    later = reading("height_anterior", 20.1, flags=coarse)
+    assert change(earlier, later, same_reader=True).verdict == "within measurement error"
+    finer = change(HEIGHT, later, same_reader=True)
+    assert finer.verdict == "not comparable"
+    assert "coarsely" in finer.reason
+
+
 def test_a_flag_that_a_reader_let_pass_stands_in_the_way_no_more() -> None:
     later = reading("height_anterior", 20.0, flags=("motion",))
     got = change(HEIGHT, later, same_reader=True, accepted_flags=("motion",))

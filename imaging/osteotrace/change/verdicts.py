@@ -22,6 +22,7 @@ from osteotrace.change.repeatability import (
     coefficient,
 )
 from osteotrace.errors import OsteotraceError
+from osteotrace.measurements.bone_sides import COARSE
 from osteotrace.measurements.measurement import (
     COVERAGE_FACTOR_95,
     Measurement,
@@ -218,8 +219,10 @@ def why_not_comparable(
             f"two definitions: {earlier.definition or 'none'}; and: "
             f"{later.definition or 'none'}"
         )
+    # Slices that are coarse at both dates alike are within both uncertainties.
+    alike = {flag for flag in earlier.flags if COARSE in flag} & set(later.flags)
     for when, one in (("earlier", earlier), ("later", later)):
-        flags = [flag for flag in one.flags if flag not in accepted_flags]
+        flags = [flag for flag in one.flags if flag not in {*accepted_flags, *alike}]
         if flags:
             return f"the {when} value is flagged: {'; '.join(flags)}"
     return ""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from osteotrace.regions import Mask
     from osteotrace.volume import Volume
 
+# What a flag says of thick slices; two dates with the same slices are both read so.
+COARSE: Final = "a jaw is read coarsely"
 # A mask may reach across the midline by this share of its voxels.
 MOST_ACROSS: Final = 0.05
 
@@ -82,7 +84,7 @@ def side_doubts(
     gap = float(volume.grid.spacing[0])
     if gap > region_values.THICK_SLICES_MM:
         most = region_values.THICK_SLICES_MM
-        found.append(f"slices of {gap:.1f} mm: over {most} mm a jaw is read coarsely")
+        found.append(f"slices of {gap:.1f} mm: over {most} mm {COARSE}")
     for side, sign in zip(sides, (1, -1), strict=True):
         across = float((sign * plane.distance(side.places) < 0).mean())
         if across > MOST_ACROSS:

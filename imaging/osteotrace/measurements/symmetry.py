@@ -63,6 +63,8 @@ NEIGHBOURS_MM: Final = (-2.0, 2.0)
 ACROSS_DEG: Final = 4.0
 # How well the two sides' places along the arch match, SD in mm.
 MATCHING_MM: Final = 1.0
+# Why a width is flagged.
+NO_PLANE: Final = "no plane of symmetry given: half way between both sides stands in"
 # The contour of an accepted bone mask, SD in voxels (measured on vertebral masks).
 CONTOUR_VOXELS: Final = 0.3
 # Both sides are segmented alike: their contours err together, but for this share.
@@ -86,7 +88,8 @@ def expansion(
     left, right : Mask
         The bone of the patient's left and right side.
     plane : SymmetryPlane, optional
-        Where the symphysis lies; half way between both masks without one, flagged.
+        Where the symphysis lies; half way between both masks without one, and the widths
+        are flagged.
     at : float, optional
         mm along the arch from the symphysis where the widths are read; half of the
         shorter arch by default.
@@ -111,24 +114,26 @@ def expansion(
             usage=True,
         )
     sides = sides_of(volume, left, right)
-    flags = [*volume.notes]
+    stands_in: tuple[str, ...] = ()
     if plane is None:
         plane = _half_way(sides)
-        flags.append("no plane of symmetry given: half way between both sides stands in")
-    flags += side_doubts(volume, sides, plane)
+        stands_in = (NO_PLANE,)
+    flags = [*volume.notes, *side_doubts(volume, sides, plane)]
     arches = [_along_arch(volume, side, plane) for side in sides]
     reach = min(float(arch[np.isfinite(arch)].max()) for arch in arches)
     place = 0.5 * reach if at is None else at
     told = tuple(dict.fromkeys(flags))
+    # The plane says where along the arch a width is read; the masks alone say which bone
+    # is which side's, and so what its volume is.
     widths = [
-        _width(volume, side, arch, place, told)
+        _width(volume, side, arch, place, (*stands_in, *told))
         for side, arch in zip(sides, arches, strict=True)
     ]
     large, small = (_bone_volume(volume, side, told) for side in sides)
     (wide, lines), (other, more) = widths
     return LesionReading(
         measurements=(
-            _index("asymmetry_index", wide, other, told, apart=1.0),
+            _index("asymmetry_index", wide, other, (*stands_in, *told), apart=1.0),
             wide,
             other,
             _index("asymmetry_index_volume", large, small, told, apart=CONTOUR_APART),
