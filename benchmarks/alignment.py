@@ -72,6 +72,7 @@ class Run:
     errors_mm : (9, 3) lists
         Off the true place, along each axis; empty where there was no answer.
     seconds : float
+        Of the processor, all threads together: a busy machine adds nothing.
     reason : str
         Why there was no answer.
     u_mm : 9 floats
@@ -147,7 +148,7 @@ def _methods(threads: int) -> dict[str, Callable[[MovedPair], Answer]]:
 
 
 def _run(method: str, act: Callable[[MovedPair], Answer], pair: MovedPair) -> Run:
-    began = time.perf_counter()
+    began = time.process_time()
     answer, reason = None, ""
     try:
         answer = act(pair)
@@ -155,7 +156,7 @@ def _run(method: str, act: Callable[[MovedPair], Answer], pair: MovedPair) -> Ru
         reason = refusal.found
     except RuntimeError as failure:
         reason = _ADDRESS.sub("", str(failure).strip().splitlines()[-1])
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     return Run(
         number=pair.motion.number,
         method=method,
@@ -342,7 +343,7 @@ def time_table(done: Sequence[Run], methods: Sequence[str]) -> None:
         times = f"{np.median(seconds):.1f} ({seconds.max():.1f})"
         ratio = f"{np.median(ratios):.2f} ({max(ratios):.2f})" if ratios else ""
         rows.append([method, times, ratio])
-    print("\nTime: median (longest).")
+    print("\nTime of the processor: median (longest).")
     _table(("method", "s", "× one elastix run"), rows)
 
 
