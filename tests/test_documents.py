@@ -167,6 +167,9 @@ def test_every_example_in_a_docstring_runs() -> None:
         if found.name.endswith("__main__"):
             continue
         module = importlib.import_module(found.name)
+        # Looking through every object of every module takes longer than the examples.
+        if ">>>" not in Path(str(module.__file__)).read_text():
+            continue
         for example in finder.find(module):
             runner.run(example, out=printed.append)
     assert runner.summarize(verbose=False).attempted > 5
