@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.datetime(2024, 5, 1, 10, 30)
 MANY = 2000
-SOME = 60
+SOME = 30
 
 
 def _examples(count: int) -> settings:

@@ -185,7 +185,7 @@ def test_views_that_come_and_go_leave_nothing_behind(
     arrangement.show_planes(True)
     count = qt_viewers()
     assert count == 3
-    for n in range(20):
+    for n in range(6):
         arrangement.show_planes(n % 2 == 1)
         arrangement.main.go_to_slice(n)
     arrangement.show_planes(False)

@@ -34,7 +34,10 @@ def study(
     }
 
 
-@pytest.mark.parametrize(("modality", "index"), [("CT", 11), ("MR", None)])
+@pytest.mark.parametrize(
+    ("modality", "index"),
+    [("CT", 11), pytest.param("MR", None, marks=pytest.mark.slow)],
+)
 def test_masks_open_at_the_slice_shown_or_on_the_series_of_their_own_space(
     room: ReadingRoom,
     qtbot: Any,
