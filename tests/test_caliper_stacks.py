@@ -108,7 +108,10 @@ def test_the_voxel_is_as_large_as_the_gap_where_the_line_runs() -> None:
 
 
 @pytest.mark.parametrize("kind", ["tilted by +14° about rows", "uneven"])
-@pytest.mark.parametrize("fwhm", [(0.0, 0.0, 0.0), (1.3, 1.6, 1.6)])
+@pytest.mark.parametrize(
+    "fwhm",
+    [pytest.param((0.0, 0.0, 0.0), marks=pytest.mark.slow), (1.3, 1.6, 1.6)],
+)
 def test_the_transplanted_noise_predicts_the_spread_of_repeats(
     kind: str, fwhm: tuple[float, float, float]
 ) -> None:
