@@ -111,8 +111,10 @@ class Alignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """The registration and its error as people read it."""
         if self.pair == "same frame":
             return "one frame of reference: not registered"
+        # No uncertainty is zero.
+        error = f"{self.u_mm:.2f} mm" if self.u_mm >= 0.01 else "under 0.01 mm"
         return (
-            f"{self.pair}, {self.region}: u {self.u_mm:.2f} mm, {self.similarity_measure}"
+            f"{self.pair}, {self.region}: u {error}, {self.similarity_measure}"
             f" {self.similarity:.3f} (least {self.floor:.3f}), overlap "
             f"{100 * self.overlap:.0f} %, {len(self.starts)} starts within "
             f"{self.agreement_mm:.2f} mm, turned by {self.transform.rotation_deg:.1f}°"

@@ -6,9 +6,10 @@ place; the accepted pose is fitted to all of their points together.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from osteotrace.alignment.alignment import Alignment, Start
@@ -64,12 +65,14 @@ SURE: Final = {"CT-CT": 0.95, "MR-MR": 0.85, "CT-MR": 0.80}
 DOUBTFUL_OVERLAP, DOUBTFUL_RIVAL, PARTS_ALIKE = 0.6, 0.7, 0.95
 # Rivals that are fitted finer, and how near an end is no other place, mm.
 RIVALS, NEAR_MM = 4, 3.0
+# A place nearer than this (mm), and so much below the best, may be on the way up to it.
+SLOPE_MM, SLOPE_RISE = 15.0, 1.01
 # Most that the evidence for another place may be of that for the accepted one.
 MOST_RIVAL: Final = 0.85
 # Farthest that a local fit may end from where the global pose puts the region, mm.
 LOCAL_REACH_MM: Final = 12.0
 # What interpolation and sampling leave, as a share of a voxel's diagonal.
-INTERPOLATION_SHARE: Final = 0.003
+INTERPOLATION_SHARE: Final = 0.006
 # CT and MR do not see one edge in one place: marrow fat, chemical shift, mm.
 MODEL_ERROR_MM: Final = {"CT-CT": 0.0, "MR-MR": 0.02, "CT-MR": 0.05}
 
@@ -101,49 +104,77 @@ def finished(
     best, rival = _refined(begun[0], middle)
     _check_place(best, floor, middle, name)
     _check_rival(best, rival, middle, name)
-    target = Target(pairing.read, pairing.read.fine())
+    ending = _ended(pairing, best.pose, name)
+    tell(0.95)
+    judged = middle.judged(ending.pose)
+    _check_place(judged, floor, middle, name)
+    bent = bending(ending.sample, ending.target, ending.pose, alike=pairing.alike)
+    if near is None:
+        _check_doubtful(judged, rival, bent, middle, name)
+    else:
+        _check_near(ending.pose.apart(near, ending.sample.corners()), name)
+    found = _record(pairing, ending, judged, middle, bent)
+    tell(1.0)
+    return msgspec.structs.replace(
+        found, region=name, floor=floor, notes=_notes(bent, pairing, near is None)
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ending:
+    """The fits that agree: the one to all points first, then those of the starts."""
+
+    sample: Sample
+    target: Target
+    poses: list[Pose]
+    apart_mm: float
+    robust: bool
+
+    @property
+    def pose(self) -> Pose:
+        """The accepted one."""
+        return self.poses[0]
+
+
+def _ended(pairing: Pairing, start: Pose, name: str) -> _Ending:
+    """Return the last fits, or refuse them where they end in no one place."""
+    target, problem = Target(pairing.read, pairing.read.fine()), ""
     for count, robust in TRIES[pairing.alike]:
         samples = _samples(pairing, count)
         whole = _together(samples)
-        corners = whole.corners()
-        fits = _fits(pairing, [whole, *samples], target, best.pose, robust)
-        tell(0.9)
-        last, ends = fits[0], [fit.pose for fit in fits]
-        apart = max(a.apart(b, corners) for a in ends for b in ends)
+        fits = _fits(pairing, [whole, *samples], target, start, robust)
+        poses, corners = [fit.pose for fit in fits], whole.corners()
+        apart = max(a.apart(b, corners) for a in poses for b in poses)
         problem = _ends_apart(fits, apart, name)
         if not problem:
-            break
-    else:
-        raise _refused(problem)
-    bent = bending(whole, target, last.pose, alike=pairing.alike)
-    judged = middle.judged(last.pose)
-    _check_place(judged, floor, middle, name)
-    if near is None:
-        _check_doubtful(judged, rival, bent, middle, name)
-    if near is not None:
-        _check_near(last.pose.apart(near, corners), name)
-    forward = pairing.forward(last.pose)
+            return _Ending(whole, target, poses, apart, robust)
+    raise _refused(problem)
+
+
+def _record(
+    pairing: Pairing, ending: _Ending, judged: Place, middle: Level, bent: Bending
+) -> Alignment:
+    forward = pairing.forward(ending.pose)
     x, y, z = (round(float(v), 6) for v in forward.centre)
-    u_mm, u_deg = _error(whole, target, last.pose, pairing, robust, bent)
-    tell(1.0)
+    u_mm, u_deg = _error(ending, pairing, bent)
+    corners = ending.sample.corners()
     return Alignment(
         transform=forward.transform(
             pairing.earlier.volume.frame_of_reference_uid,
             pairing.later.volume.frame_of_reference_uid,
         ),
         pair=pairing.pair,
-        region=name,
+        region="",
         centre=(x, y, z),
         similarity=judged.similarity,
         similarity_measure=MEASURES[pairing.alike],
-        floor=floor,
+        floor=0.0,
         overlap=judged.overlap,
-        starts=tuple(_start(pose, last.pose, middle, corners) for pose in ends),
-        agreement_mm=apart,
+        starts=tuple(_start(pose, ending.pose, middle, corners) for pose in ending.poses),
+        agreement_mm=ending.apart_mm,
         u_mm=u_mm,
         u_deg=u_deg,
         method=METHOD,
-        notes=_notes(bent, pairing),
     )
 
 
@@ -159,8 +190,22 @@ def _refined(places: list[Place], middle: Level) -> tuple[Place, Place | None]:
     best, *rest = sorted(fitted, key=lambda place: -place.evidence)
     corners = middle.sample.corners()
     near = max(NEAR_MM, 1.5 * middle.step_mm)
-    rivals = [place for place in rest if place.pose.apart(best.pose, corners) > near]
+    rivals = [
+        place
+        for place in rest
+        if place.pose.apart(best.pose, corners) > near
+        and not _on_slope(place, best, middle)
+    ]
     return best, rivals[0] if rivals else None
+
+
+def _on_slope(place: Place, best: Place, middle: Level) -> bool:
+    """Tell whether a near place only lies on the way up to the best: no dip between."""
+    far = place.pose.apart(best.pose, middle.sample.corners())
+    if far > SLOPE_MM or best.evidence < SLOPE_RISE * place.evidence:
+        return False
+    way = [middle.judged(place.pose.towards(best.pose, k / 5)) for k in range(1, 5)]
+    return min(step.evidence for step in way) >= place.evidence
 
 
 def _samples(pairing: Pairing, count: int) -> list[Sample]:
@@ -209,7 +254,7 @@ def _is_bent(bent: Bending, pairing: Pairing) -> bool:
     return bent.off_mm >= max(BENT_MM[pairing.alike], BENT_SHARE * coarsest)
 
 
-def _notes(bent: Bending, pairing: Pairing) -> tuple[str, ...]:
+def _notes(bent: Bending, pairing: Pairing, whole: bool) -> tuple[str, ...]:
     if not _is_bent(bent, pairing):
         return ()
     notes = [
@@ -218,10 +263,9 @@ def _notes(bent: Bending, pairing: Pairing) -> tuple[str, ...]:
         "and single bones align better"
     ]
     larger = -bent.scale if pairing.later_is_sampled else bent.scale
-    if abs(larger) >= GROWN:
+    if whole and larger >= GROWN:
         notes.append(
-            f"the later images are {100 * abs(larger):.1f} % "
-            f"{'larger' if larger > 0 else 'smaller'}: has the patient grown?"
+            f"the later images are {100 * larger:.1f} % larger: has the patient grown?"
         )
     return tuple(notes)
 
@@ -237,7 +281,7 @@ def _ends_apart(fits: list[Fit], apart: float, name: str) -> str:
     if apart > AGREEMENT_MM:
         return (
             f"{len(fits) - 1} independent starts of {name} that ended up to "
-            f"{apart:.2f} mm apart, where {AGREEMENT_MM} mm is the most"
+            f"{apart:.3f} mm apart, where {AGREEMENT_MM} mm is the most"
         )
     return ""
 
@@ -250,16 +294,15 @@ def _check_near(far: float, name: str) -> None:
         )
 
 
-def _error(
-    sample: Sample,
-    target: Target,
-    pose: Pose,
-    pairing: Pairing,
-    robust: bool,
-    bent: Bending,
-) -> tuple[float, float]:
+def _error(ending: _Ending, pairing: Pairing, bent: Bending) -> tuple[float, float]:
     """Return the standard uncertainty of place (mm, one axis) and of turn (degrees)."""
-    spread = covariance(sample, target, pose, alike=pairing.alike, robust=robust)
+    spread = covariance(
+        ending.sample,
+        ending.target,
+        ending.pose,
+        alike=pairing.alike,
+        robust=ending.robust,
+    )
     both = (pairing.earlier, pairing.later)
     voxel = max(float(np.linalg.norm(image.spacing)) for image in both)
     model = np.hypot(INTERPOLATION_SHARE * voxel, MODEL_ERROR_MM[pairing.pair])

@@ -32,8 +32,7 @@ MAD_TO_SD: Final = 1.4826
 DAMPING: Final = 1e-3
 # Bins of the joint histogram, and its margin for the cubic window.
 BINS: Final = 32
-# Steps of a climb, and how much longer than the expected one a step may be.
-CLIMBING_STEPS: Final = 60
+# How much longer than the expected one a step of a climb may be.
 LONGEST: Final = 16.0
 SHORT_STEPS: Final = 3
 # Fewest points that a fit rests on.
@@ -287,7 +286,13 @@ def _window(offset: Array) -> tuple[list[Array], list[Array]]:
 
 
 def by_information(
-    sample: Sample, target: Target, start: Pose, *, reach_mm: float, settled_mm: float
+    sample: Sample,
+    target: Target,
+    start: Pose,
+    *,
+    reach_mm: float,
+    settled_mm: float,
+    most_steps: int = MOST_STEPS,
 ) -> Fit:
     """Return the pose at which both images tell the most of each other.
 
@@ -298,7 +303,7 @@ def by_information(
     pose, length, short = start, 1.0, 0
     read = target.read(sample, pose)
     value, gradient, each = information(sample, read, bins)
-    for steps in range(1, CLIMBING_STEPS + 1):
+    for steps in range(1, most_steps + 1):
         step = length * _scoring_step(gradient, each)
         far = pose.moved(step).apart(pose, corners)
         trial = pose.moved(step * min(1.0, reach_mm / max(far, 1e-12)))
@@ -316,7 +321,7 @@ def by_information(
         short = short + 1 if far < settled_mm else 0
         if short == SHORT_STEPS:
             return Fit(pose, steps, True, used)
-    return Fit(pose, CLIMBING_STEPS, False, used)
+    return Fit(pose, most_steps, False, used)
 
 
 def _scoring_step(gradient: Array, each: Array) -> Array:

@@ -55,6 +55,14 @@ class Pose:
         middle = np.asarray(centre, float)
         return Pose(self.rotation, middle, self.apply(middle[None])[0])
 
+    def towards(self, other: Pose, share: float) -> Pose:
+        """Return the pose a share of the way to another one."""
+        from scipy.spatial.transform import Rotation
+
+        end = other.about(self.centre)
+        turn = Rotation.from_matrix(end.rotation @ self.rotation.T).as_rotvec()
+        return self.moved(share * np.concatenate([turn, end.place - self.place]))
+
     @property
     def inverse(self) -> Pose:
         """The motion back, about the place of the centre."""

@@ -1,6 +1,6 @@
 """The search from everywhere: every turn up to 66 degrees, every shift, at once.
 
-For each of some 250 turns the similarity at all shifts comes from fast Fourier
+For each of some 200 turns the similarity at all shifts comes from fast Fourier
 transforms with masks (Padfield, IEEE Trans Image Process 2012;21:2706): correlation where
 both are CT, else the share of the variance of one image's ranks that classes of the other
 explain (the correlation ratio, Roche et al., MICCAI 1998): it needs no like grey values.
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # Patients lie turned by up to 60 degrees from one date to another; a little beyond.
 MOST_TURN_DEG: Final = 66.0
 # Farthest that a turn may lie from one that is tried: a peak is some 25 degrees wide.
-TURNS_APART_DEG: Final = 12.0
+# Alike images tell a peak from farther off than unlike ones do.
+TURNS_APART_DEG: Final = {True: 14.0, False: 12.0}
 # Voxels of the coarse images and the most along one axis, and the cubes' size, mm.
 COARSE_VOXELS: Final = 10_000
 COARSE_LENGTH: Final = 34
@@ -40,8 +41,9 @@ LEAST_OVERLAP: Final = 0.35
 MOST_OUTSIDE: Final = 0.45
 # Places kept for each turn.
 PEAKS: Final = 2
-# Sizes of the frames in which shifts are found are multiples of this.
-FRAME_STEP: Final = 6
+# A turned CT is laid out no longer than this times its longest side beside another CT:
+# what is cut off are corners.
+LONGEST_SIDE: Final = 1.2
 # Classes of the one image, of equal size, that have to explain the ranks of the other.
 CLASSES: Final = 8
 
@@ -83,7 +85,7 @@ def search(
         Both are CT.
     """
     still = _Still.of(first, first.coarse(step_mm), alike)
-    turns = turns_within(MOST_TURN_DEG, TURNS_APART_DEG)
+    turns = turns_within(MOST_TURN_DEG, TURNS_APART_DEG[alike])
     moving = second.coarse(step_mm)
     if not alike:
         moving = _ranked(moving)
@@ -120,7 +122,9 @@ class _Still:
     def peaks(self, second: Prepared, moving: Field, turn: Array) -> list[Candidate]:
         """Return the best places for one turn."""
         steps = turn @ self.field.steps
-        values, use, origin = _laid(second, moving, steps)
+        values, use, origin = _laid(
+            second, moving, steps, None if self.classes else LONGEST_SIDE
+        )
         size = self._frame(np.array(values.shape))
         score, overlap = self._scores(values, use, size)
         shared = overlap / max(min(self.total, float(use.sum())), 1.0)
@@ -138,10 +142,11 @@ class _Still:
 
     def _frame(self, shape: NDArray[np.intp]) -> tuple[int, ...]:
         """Return a size in which shifts that leave enough overlap do not wrap."""
+        from scipy.fft import next_fast_len
+
         own = np.array(self.field.values.shape)
         reach = np.maximum(own, shape) + np.ceil(MOST_OUTSIDE * np.minimum(own, shape))
-        # Few sizes, all quick to transform.
-        size = tuple(int(n) for n in np.ceil(reach / FRAME_STEP).astype(int) * FRAME_STEP)
+        size = tuple(int(next_fast_len(int(n), real=True)) for n in reach)
         if size not in self.spectra:
             self.spectra[size] = [_spectrum(layer, size) for layer in self.layers]
         return size
@@ -206,7 +211,7 @@ class _Still:
 
 
 def _laid(
-    second: Prepared, moving: Field, steps: Array
+    second: Prepared, moving: Field, steps: Array, longest: float | None
 ) -> tuple[Array, NDArray[np.bool_], Array]:
     """Return the second image on turned axes, where it may be used, and its origin."""
     from scipy.ndimage import map_coordinates
@@ -214,6 +219,8 @@ def _laid(
     corners = moving.corners()
     middle = corners.mean(axis=0)
     spans = np.abs((corners - middle) @ np.linalg.inv(steps).T).max(axis=0)
+    if longest is not None:
+        spans = np.minimum(spans, 0.5 * longest * max(moving.values.shape))
     shape = tuple(int(n) for n in 2 * np.floor(spans).astype(int) + 1)
     origin = middle - steps @ ((np.array(shape) - 1) / 2)
     points = np.indices(shape).reshape(3, -1).T @ steps.T + origin

@@ -117,11 +117,16 @@ class Pairing:
                 robust=robust,
                 reach_mm=reach_mm,
                 settled_mm=SETTLED_MM if last else 0.02 * reach_mm,
-                most_steps=MOST_STEPS if last else FEW_STEPS,
+                most_steps=FEW_STEPS
+                if len(sample.points) <= COARSE_POINTS
+                else MOST_STEPS,
             )
-        settled = SETTLED_UNLIKE_MM if last else 0.01 * reach_mm
         return by_information(
-            sample, target, start, reach_mm=reach_mm, settled_mm=settled
+            sample,
+            target,
+            start,
+            reach_mm=reach_mm,
+            settled_mm=SETTLED_UNLIKE_MM if last else 0.01 * reach_mm,
         )
 
 
