@@ -158,11 +158,26 @@ def values(pairs: Sequence[Pair]) -> list[tuple[float, float]]:
     ]
 
 
-def site(subject: Subject, repeats: Sequence[Pair], *, classical: bool) -> Repeatability:
-    """Return the coefficient that a site estimates: 2.77 wSD, or as it is counted."""
+def site(
+    subject: Subject, repeats: Sequence[Pair], *, classical: bool, alone: bool = True
+) -> Repeatability:
+    """Return the coefficient that a site estimates: 2.77 wSD, or as it is counted.
+
+    Parameters
+    ----------
+    subject, repeats
+    classical : bool
+        2.77 wSD and no more.
+    alone : bool
+        False lets each reading's own uncertainty count where it is more.
+    """
     unit = next(p.earlier.unit for p in repeats if isinstance(p.earlier, Measurement))
     own = site_repeatability(
-        subject.quantity, values(repeats), unit, relative=subject.relative
+        subject.quantity,
+        values(repeats),
+        unit,
+        relative=subject.relative,
+        scanned_twice=alone,
     )
     if not classical:
         return own.repeatability
@@ -189,13 +204,14 @@ def by_sites(
     lesions: int,
     *,
     classical: bool = False,
+    alone: bool = True,
 ) -> Tally:
     """Return the verdicts of sites that each read some other lesions twice."""
     tally = Tally()
     sites = max(1, len(repeats) // lesions)
     for k in range(sites):
         own = repeats[k * lesions : (k + 1) * lesions]
-        told = site(subject, own, classical=classical)
+        told = site(subject, own, classical=classical, alone=alone)
         for pair in pairs[k::sites]:
             tally.add(verdict(subject, pair, told))
     return tally
@@ -233,7 +249,8 @@ def stated_change(
     shares = []
     sites = max(1, len(repeats) // ADVISED)
     for k in range(sites):
-        told = site(subject, repeats[k * ADVISED : (k + 1) * ADVISED], classical=False)
+        own = repeats[k * ADVISED : (k + 1) * ADVISED]
+        told = site(subject, own, classical=False, alone=False)
         for pair in pairs[k::sites]:
             found = judged(subject, pair, told)
             if found.limit is not None and found.earlier and found.later:
@@ -274,10 +291,10 @@ def rows(
             told = f"{lesions} lesions read twice, {way}"
             yield _row(subject, told, wrong, right, by)
     by = stated_change(subject, pairs, others)
-    wrong = by_sites(subject, pairs, others, ADVISED)
+    wrong = by_sites(subject, pairs, others, ADVISED, alone=False)
     truly = kept.pairs(subject, range(changed), by)
-    right = by_sites(subject, truly, others, ADVISED)
-    told = f"{ADVISED} lesions read twice, as stated with each reading's own u"
+    right = by_sites(subject, truly, others, ADVISED, alone=False)
+    told = f"{ADVISED} lesions read twice, or each reading's own u where more"
     yield _row(subject, told, wrong, right, by)
 
 

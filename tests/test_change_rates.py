@@ -5,6 +5,7 @@ The short form of benchmarks/change.py; the long one is behind the marker.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import change as benchmark
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from families import repeats
 
-from osteotrace.change import site_repeatability
+from osteotrace.change import change, site_repeatability
+from osteotrace.measurements.measurement import Method, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +78,36 @@ def test_a_site_tells_both_its_coefficient_and_what_counts() -> None:
     told = site.repeatability.published
     assert f"{site.coefficient:.3g} mm" in told
     assert f"counted as {site.counted:.3g}" in told
+
+
+@pytest.mark.parametrize(
+    ("scanned_twice", "verdict"),
+    [(True, "increased"), (False, "within measurement error")],
+)
+def test_a_coefficient_of_repeated_scans_stands_alone(
+    scanned_twice: bool, verdict: str
+) -> None:
+    """Each reading is uncertain by 5 mm3, nearly all of it the same in both scans."""
+    site = site_repeatability(
+        "gas_volume", [(100.0, 101.0), (200.0, 199.0)], "mm3", scanned_twice=scanned_twice
+    )
+    volumes = [
+        measured(
+            "gas_volume",
+            value,
+            "mm3",
+            method=Method(name="a method", version="1"),
+            sources=(scan,),
+            uncertainty=5.0,
+        )
+        for value, scan in ((150.0, "2.25.1"), (158.0, "2.25.2"))
+    ]
+    found = change(*volumes, same_reader=True, repeatability=site.repeatability)
+    assert site.counted < 8.0 < 1.96 * math.hypot(5.0, 5.0)
+    assert found.verdict == verdict
+    assert any("both uncertainties leave 13.9 open" in n for n in found.notes) == (
+        scanned_twice
+    )
 
 
 # Scans of a gap between two walls -----------------------------------------------------

@@ -159,6 +159,9 @@ class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
         ``default``; ``site only`` where no coefficient but a site's own holds; ``never``
         where it is not to be followed over time; ``category`` where classes are told
         apart by agreement and not by a coefficient.
+    scanned_twice : bool
+        True where each repeat was another scan: what an image leaves uncertain is in the
+        coefficient, and the uncertainties of two readings do not count besides.
     note : str
         What to mind.
     """
@@ -174,6 +177,7 @@ class Repeatability(msgspec.Struct, frozen=True, kw_only=True):
     two_readers: Formula | None = None
     same_images: Formula | None = None
     use: Use = "default"
+    scanned_twice: bool = False
     note: str = ""
 
     def formulas(self, conditions: Conditions) -> tuple[Formula, ...]:

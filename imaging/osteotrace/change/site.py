@@ -64,6 +64,7 @@ def site_repeatability(
     *,
     relative: bool = False,
     two_readers: bool = False,
+    scanned_twice: bool = False,
 ) -> SiteRepeatability:
     """Return the coefficient that a site's own repeated readings give.
 
@@ -80,6 +81,10 @@ def site_repeatability(
     two_readers : bool
         True where each lesion was read by different people: it then holds for two
         readers, and for one too, who repeats no worse.
+    scanned_twice : bool
+        True where each reading is of another scan, as two dates are. The coefficient
+        then stands alone; else the uncertainty of each reading counts where it is more,
+        since one image read twice does not show what another image would.
 
     Raises
     ------
@@ -123,6 +128,7 @@ def site_repeatability(
         evidence="V",
         same_reader=formula,
         two_readers=formula if two_readers else None,
+        scanned_twice=scanned_twice,
         note="" if two_readers else ONE_READER,
     )
     return SiteRepeatability(

@@ -2,7 +2,8 @@
 
 Two readings compare only where they are of one quantity, unit, method and definition and
 nothing speaks against either. The change counts beyond the repeatability coefficient, or
-beyond what both uncertainties leave open where that is more.
+beyond what both uncertainties leave open where that is more; a coefficient that a site
+found on repeated scans stands alone.
 """
 
 from __future__ import annotations
@@ -285,7 +286,9 @@ def _limit(
     own = COVERAGE_FACTOR_95 * math.hypot(
         earlier.uncertainty or 0, later.uncertainty or 0
     )
-    if own > largest:
+    if own > largest and told.scanned_twice:
+        notes = (*notes, f"both uncertainties leave {own:.3g} open: most does not change")
+    elif own > largest:
         notes = (*notes, f"the repeatability alone, {origin}, is less: {largest:.3g}")
         largest, origin = own, "1.96 times both uncertainties"
     if u_registration:
