@@ -84,8 +84,9 @@ def press(qtbot: Any) -> Callable[..., None]:
 
     def press(*keys: str) -> None:
         for key in keys:
+            # A list that has just closed gives the focus back in its own time.
+            qtbot.waitUntil(lambda: QApplication.focusWidget() is not None)
             target = QApplication.focusWidget()
-            assert target is not None
             code = getattr(Qt.Key, f"Key_{key}", None) if len(key) > 1 else None
             if code is None:
                 qtbot.keyClicks(target, key)
