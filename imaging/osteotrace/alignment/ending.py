@@ -251,7 +251,8 @@ def _start(pose: Pose, accepted: Pose, middle: Level, corners: Array) -> Start:
 
 def _is_bent(bent: Bending, pairing: Pairing) -> bool:
     coarsest = max(float(p.spacing.max()) for p in (pairing.earlier, pairing.later))
-    return bent.off_mm >= max(BENT_MM[pairing.alike], BENT_SHARE * coarsest)
+    limit = max(BENT_MM[pairing.alike], BENT_SHARE * coarsest)
+    return bent.off_mm >= limit or abs(bent.scale) >= GROWN
 
 
 def _notes(bent: Bending, pairing: Pairing, whole: bool) -> tuple[str, ...]:
