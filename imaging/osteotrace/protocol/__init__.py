@@ -4,12 +4,15 @@
 ``toml_files`` reads and checks one.
 """
 
+from osteotrace.protocol.choices import SeriesChoice
 from osteotrace.protocol.entries import (
     SIX_POINTS,
     TABLES,
     CaliperEntry,
 )
 from osteotrace.protocol.entry import Entry, Where
+from osteotrace.protocol.mask_sources import MaskSources
+from osteotrace.protocol.outcomes import Results, Stagings
 from osteotrace.protocol.toml_files import (
     MAX_BYTES,
     Protocol,
@@ -25,7 +28,11 @@ __all__ = [
     "TABLES",
     "CaliperEntry",
     "Entry",
+    "MaskSources",
     "Protocol",
+    "Results",
+    "SeriesChoice",
+    "Stagings",
     "Where",
     "meant_volume",
     "names",

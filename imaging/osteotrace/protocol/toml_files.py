@@ -33,8 +33,11 @@ import msgspec
 
 from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
+from osteotrace.protocol.choices import SeriesChoice
 from osteotrace.protocol.entries import ABSENT, TABLES, AbsentEntry
 from osteotrace.protocol.entry import Entry, Where, places, regions
+from osteotrace.protocol.mask_sources import MaskSources
+from osteotrace.protocol.outcomes import Results, Stagings
 from osteotrace.series import Catalogue
 from osteotrace.uids import is_uid
 
@@ -66,12 +69,27 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         SHA-256 of the file's bytes, hexadecimal.
     description : str
         What it is for.
+    series : tuple of SeriesChoice
+        Which series its entries mean where they do not say so themselves, one a modality.
+    masks : MaskSources
+        Where its labels come from.
+    staging : Stagings
+        Which systems stage a study.
+    results : Results
+        What is written of a study beside its rows.
+    content : bytes
+        The file itself: `parse` makes the same protocol of it anywhere.
     """
 
     name: str
     entries: tuple[Entry, ...]
     sha256: str
     description: str = ""
+    series: tuple[SeriesChoice, ...] = ()
+    masks: MaskSources = MaskSources()
+    staging: Stagings = Stagings()
+    results: Results = Results()
+    content: bytes = msgspec.field(default=b"")
 
 
 def names() -> list[str]:
@@ -142,6 +160,7 @@ def parse(content: bytes, file: Path) -> Protocol:
         description=heads["description"],
         entries=entries,
         sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
     )
 
 
