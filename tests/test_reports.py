@@ -383,7 +383,7 @@ def test_the_result_folder_holds_records_pictures_and_the_table(
     with pytest.raises(OsteotraceError, match="does not match its SHA-256"):
         ot.read(files[0])
     table = (tmp_path / "out" / "measurements.csv").read_bytes().decode()
-    assert table == tables.to_csv(tables.rows(assessment))
+    assert table == tables.to_csv(tables.rows(assessment, ot.scan(small_study)))
     assert RESEARCH_USE_STATEMENT in (tmp_path / "out" / "README.txt").read_text()
 
 

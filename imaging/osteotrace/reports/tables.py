@@ -9,69 +9,93 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from osteotrace.about import RESEARCH_USE_SHORT
+from osteotrace.codes import STAGINGS
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.regions import Points, Polyline
+from osteotrace.reports.columns import NAMES, SCHEMA_VERSION, whole_row
+from osteotrace.reports.provenance import Scans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from osteotrace.errors import OsteotraceError
-    from osteotrace.findings import Assessment, Finding
+    from osteotrace.findings import Assessment, Finding, StagingResult
     from osteotrace.measurements.measurement import Reading
     from osteotrace.regions import Region
+    from osteotrace.series import Series
 
-COLUMNS: Final = (
-    "patient", "study_uid", "study_date", "series_uid", "label", "kind", "site",
-    "laterality", "quantity", "code", "coding_scheme", "primary", "status", "value",
-    "unit", "u", "interval95_low", "interval95_high", "u_reason", "definition",
-    "method", "method_version", "flags", "reason", "frame_of_reference_uid",
-    "points_lps_mm", "n_sources", "tracking_uid", "assessment_uid", "protocol",
-    "reader", "recorded", "software", "statement",
-)  # fmt: skip
+COLUMNS: Final = NAMES
 
 # A spreadsheet takes a text that starts with one of these for a formula.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
+# Every value is text, a number, true, false or None: it goes through JSON unharmed.
 Row = dict[str, Any]
 
 
-def rows(assessment: Assessment) -> list[Row]:
-    """Return one row a measurement, in the order of the findings.
+def rows(assessment: Assessment, images: Iterable[Series] = ()) -> list[Row]:
+    """Return one row a measurement, in the order of the findings, then one a stage.
 
-    ``status`` is ``accepted``, ``flagged`` (``flags`` says why) or ``not_measured``
-    (``reason`` says why); ``primary`` is true for the value of its finding.
+    A finding without a value has a row, and so has a reading without a finding: what was
+    read is never lost from a table.
+
+    Parameters
+    ----------
+    assessment : Assessment
+    images : iterable of Series
+        The study's (a `Catalogue`), which tell the verdict on the geometry, the kernel
+        and the slice thickness. Without them a row says what the record does.
+
+    Returns
+    -------
+    list of dict
+        Each with every column of `osteotrace.reports.columns`, all of them text, numbers,
+        true, false or None. ``status`` says what a row is
+        (`osteotrace.reports.columns.STATUSES`); ``primary`` is true for the value of its
+        finding.
     """
-    study = {
-        "patient": assessment.patient,
-        "study_uid": assessment.study_uid,
-        "study_date": assessment.study_date,
-        "assessment_uid": assessment.assessment_uid,
-        "protocol": assessment.protocol,
-        "reader": assessment.reader,
-        "recorded": assessment.recorded,
-        "software": assessment.software,
-        "statement": RESEARCH_USE_SHORT,
-    }
-    return [
-        {**study, **_finding(assessment, finding), **_reading(finding, reading)}
-        | {"primary": number == 0}
+    study = _study(assessment)
+    scans = Scans(assessment, images)
+    table = [
+        row
         for finding in assessment.findings
-        for number, reading in enumerate(finding.measurements)
+        for row in _of_finding(finding, study | scans.of(finding))
     ]
+    if not assessment.findings and assessment.study_uid:
+        table.append(study | {"status": "nothing_found"})
+    table += [study | _stage(result) for result in assessment.stagings]
+    return [whole_row(row) for row in table]
 
 
-def failure_row(study_uid: str, patient: str, error: OsteotraceError) -> Row:
-    """Return the row of a study that could not be measured."""
-    return {
-        "patient": patient,
-        "study_uid": study_uid,
-        "status": "failed",
-        "reason": f"found {error.found}; expected {error.expected}; {error.advice}",
-        "statement": RESEARCH_USE_SHORT,
-    }
+def failure_row(
+    study_uid: str, patient: str, error: OsteotraceError, **known: str
+) -> Row:
+    """Return the row of a study that could not be measured.
+
+    Parameters
+    ----------
+    study_uid, patient : str
+        StudyInstanceUID and pseudonym.
+    error : OsteotraceError
+        Why; the path in it is left out.
+    **known : str
+        More columns, such as ``study_date``, ``protocol``, ``protocol_sha256``,
+        ``reader``, ``recorded`` and ``software``.
+    """
+    return whole_row(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "patient": patient,
+            "study_uid": study_uid,
+            "status": "failed",
+            "reason": f"found {error.found}; expected {error.expected}; {error.advice}",
+            "statement": RESEARCH_USE_SHORT,
+        }
+        | known
+    )
 
 
 def to_csv(table: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
@@ -80,11 +104,28 @@ def to_csv(table: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
     Text that a spreadsheet would run as a formula gets a leading apostrophe.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\r\n")
-    writer.writeheader()
-    for row in table:
-        writer.writerow({column: _cell(value) for column, value in row.items()})
+    write_csv(text, table, columns)
     return text.getvalue()
+
+
+def write_csv(
+    stream: TextIO, table: Iterable[Row], columns: Iterable[str] = COLUMNS
+) -> None:
+    """Write rows as `to_csv` gives them, one by one.
+
+    Parameters
+    ----------
+    stream : text stream
+        Opened with ``newline=""``.
+    table : iterable of Row
+        A column that a row lacks is empty.
+    columns : iterable of str
+    """
+    names = list(columns)
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow([_cell(name) for name in names])
+    for row in table:
+        writer.writerow([_cell(row.get(name)) for name in names])
 
 
 def frame(assessments: Iterable[Assessment]) -> Any:
@@ -95,25 +136,56 @@ def frame(assessments: Iterable[Assessment]) -> Any:
     return pd.DataFrame(table, columns=list(COLUMNS))
 
 
-def _finding(assessment: Assessment, finding: Finding) -> Row:
-    frames = {region.frame_of_reference_uid for region in finding.regions}
+def _study(assessment: Assessment) -> Row:
     return {
-        "series_uid": finding.series_uid or _only_series(assessment, frames),
+        "schema_version": SCHEMA_VERSION,
+        "patient": assessment.patient,
+        "study_uid": assessment.study_uid,
+        "study_date": assessment.study_date,
+        "assessment_uid": assessment.assessment_uid,
+        "protocol": assessment.protocol,
+        "protocol_sha256": assessment.protocol_sha256,
+        "reader": assessment.reader,
+        "recorded": assessment.recorded,
+        "software": assessment.software,
+        "statement": RESEARCH_USE_SHORT,
+    }
+
+
+def _of_finding(finding: Finding, known: Row) -> Iterator[Row]:
+    frames = {region.frame_of_reference_uid for region in finding.regions}
+    told = known | {
         "label": finding.label,
         "kind": finding.kind,
         "site": finding.site,
         "laterality": finding.laterality,
+        "presence": finding.presence,
+        "certainty": finding.certainty,
         "tracking_uid": finding.tracking_uid,
         "frame_of_reference_uid": " ".join(sorted(filter(None, frames))),
     }
+    for number, reading in enumerate(finding.measurements):
+        yield told | _reading(finding, reading) | {"primary": number == 0}
+    if not finding.measurements:
+        yield told | {"status": "no_value"}
 
 
-def _only_series(assessment: Assessment, frames: set[str]) -> str:
-    """Return the one series of some frames; where there are several, none is named."""
-    series = [
-        s.series_uid for s in assessment.series if s.frame_of_reference_uid in frames
-    ]
-    return series[0] if len(series) == 1 else ""
+def _stage(result: StagingResult) -> Row:
+    system = STAGINGS[result.system]
+    unknown = dict.fromkeys(one.criterion for one in result.blocking)
+    return {
+        "label": result.site,
+        "site": result.site,
+        "quantity": result.system,
+        "code": system.value,
+        "coding_scheme": system.scheme,
+        "status": "staged",
+        "stage": result.as_text,
+        "method": result.source,
+        "method_version": result.version,
+        "flags": "; ".join(result.conflicts),
+        "reason": f"not known: {', '.join(unknown)}" if unknown else "",
+    }
 
 
 def _reading(finding: Finding, reading: Reading) -> Row:
