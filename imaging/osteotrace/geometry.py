@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -41,8 +42,8 @@ def _frozen(values: ArrayLike, shape: tuple[int, ...], name: str) -> Array:
     return array
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grid:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Grid(Shown):
     """The voxel centres of a stack of parallel slices.
 
     Parameters

@@ -17,6 +17,7 @@ import numpy as np
 
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ SAME_AXES: Final = 1e-4
 
 
 class Polyline(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
     """An open line through two or more points.
 
@@ -61,7 +62,7 @@ class Polyline(
 
 
 class Points(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
     """Single points, each with its own role.
 
@@ -89,7 +90,7 @@ class Points(
 
 
 class Mask(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
     """A set of voxels: the box that holds it, with one bit a voxel.
 
@@ -293,7 +294,7 @@ def _plain(vector: NDArray[np.float64]) -> Point:
 
 
 class ImagePoints(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
     """Single points on one image that has no patient space, such as a radiograph.
 

@@ -13,6 +13,7 @@ import msgspec
 from osteotrace.alignment import Alignment
 from osteotrace.change import Change, IncidentFracture
 from osteotrace.findings import DrugCourse, Finding, SeriesReference, StagingResult
+from osteotrace.shown import Shown
 
 COMPARISON_VERSION: Final = 1
 # What a JSON text says that it holds.
@@ -235,7 +236,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     proposed: bool = False
 
 
-class Lesion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Lesion(
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """One lesion over the dates.
 
     Parameters
@@ -321,7 +324,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     approximate: bool = False
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Comparison(
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """A patient's studies compared.
 
     Parameters

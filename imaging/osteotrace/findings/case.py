@@ -11,13 +11,16 @@ import msgspec
 from osteotrace.findings.facts import DrugCourse, Fact
 from osteotrace.findings.finding import Finding, SeriesReference
 from osteotrace.findings.staging_results import StagingResult
+from osteotrace.shown import Shown
 
 SCHEMA_VERSION: Final = 2
 # The protocol of a reading that decides between two others.
 _ADJUDICATION: Final = re.compile(r"adjudication of ([0-9.]+) and ([0-9.]+)", re.ASCII)
 
 
-class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Assessment(
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """One reader's reading of one study, or what was stated at a date without images.
 
     Parameters
@@ -82,7 +85,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return () if found is None else found.groups()
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Case(Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A patient over time: what belongs to the patient, and the assessments.
 
     Parameters

@@ -9,6 +9,7 @@ import msgspec
 
 from osteotrace.measurements.measurement import Measurement, NotMeasured, Presence
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +21,9 @@ Certainty = Literal["definite", "probable", "possible", "unknown"]
 Laterality = Literal["left", "right", "bilateral", "unilateral", ""]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Finding(
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """One lesion as read at one date.
 
     Parameters

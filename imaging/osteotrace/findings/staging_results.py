@@ -12,6 +12,7 @@ import msgspec
 
 from osteotrace.codes import SITES, STAGINGS
 from osteotrace.errors import OsteotraceError
+from osteotrace.shown import Shown
 
 Evidence = Literal["V", "P", "K", "D", "S0", "S1", "S2", "S3"]
 Basis = Literal["measured", "proposed", "entered", "derived", "unknown"]
@@ -120,7 +121,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class StagingResult(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
     """One system's stage of one case at one date.
 

@@ -38,6 +38,7 @@ from osteotrace.measurements.measurement import (
 )
 from osteotrace.measurements.profiles import Sampler
 from osteotrace.regions import Polyline
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ LIVE: Final = "live value"
 LEAST_DRAWN_MM: Final = 0.5
 
 
-class CaliperReading(msgspec.Struct, frozen=True, kw_only=True):
+class CaliperReading(Shown, msgspec.Struct, frozen=True, kw_only=True):
     """What one caliper gives.
 
     Parameters

@@ -15,6 +15,7 @@ import msgspec
 
 from osteotrace.codes import QUANTITIES, Concept, look_up
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +51,7 @@ class Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Measurement(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
     """A value with unit, standard uncertainty, method and source.
 
@@ -133,7 +134,7 @@ class Measurement(
 
 
 class NotMeasured(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
+    Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
     """A quantity that could not be measured, with the reason."""
 
@@ -151,7 +152,7 @@ Reading = Measurement | NotMeasured
 Presence = Literal["present", "absent", "unknown"]
 
 
-class LesionReading(msgspec.Struct, frozen=True, kw_only=True):
+class LesionReading(Shown, msgspec.Struct, frozen=True, kw_only=True):
     """What measuring one lesion gives.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.series.exams import head_to_feet
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,8 +27,8 @@ ALLOWABLE: Final = frozenset({"missing_slices", "duplicate_positions"})
 NO_VOLUME: Final = frozenset({"localizer", "projection", "not_an_image", "no_spacing"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeHeader:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class VolumeHeader(Shown):
     """One volume of a series, not yet loaded: its slices, grid and verdicts.
 
     Parameters
@@ -93,8 +94,8 @@ class VolumeHeader:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Series(Shown):
     """A series with its volumes and what was noticed about it.
 
     Parameters
@@ -154,8 +155,8 @@ class SkippedFile:
     damaged: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Catalogue(Shown):
     """What lies below a path; iterates over its series."""
 
     root: Path

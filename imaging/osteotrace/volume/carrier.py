@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from osteotrace.shown import Shown
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,8 +25,8 @@ HOUNSFIELD: Final = "[hnsf'U]"
 ARBITRARY: Final = "1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Volume:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Volume(Shown):
     """Voxels with their place in the patient.
 
     Parameters
