@@ -19,7 +19,7 @@ from osteotrace.regions import Mask
 
 if TYPE_CHECKING:
     from osteotrace.alignment import Alignment
-    from osteotrace.geometry import Array, Grid
+    from osteotrace.geometry import Array
     from osteotrace.volume import Volume
 
 CENTRE = np.array([4.0, -9.0, 30.0])
@@ -50,16 +50,13 @@ def scan(
     shift: tuple[float, float, float] = (0, 0, 0),
     seed: int = 3,
     mr: bool = False,
+    larger: float = 0.0,
 ) -> Volume:
+    """Return a scan of the head at a pose, larger by a share about its middle."""
     grid = straight_grid(extent, spacing, centre=(pose.origin + shift).tolist())
-    return scanned(grid, pose, frame, seed=seed, mr=mr)
-
-
-def scanned(
-    grid: Grid, pose: Pose, frame: str, *, seed: int = 3, mr: bool = False
-) -> Volume:
     index = np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3)
-    clean = skull(pose.to_anatomy(grid.to_patient(index)).T, seed=seed, mr=mr)
+    own = pose.to_anatomy(grid.to_patient(index)).T / (1 + larger)
+    clean = skull(own, seed=seed, mr=mr)
     volume = noisy(
         clean.reshape(grid.shape),
         grid,
@@ -112,6 +109,22 @@ def test_the_record_tells_how_the_result_is_known(found: Alignment) -> None:
     assert max(start.apart_mm for start in found.starts) <= found.agreement_mm <= 0.3
     assert 0 < found.u_mm < 0.05
     assert found.uncertainty_at(found.centre) == pytest.approx(found.u_mm)
+
+
+def test_a_head_that_grew_is_told_and_widens_the_error(
+    before: Volume, found: Alignment
+) -> None:
+    """One rigid transform leaves bones off by 1.2 % of their way from the middle."""
+    share, pose = 0.012, turned(6)
+    grown = align(before, scan(pose, "2.25.1011", larger=share))
+    assert "1.2 % larger: has the patient grown?" in grown.notes[-1]
+    own = np.random.default_rng(5).uniform(-19, 19, (200, 3))
+    off = grown.transform.apply(AT_REST.to_patient(own))
+    off -= pose.to_patient((1 + share) * own)
+    of_one_axis = float(np.sqrt((off**2).mean()))
+    assert of_one_axis < grown.u_mm < 2 * of_one_axis
+    assert not found.notes
+    assert grown.u_mm > 5 * found.u_mm
 
 
 @pytest.mark.slow
