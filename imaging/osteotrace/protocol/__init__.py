@@ -1,7 +1,8 @@
 """Protocols: what is measured where on which series, as TOML files that are checked.
 
-``entry`` says what every entry has, ``entries`` what a protocol can ask for;
-``toml_files`` reads and checks one.
+``entry`` says what every entry has, ``entries`` what a protocol can ask for; ``choices``
+tells which series are meant, ``mask_sources`` where labels come from, ``outcomes`` what
+becomes of findings. ``toml_files`` reads and checks one; ``meant`` finds the volume.
 """
 
 from osteotrace.protocol.choices import SeriesChoice
@@ -12,11 +13,11 @@ from osteotrace.protocol.entries import (
 )
 from osteotrace.protocol.entry import Entry, Where
 from osteotrace.protocol.mask_sources import MaskSources
+from osteotrace.protocol.meant import Fitting, fitting_volumes, meant_volume
 from osteotrace.protocol.outcomes import Results, Stagings
 from osteotrace.protocol.toml_files import (
     MAX_BYTES,
     Protocol,
-    meant_volume,
     names,
     parse,
     read,
@@ -28,12 +29,14 @@ __all__ = [
     "TABLES",
     "CaliperEntry",
     "Entry",
+    "Fitting",
     "MaskSources",
     "Protocol",
     "Results",
     "SeriesChoice",
     "Stagings",
     "Where",
+    "fitting_volumes",
     "meant_volume",
     "names",
     "parse",

@@ -214,16 +214,22 @@ class VertebraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True
     Parameters
     ----------
     level : str
-        ``"L1"`` and so on; the site follows from it.
+        ``"L1"`` and so on; the site follows from it. Or
+    levels : ``"all"`` or tuple of str
+        every level with a label, or these, each of them a finding; ``{level}`` in the
+        label and in the body is the level.
     points : mapping of str to (x, y, z)
         The six of `SIX_POINTS`, or
     body : Where
-        the mask of the body.
+        the mask of the body; with ``levels`` it may be left out: the label of the body,
+        else of the whole vertebra, by its standard name.
     fractured, cemented : bool
-        Whether the level is no reference for its neighbours.
+        Whether the level is no reference for its neighbours. Of ``levels`` those are none
+        that are graded as fractured or hold cement.
     """
 
-    level: str
+    level: str = ""
+    levels: Literal["all"] | tuple[str, ...] = ()
     points: dict[str, Point] | None = None
     body: Where | None = None
     fractured: bool = False
@@ -233,6 +239,9 @@ class VertebraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True
     site: str = "spine"
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
+        if self.levels:
+            yield from self._wrong_levels(self.levels)
+            return
         try:
             checked(self.level)
         except OsteotraceError as problem:
@@ -243,6 +252,23 @@ class VertebraEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True
             yield "points", ", ".join(self.points), "the six " + ", ".join(SIX_POINTS)
         if self.points is not None and len(set(self.points.values())) < len(self.points):
             yield "points", "one place for two of them", "six different points"
+
+    def _wrong_levels(
+        self, levels: str | tuple[str, ...]
+    ) -> Iterator[tuple[str, str, str]]:
+        for level in () if isinstance(levels, str) else levels:
+            try:
+                checked(level)
+            except OsteotraceError as problem:
+                yield "levels", problem.found, problem.expected
+        if not isinstance(levels, str) and len(set(levels)) < len(levels):
+            yield "levels", "one level twice", "each level once"
+        if self.level or self.points is not None:
+            key = "level" if self.level else "points"
+            yield key, f"{key} beside levels", "levels alone, or one level"
+        label = None if self.body is None else self.body.label
+        if self.body is not None and "{level}" not in (label or ""):
+            yield "body", "one body for several levels", 'a label with "{level}" in it'
 
 
 class CementEntry(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):

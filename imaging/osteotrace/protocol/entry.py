@@ -1,6 +1,7 @@
 """What every entry of a protocol says: which series it means, and where on it to look.
 
-Points are patient LPS mm; a region is a ball, a box or a label.
+Points are patient LPS mm; a region is a ball, a box or a label. An entry may stand for
+several findings: one a label that fits a pattern.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from osteotrace.findings import Laterality
+from osteotrace.protocol.choices import SeriesChoice
 from osteotrace.regions import Point
 
 if TYPE_CHECKING:
@@ -29,13 +31,18 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     corners : two (x, y, z)
         Opposite corners of a box along the axes of the patient, LPS mm.
     label : str
-        Name of a label in the study's DICOM SEG or in the mask files.
+        Name of a label in the study's DICOM SEG or in the mask files. With ``*`` in it,
+        every label that fits, each of them a finding; in the other regions of the entry
+        ``{name}`` is then the label's name and ``{match}`` what stood for the ``*``.
+    optional : bool or None
+        True where the entry is measured without it if there is no such label.
     """
 
     centre: Point | None = None
     radius: float | None = None
     corners: tuple[Point, Point] | None = None
     label: str | None = None
+    optional: bool | None = None
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -59,9 +66,10 @@ class Entry(
     label : str
         Tracking identifier of the finding, unique in the protocol.
     modality : str
-        Modality (0008,0060) of the series.
+        Modality (0008,0060) of the series; that of ``[series]`` where it is left out.
     kind, site : str
-        Keys of `osteotrace.codes.KINDS` and `SITES`.
+        Keys of `osteotrace.codes.KINDS` and `SITES`; of an entry that stands for every
+        label of a pattern, what is taken where a label's name tells no site.
     frame_of_reference_uid : str
         FrameOfReferenceUID that the points live in; a series in another is refused. May
         be left out where an entry names labels alone.
@@ -73,6 +81,10 @@ class Entry(
         Key of `osteotrace.codes.LATERALITIES` or empty.
     note : str
         Free text for the finding.
+    select : SeriesChoice or None
+        What the series has to be beside; a protocol's ``[series]`` stands beneath it.
+    optional : bool
+        Whether it is left out of studies that hold no such series or label.
 
     Attributes
     ----------
@@ -82,7 +94,7 @@ class Entry(
 
     primary: ClassVar[str] = "distance"
     label: str
-    modality: str
+    modality: str = ""
     kind: str
     site: str
     frame_of_reference_uid: str = ""
@@ -90,12 +102,14 @@ class Entry(
     series_uid: str = ""
     laterality: Laterality = ""
     note: str = ""
+    select: SeriesChoice | None = None
+    optional: bool = False
 
     def fits(self, identity: SeriesIdentity) -> bool:
         """Tell whether a series is one that this entry means."""
         description = identity.description.casefold()
         return (
-            identity.modality == self.modality
+            self.modality in ("", identity.modality)
             and fnmatchcase(description, self.series.casefold())
             and self.series_uid in ("", identity.series_uid)
         )

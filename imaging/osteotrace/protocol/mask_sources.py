@@ -45,6 +45,19 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     within: Where | None = None
     largest: bool = False
 
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what the types cannot tell: key, what was found, what was expected."""
+        bounds = [value for value in (self.above, self.below) if value is not None]
+        if not self.label.strip() or "*" in self.label:
+            yield "label", f"the label {self.label!r}", "a short text without *"
+        if self.bone == bool(bounds):
+            yield "bone", "both or neither of bone and bounds", "one of the two"
+        if not all(abs(value) < float("inf") for value in bounds):
+            yield "above", "a bound that is no number", "finite numbers"
+        if len(bounds) == 2 and bounds[0] >= bounds[1]:
+            found = f"above {bounds[0]:g} and below {bounds[1]:g}"
+            yield "above", found, "a lower bound below the upper one"
+
 
 class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run of TotalSegmentator.
@@ -63,6 +76,13 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     task: str = ""
     device: str = "gpu"
     most_seconds: float = MOST_SECONDS
+
+    def wrong(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what the types cannot tell: key, what was found, what was expected."""
+        if self.task and self.task not in TASKS:
+            yield "task", f"the task {self.task!r}", "one of " + ", ".join(TASKS)
+        if not 0 < self.most_seconds < float("inf"):
+            yield "most_seconds", f"{self.most_seconds} s", "a time above 0 s"
 
 
 class MaskSources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +119,8 @@ class MaskSources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
         """Yield what the types cannot tell: key, what was found, what was expected."""
-        yield from _wrong_sources(self)
+        if len(set(self.sources)) < len(self.sources):
+            yield "sources", "one source twice", "each source once"
         for pattern in patterns(self.beside):
             if problem := _unsafe(pattern):
                 yield (
@@ -113,40 +134,23 @@ class MaskSources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 )
         if self.table and self.table not in TABLES:
             yield "table", f"the table {self.table!r}", "one of " + ", ".join(TABLES)
-        task = self.totalsegmentator.task
-        if task and task not in TASKS:
-            yield "task", f"the task {task!r}", "one of " + ", ".join(TASKS)
 
-
-def _wrong_sources(given: MaskSources) -> Iterator[tuple[str, str, str]]:
-    sources = given.sources
-    if len(set(sources)) < len(sources):
-        yield "sources", "one source twice", "each source once"
-    if given.threshold and "threshold" not in sources:
-        found = "a threshold that is no source"
-        yield "threshold", found, '"threshold" among the sources'
-    if "threshold" in sources and not given.threshold:
-        yield "sources", "a threshold without a label", "[[masks.threshold]] with one"
-    if given.beside and sources and "beside" not in sources:
-        yield "beside", "files that are no source", '"beside" among the sources'
-    if given.totalsegmentator != Program() and "totalsegmentator" not in sources:
-        found = "a program that is no source"
-        yield "totalsegmentator", found, '"totalsegmentator" among the sources'
-    for one in given.threshold:
-        yield from _wrong_threshold(one)
-
-
-def _wrong_threshold(one: Threshold) -> Iterator[tuple[str, str, str]]:
-    bounds = [value for value in (one.above, one.below) if value is not None]
-    if not one.label.strip():
-        yield "label", "an empty label", "a short text"
-    if one.bone == bool(bounds):
-        yield "bone", "both or neither of bone and bounds", "one of the two"
-    if not all(abs(value) < float("inf") for value in bounds):
-        yield "above", "a bound that is no number", "finite numbers"
-    if len(bounds) == 2 and bounds[0] >= bounds[1]:
-        found = f"above {bounds[0]:g} and below {bounds[1]:g}"
-        yield "above", found, "a lower bound below the upper one"
+    def wrong_together(self) -> Iterator[tuple[str, str, str]]:
+        """Yield, as `wrong`, what does not go together with the tables within."""
+        if self.threshold and "threshold" not in self.sources:
+            found = "a threshold that is no source"
+            yield "sources", found, '"threshold" among the sources'
+        if "threshold" in self.sources and not self.threshold:
+            found = "a threshold without a label"
+            yield "sources", found, "[[masks.threshold]] with one"
+        if self.beside and self.sources and "beside" not in self.sources:
+            yield "beside", "files that are no source", '"beside" among the sources'
+        if self.totalsegmentator != Program() and "totalsegmentator" not in self.sources:
+            found = "a program that is no source"
+            yield "sources", found, '"totalsegmentator" among the sources'
+        names = [one.label for one in self.threshold]
+        if len(set(names)) < len(names):
+            yield "threshold", "one label twice", "each label once"
 
 
 def _unsafe(pattern: str) -> str:

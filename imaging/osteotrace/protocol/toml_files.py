@@ -25,33 +25,36 @@ import os
 import re
 import tomllib
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Protocol as TypingProtocol
 
 import msgspec
 
-from osteotrace.codes import KINDS, QUANTITIES, SITES
 from osteotrace.errors import OsteotraceError
+from osteotrace.protocol.checks import check_entry, check_where
 from osteotrace.protocol.choices import SeriesChoice
 from osteotrace.protocol.entries import ABSENT, TABLES, AbsentEntry
-from osteotrace.protocol.entry import Entry, Where, places, regions
-from osteotrace.protocol.mask_sources import MaskSources
+from osteotrace.protocol.entry import Entry
+from osteotrace.protocol.lines import line_of, wrong
+from osteotrace.protocol.marked import MARKED, MarkedEntry
+from osteotrace.protocol.mask_sources import MaskSources, Program, Threshold
 from osteotrace.protocol.outcomes import Results, Stagings
-from osteotrace.series import Catalogue
-from osteotrace.uids import is_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from osteotrace.codes import Concept
-    from osteotrace.series import VolumeHeader
+    from collections.abc import Iterator
 
 # A protocol is a page of text; more is another kind of file.
 MAX_BYTES: Final = 1_000_000
 
 # Every table that a protocol may hold.
-_KNOWN: Final[dict[str, type[Entry]]] = {**TABLES, ABSENT: AbsentEntry}
+_KNOWN: Final[dict[str, type[Entry]]] = {
+    **TABLES,
+    ABSENT: AbsentEntry,
+    MARKED: MarkedEntry,
+}
 
 _FOLDER: Final = Path(__file__).parent.with_name("protocols")
 
@@ -119,7 +122,7 @@ def read(name_or_file: str | os.PathLike[str]) -> Protocol:
     file = _FOLDER / f"{given}.toml" if given in names() else Path(given)
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise _wrong(file, "a file of over 1 MB")
+            raise wrong(file, "a file of over 1 MB")
         content = file.read_bytes()
     except OSError as problem:
         raise OsteotraceError(
@@ -143,40 +146,162 @@ def parse(content: bytes, file: Path) -> Protocol:
         text = content.decode("utf-8")
         raw: dict[str, Any] = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise _wrong(file, f"text that is not TOML: {problem}") from problem
+        raise wrong(file, f"text that is not TOML: {problem}") from problem
     heads = {key: raw.pop(key, "") for key in ("name", "description")}
     for key, value in heads.items():
         if not isinstance(value, str) or (key == "name" and not value.strip()):
-            line = _line(text, "", None, key)
-            raise _wrong(file, f"{key} = {value!r}", line, key, "a short text")
-    tables = [_table(file, text, name, found) for name, found in raw.items()]
-    entries = tuple(entry for table in tables for entry in table)
+            line = line_of(text, "", None, key)
+            raise wrong(file, f"{key} = {value!r}", line, key, "a short text")
+    source = _Source(file, text)
+    series = _series(source, raw.pop("series", []))
+    masks = _masks(source, raw.pop("masks", {}))
+    staging = source.table("staging", Stagings, raw.pop("staging", {}))
+    results = source.table("results", Results, raw.pop("results", {}))
+    entries = tuple(
+        entry
+        for name, found in raw.items()
+        for entry in _entries(source, name, found, series)
+    )
     if not entries:
         choice = ", ".join(f"[[{name}]]" for name in TABLES)
-        raise _wrong(file, "no entry", expected=f"at least one of {choice}")
+        raise wrong(file, "no entry", expected=f"at least one of {choice}")
     _check_labels(file, text, entries)
+    _check_marks(source, entries, masks)
     return Protocol(
         name=heads["name"],
         description=heads["description"],
         entries=entries,
         sha256=hashlib.sha256(content).hexdigest(),
+        series=series,
+        masks=masks,
+        staging=staging,
+        results=results,
         content=content,
     )
 
 
-def _table(file: Path, text: str, name: str, found: object) -> tuple[Entry, ...]:
-    """Return the entries of one TOML table, checked."""
+class _Checked(TypingProtocol):
+    def wrong(self) -> Iterator[tuple[str, str, str]]: ...
+
+
+T = TypeVar("T", bound=_Checked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The text that is read, and the file that messages name."""
+
+    file: Path
+    text: str
+
+    def refusal(
+        self, table: str, number: int | None, key: str, found: str, expected: str
+    ) -> OsteotraceError:
+        """Return the error of a key of a table."""
+        line = line_of(self.text, table, number, key)
+        return wrong(self.file, found, line, key, expected)
+
+    def table(self, name: str, kind: type[T], found: object, number: int = 0) -> T:
+        """Return one table as a checked record."""
+        try:
+            made: T = msgspec.convert({"it": found}, dict[str, kind])["it"]  # type: ignore[valid-type]
+        except msgspec.ValidationError as problem:
+            raise self.mistyped(name, str(problem), number) from problem
+        for key, what, expected in made.wrong():
+            raise self.refusal(name, number, key, what, expected)
+        return made
+
+    def mistyped(
+        self, table: str, message: str, number: int | None = None
+    ) -> OsteotraceError:
+        """Return the error of a value of a wrong type, from what msgspec says of it."""
+        place = _PLACE.search(message)
+        if place is not None and place[1] is not None:
+            number = int(place[1])
+        quoted = _QUOTED.search(message)
+        inside = place[2] if place else ""
+        key = quoted[1] if quoted else inside
+        line = line_of(self.text, table, number, key, inside)
+        return wrong(self.file, _PLACE.sub("", message), line, key)
+
+
+def _series(source: _Source, found: object) -> tuple[SeriesChoice, ...]:
+    """Return the choices of ``[series]``, or of each ``[[series]]``."""
+    given = found if isinstance(found, list) else [found]
+    choices = tuple(
+        source.table("series", SeriesChoice, one, number)
+        for number, one in enumerate(given)
+    )
+    for number, choice in enumerate(choices):
+        if len(choices) > 1 and not choice.modality:
+            found_, expected = "one of several without a modality", "a modality in each"
+            raise source.refusal("series", number, "modality", found_, expected)
+        if choice.modality in {one.modality for one in choices[:number]}:
+            found_ = f"the modality {choice.modality!r} a second time"
+            raise source.refusal("series", number, "modality", found_, "each once")
+    return choices
+
+
+def _masks(source: _Source, found: object) -> MaskSources:
+    """Return the sources of labels, the tables within theirs checked by themselves."""
+    parts = dict(found) if isinstance(found, dict) else found
+    inner: dict[str, Any] = {}
+    if isinstance(parts, dict):
+        thresholds = parts.pop("threshold", [])
+        listed = thresholds if isinstance(thresholds, list) else [thresholds]
+        inner["threshold"] = tuple(
+            source.table("masks.threshold", Threshold, one, number)
+            for number, one in enumerate(listed)
+        )
+        for number, one in enumerate(inner["threshold"]):
+            if one.within is not None:
+                refuse = partial(source.refusal, "masks.threshold", number, "within")
+                check_where(one.within, refuse)
+        program = parts.pop("totalsegmentator", {})
+        inner["totalsegmentator"] = source.table(
+            "masks.totalsegmentator", Program, program
+        )
+    made = source.table("masks", MaskSources, parts)
+    whole = msgspec.structs.replace(made, **inner)
+    for key, what, expected in whole.wrong_together():
+        raise source.refusal("masks", 0, key, what, expected)
+    return whole
+
+
+def _entries(
+    source: _Source, name: str, found: object, series: tuple[SeriesChoice, ...]
+) -> Iterator[Entry]:
+    """Yield the entries of one TOML table, checked, each with the series it means."""
     if name not in _KNOWN:
-        choice = "name, description or " + ", ".join(f"[[{table}]]" for table in _KNOWN)
-        line = _line(text, name, None, name)
-        raise _wrong(file, f"the key {name!r}", line, name, choice)
+        choice = "name, description, [series], [masks], [staging], [results] or "
+        choice += ", ".join(f"[[{table}]]" for table in _KNOWN)
+        line = line_of(source.text, name, 0, name)
+        raise wrong(source.file, f"the key {name!r}", line, name, choice)
     try:
         entries: tuple[Entry, ...] = msgspec.convert({"it": found}, _types()[name])["it"]
     except msgspec.ValidationError as problem:
-        raise _mistyped(file, text, name, str(problem)) from problem
+        raise source.mistyped(name, str(problem)) from problem
     for number, entry in enumerate(entries):
-        _check_entry(file, text, name, number, entry)
-    return entries
+        whole = _with_series(entry, series)
+        check_entry(whole, partial(source.refusal, name, number))
+        yield whole
+
+
+def _with_series(entry: Entry, series: tuple[SeriesChoice, ...]) -> Entry:
+    """Return an entry with what the protocol says of its series beneath its own words."""
+    own = entry.select or SeriesChoice()
+    named = entry.modality or own.modality
+    fitting = [one for one in series if named in ("", one.modality) or not one.modality]
+    if len(fitting) != 1:
+        return msgspec.structs.replace(entry, modality=named)
+    beneath = fitting[0]
+    if entry.series != "*":
+        # It says itself how its series is called.
+        beneath = msgspec.structs.replace(beneath, description=())
+    whole = beneath.beneath(own)
+    modality = named or beneath.modality
+    whole = msgspec.structs.replace(whole, modality=modality)
+    return msgspec.structs.replace(entry, modality=modality, select=whole)
 
 
 @cache
@@ -191,137 +316,19 @@ def _check_labels(file: Path, text: str, entries: tuple[Entry, ...]) -> None:
             lines = text.splitlines()
             last = [n for n, line in enumerate(lines, 1) if re.match(pattern, line)]
             line = last[-1] if last else None
-            raise _wrong(file, f"the label {label!r} more than once", line, "label")
+            raise wrong(file, f"the label {label!r} more than once", line, "label")
 
 
-def meant_volume(study: Catalogue, entry: Entry) -> VolumeHeader:
-    """Return the one volume of a study that an entry means.
-
-    Raises
-    ------
-    OsteotraceError
-        If none or more than one fits, or it lies in another frame of reference.
-    """
-    fitting = tuple(series for series in study if entry.fits(series.identity))
-    meant = f"{entry.label}: modality {entry.modality}, description {entry.series!r}"
-    if not fitting:
-        present = ", ".join(
-            f"{s.identity.modality} {s.identity.description!r}" for s in study
-        )
-        raise OsteotraceError(
-            f"no series for {meant}, only {present}",
-            expected="one series that the protocol means",
-            advice="check the protocol's modality and series pattern",
-            where=str(study.root),
-        )
-    narrowed = Catalogue(root=study.root, series=fitting, skipped=())
-    try:
-        header = narrowed.choose()
-    except OsteotraceError as problem:
-        raise OsteotraceError(
-            f"{problem.found} ({meant})",
-            expected="exactly one measurable volume",
-            advice="narrow the protocol's series pattern",
-            where=str(study.root),
-        ) from problem
-    frame = header.frame_of_reference_uid
-    if entry.frame_of_reference_uid not in ("", frame):
-        raise OsteotraceError(
-            f"{meant} in the frame of reference {frame or '(none)'}",
-            expected=f"the protocol's, {entry.frame_of_reference_uid}",
-            advice="give the points in the frame of reference of this scan",
-            where=str(study.root),
-        )
-    return header
-
-
-def _check_entry(file: Path, text: str, table: str, number: int, entry: Entry) -> None:
-    def refuse(key: str, found: str, expected: str) -> OsteotraceError:
-        return _wrong(file, found, _line(text, table, number, key), key, expected)
-
-    vocabularies: dict[str, dict[str, Concept]] = {
-        "kind": KINDS,
-        "site": SITES,
-        "quantity": QUANTITIES,
-    }
-    for key, known in vocabularies.items():
-        value = getattr(entry, key, None)
-        if value is not None and value not in known:
-            choice = "one of " + ", ".join(sorted(known))
-            raise refuse(key, f"the {key} {value!r}", choice)
-    for key in ("label", "modality"):
-        if not getattr(entry, key).strip():
-            raise refuse(key, f"an empty {key}", "a short text")
-    located = tuple(places(entry))
-    uid = entry.frame_of_reference_uid
-    if (uid or located) and not is_uid(uid):
-        raise refuse("frame_of_reference_uid", f"{uid!r}", "a DICOM UID")
-    for key, point in located:
-        if not all(abs(x) < float("inf") for x in point):
-            raise refuse(key, f"{point}", "three finite numbers, LPS mm")
-    for key, where in regions(entry):
-        _check_where(where, partial(refuse, key))
-    for key, found, expected in entry.wrong():
-        raise refuse(key, found, expected)
-
-
-def _check_where(where: Where, refuse: Callable[[str, str], OsteotraceError]) -> None:
-    ball = where.centre is not None or where.radius is not None
-    given = [ball, where.corners is not None, where.label is not None]
-    if sum(given) != 1:
-        raise refuse(
-            f"{sum(given)} of ball, box and label", "centre and radius, corners, or label"
-        )
-    if ball and (where.centre is None or not 0 < (where.radius or 0.0) < float("inf")):
-        raise refuse("half a ball", "a centre and a radius above 0 mm")
-    if where.corners is not None and any(
-        a == b for a, b in zip(*where.corners, strict=True)
+def _check_marks(source: _Source, entries: tuple[Entry, ...], masks: MaskSources) -> None:
+    """Refuse marks that are asked for and are no source."""
+    if any(isinstance(one, MarkedEntry) for one in entries) and (
+        "marks" not in masks.sources
     ):
-        raise refuse("a box without thickness", "corners that differ in x, y and z")
-    if where.label is not None and not where.label.strip():
-        raise refuse("an empty label", "the name of a label")
+        found = "marks that are no source"
+        expected = '"marks" among the sources of [masks]'
+        raise source.refusal(MARKED, 0, "marks", found, expected)
 
 
 # msgspec ends its messages with the place, such as "at `$[...][0].start[2]`".
-_PLACE: Final = re.compile(r" - at `\$\[\.\.\.\](?:\[(\d+)\]\.?)?(\w*).*`$")
+_PLACE: Final = re.compile(r" - at `\$\[\.\.\.\](?:\[(\d+)\])?\.?(\w*).*`$")
 _QUOTED: Final = re.compile(r"field `(\w+)`")
-
-
-def _mistyped(file: Path, text: str, table: str, message: str) -> OsteotraceError:
-    place = _PLACE.search(message)
-    number = None if place is None or place[1] is None else int(place[1])
-    named = _QUOTED.search(message)
-    key = named[1] if named else (place[2] if place else "")
-    line = _line(text, table, number, key)
-    return _wrong(file, _PLACE.sub("", message), line, key)
-
-
-def _line(text: str, table: str, number: int | None, key: str) -> int | None:
-    """Return the line of a key: at the top, or in the entry of that number in a table."""
-    entry, head, inside = -1, None, number is None
-    for count, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if re.match(r"\[\[?\w", stripped):
-            mine = re.match(rf"\[\[\s*{re.escape(table)}\s*\]\]", stripped)
-            entry += 1 if mine else 0
-            inside = bool(mine) and entry == number
-            head = count if inside or (mine and number is None) else head
-        if inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*=", stripped):
-            return count
-    return head
-
-
-def _wrong(
-    file: Path,
-    found: str,
-    line: int | None = None,
-    key: str = "",
-    expected: str = "a protocol: a name and entries (see osteotrace.protocol)",
-) -> OsteotraceError:
-    return OsteotraceError(
-        found,
-        expected=expected,
-        advice=f"correct the key {key!r}" if key else "correct the file",
-        where=f"{file}, line {line}" if line else str(file),
-        usage=True,
-    )

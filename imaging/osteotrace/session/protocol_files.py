@@ -168,9 +168,9 @@ def _value(value: Any) -> str:
         return _text(value)
     if isinstance(value, msgspec.Struct):
         value = {
-            name: part
-            for name in value.__struct_fields__
-            if (part := getattr(value, name)) is not None
+            one.name: part
+            for one in msgspec.structs.fields(value)
+            if (part := getattr(value, one.name)) != one.default
         }
     if isinstance(value, dict):
         parts = (f"{name} = {_value(part)}" for name, part in value.items())

@@ -1,0 +1,271 @@
+"""Which volume of a study an entry means: by its headers, and by preference.
+
+A header is opened again only where the choice asks for what the scan does not keep:
+slice thickness, the sequence, the contrast agent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from osteotrace.errors import OsteotraceError
+from osteotrace.protocol.choices import SeriesChoice, patterns
+from osteotrace.series.acquisition import acquisition_of
+from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE, NO_VOLUME
+from osteotrace.series.kinds import is_cone_beam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osteotrace.protocol.choices import Patterns
+    from osteotrace.protocol.entry import Entry
+    from osteotrace.series import Catalogue, VolumeHeader
+    from osteotrace.series.acquisition import Acquisition
+
+# Volumes that an error lists.
+MOST_TOLD: Final = 8
+# Axis of the patient that a stack's normal runs along.
+_ORIENTATIONS: Final = ("sagittal", "coronal", "axial")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The volumes of a study that fit an entry, and why the others do not.
+
+    Parameters
+    ----------
+    headers : tuple of VolumeHeader
+    others : tuple of str
+        A line a volume that does not fit, with the reason.
+    """
+
+    headers: tuple[VolumeHeader, ...]
+    others: tuple[str, ...]
+
+
+def fitting_volumes(
+    study: Catalogue, entry: Entry, *, allow_gaps: bool = False
+) -> Fitting:
+    """Return the volumes of a study that an entry could be measured on.
+
+    Parameters
+    ----------
+    study : Catalogue
+    entry : Entry
+        A series that it names by its UID is not asked for anything but its geometry.
+    allow_gaps : bool
+        Whether missing and duplicate slices will do.
+    """
+    headers, others = [], []
+    choice = entry.select or SeriesChoice()
+    if entry.series_uid:
+        choice = SeriesChoice(verdicts=choice.verdicts)
+    for series in study:
+        for header in series.volumes:
+            if not entry.fits(series.identity):
+                others.append(f"{_called(header)}: not as it is called")
+                continue
+            why = next(_unfit(header, choice, allow_gaps), "")
+            if not why:
+                headers.append(header)
+            elif not NO_VOLUME.issuperset(header.verdicts):
+                others.append(f"{_called(header)}: {why}")
+    return Fitting(headers=tuple(headers), others=tuple(others))
+
+
+def meant_volume(
+    study: Catalogue, entry: Entry, *, allow_gaps: bool = False
+) -> VolumeHeader:
+    """Return the one volume of a study that an entry means.
+
+    Parameters
+    ----------
+    study, entry, allow_gaps
+        As in `fitting_volumes`.
+
+    Raises
+    ------
+    OsteotraceError
+        If none or more than one fits, or it lies in another frame of reference.
+    """
+    found = fitting_volumes(study, entry, allow_gaps=allow_gaps)
+    meant = f"{entry.label}: {asked(entry)}"
+    if not found.headers:
+        raise _none_fits(study, meant, found.others)
+    preferred = _preferred(found.headers, entry)
+    if len(preferred) > 1:
+        raise OsteotraceError(
+            f"{len(preferred)} volumes that fit {meant}: "
+            + "; ".join(_told(one) for one in preferred[:MOST_TOLD]),
+            expected="one volume that the protocol means",
+            advice="narrow the protocol's choice of series, or say which it should "
+            'prefer ("thinnest" or "most_slices")',
+            where=str(study.root),
+            usage=True,
+        )
+    (header,) = preferred
+    frame = header.frame_of_reference_uid
+    if entry.frame_of_reference_uid not in ("", frame):
+        raise OsteotraceError(
+            f"{meant} in the frame of reference {frame or '(none)'}",
+            expected=f"the protocol's, {entry.frame_of_reference_uid}",
+            advice="give the points in the frame of reference of this scan",
+            where=str(study.root),
+        )
+    return header
+
+
+def thickness_mm(header: VolumeHeader) -> tuple[float, float | None]:
+    """Return how far apart slices lie at most, and how thick the header says they are.
+
+    Parameters
+    ----------
+    header : VolumeHeader
+
+    Returns
+    -------
+    gap, stated : float and float or None
+        mm; the largest distance between neighbours by their positions, 0 of a single
+        slice, and SliceThickness (0018,0050) of its middle image.
+    """
+    return _gap(header), acquisition_of(header).slice_thickness_mm
+
+
+def asked(entry: Entry) -> str:
+    """Return in words which series an entry means."""
+    said = [f"modality {entry.modality}"] if entry.modality else []
+    if entry.series != "*":
+        said.append(f"description {entry.series!r}")
+    if entry.series_uid:
+        said.append(f"series {entry.series_uid}")
+    choice = entry.select or SeriesChoice()
+    for key in choice.__struct_fields__:
+        value = getattr(choice, key)
+        if key != "modality" and value != getattr(_ANY, key):
+            words = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            said.append(f"{key} {words!s}")
+    return ", ".join(said)
+
+
+_ANY: Final = SeriesChoice()
+
+
+def _unfit(header: VolumeHeader, choice: SeriesChoice, allow_gaps: bool) -> Iterator[str]:
+    """Yield what keeps a volume from fitting, what is cheapest to tell first."""
+    allowed = set(choice.verdicts or MEASURABLE) | (ALLOWABLE if allow_gaps else set())
+    bad = sorted(set(header.verdicts) - allowed)
+    if bad or header.grid is None:
+        yield " and ".join(bad).replace("_", " ") or "no geometry"
+        return
+    who, first = header.identity, header.instances[0].attributes
+    yield from _unlike("description", who.description, choice.description)
+    for pattern in patterns(choice.not_description):
+        if _fits(who.description, pattern):
+            yield f"description {who.description!r}"
+    yield from _unlike("body part", who.body_part, choice.body_part)
+    yield from _unlike("kernel", first.kernel, choice.kernel)
+    if len(header.instances) < choice.least_slices:
+        yield f"{len(header.instances)} slices"
+    if choice.orientation and _orientation(header) != choice.orientation:
+        yield _orientation(header)
+    if choice.cone_beam not in (None, is_cone_beam(who, first)):
+        yield "no cone beam" if choice.cone_beam else "cone beam"
+    yield from _unfit_acquisition(header, choice)
+
+
+def _unfit_acquisition(header: VolumeHeader, choice: SeriesChoice) -> Iterator[str]:
+    """Yield what its own header has to be opened for."""
+    asks = choice.thickness_mm, choice.fluid_sensitive, choice.contrast
+    if asks == (None, None, None) and not choice.weighting:
+        return
+    made = acquisition_of(header)
+    if choice.thickness_mm is not None:
+        least, most = choice.thickness_mm
+        gap, stated = _gap(header), made.slice_thickness_mm
+        coarser = max(gap, stated or 0.0)
+        # Positions are written with so many digits.
+        if not least - 1e-3 <= coarser <= most + 1e-3:
+            tag = "no SliceThickness" if stated is None else f"SliceThickness {stated:g}"
+            yield f"{coarser:g} mm thick (slices {gap:g} mm apart, {tag})"
+    if choice.weighting and made.weighting not in patterns(choice.weighting):
+        yield f"weighting {made.weighting or 'unknown'}"
+    if choice.fluid_sensitive not in (None, made.fluid_sensitive):
+        yield "fluid is not bright" if choice.fluid_sensitive else "fluid may be bright"
+    if choice.contrast not in (None, bool(made.contrast_agent)):
+        yield "no contrast agent named" if choice.contrast else "with contrast agent"
+
+
+def _unlike(what: str, said: str, asked: Patterns) -> Iterator[str]:
+    wanted = patterns(asked)
+    if wanted and not any(_fits(said, pattern) for pattern in wanted):
+        yield f"{what} {said!r}"
+
+
+def _fits(said: str, pattern: str) -> bool:
+    return fnmatchcase(said.casefold(), pattern.casefold())
+
+
+def _gap(header: VolumeHeader) -> float:
+    gaps = () if header.grid is None else header.grid.slice_gaps
+    return round(float(np.max(gaps)), 3) if len(gaps) else 0.0
+
+
+def _orientation(header: VolumeHeader) -> str:
+    assert header.grid is not None
+    return _ORIENTATIONS[int(np.argmax(np.abs(header.grid.normal)))]
+
+
+def _preferred(
+    headers: tuple[VolumeHeader, ...], entry: Entry
+) -> tuple[VolumeHeader, ...]:
+    """Return the volumes that none is preferred to."""
+    prefer = entry.select.prefer if entry.select is not None else ""
+    if len(headers) == 1 or not prefer:
+        return headers
+    ranks = [
+        -len(one.instances) if prefer == "most_slices" else _coarser(one)
+        for one in headers
+    ]
+    return tuple(
+        one for one, rank in zip(headers, ranks, strict=True) if rank <= min(ranks) + 1e-3
+    )
+
+
+def _coarser(header: VolumeHeader) -> float:
+    gap, stated = thickness_mm(header)
+    return max(gap, stated or 0.0)
+
+
+def _none_fits(study: Catalogue, meant: str, others: tuple[str, ...]) -> OsteotraceError:
+    rest = len(others) - MOST_TOLD
+    more = f"; and {rest} more" if rest > 0 else ""
+    return OsteotraceError(
+        f"no series for {meant}; there is "
+        + ("; ".join(others[:MOST_TOLD]) + more if others else "none that is an image"),
+        expected="one series that the protocol means",
+        advice="check the protocol's choice of series against 'osteotrace scan'",
+        where=str(study.root),
+    )
+
+
+def _called(header: VolumeHeader) -> str:
+    who = header.identity
+    return f"{who.modality} {who.description!r}"
+
+
+def _told(header: VolumeHeader) -> str:
+    made: Acquisition = acquisition_of(header)
+    words = [
+        f"{len(header.instances)} slices of {max(_gap(header), 0.0):g} mm",
+        header.kind,
+        made.kernel,
+    ]
+    listed = ", ".join(filter(None, words))
+    return (
+        f"{_called(header)}, series {header.identity.series_uid} volume {header.k} "
+        f"({listed})"
+    )
