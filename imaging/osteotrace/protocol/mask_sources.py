@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Source = Literal["seg", "beside", "marks", "threshold", "totalsegmentator"]
 # What a pattern of label files may name of a study.
-PLACEHOLDERS: Final = ("study_uid", "series_uid", "patient", "date")
+PLACEHOLDERS: Final = ("study_uid", "series_uid", "patient", "patient_id", "date")
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +99,8 @@ class MaskSources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     beside : str or tuple of str
         Paths of label files below the folder of masks, else below the study's own
         folder: shell patterns in which ``{study_uid}``, ``{series_uid}``, ``{patient}``
-        and ``{date}`` are replaced. Empty: every label file there is.
+        (the pseudonym), ``{patient_id}`` and ``{date}`` are replaced. Empty: every label
+        file there is.
     table : str
         Names by number, of `osteotrace.segmentation.label_names.TABLES`, for files that
         state none.

@@ -41,14 +41,16 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Parameters
     ----------
-    records : bool
-        Whether DICOM SR and SEG are written.
-    pictures : str
-        One picture a ``finding``, one a ``case``, or ``none``.
+    records : bool or None
+        Whether DICOM SR and SEG are written. Not said: of one study that is measured by
+        itself, and not of a tree.
+    pictures : str or None
+        One picture a ``finding``, one a ``case``, or ``none``. Not said: a finding of one
+        study, a case of a tree.
     """
 
-    records: bool = True
-    pictures: Pictures = "finding"
+    records: bool | None = None
+    pictures: Pictures | None = None
 
     def wrong(self) -> Iterator[tuple[str, str, str]]:
         """Yield what the types cannot tell: nothing."""

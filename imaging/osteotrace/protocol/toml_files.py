@@ -42,6 +42,7 @@ from osteotrace.protocol.lines import line_of, wrong
 from osteotrace.protocol.marked import MARKED, MarkedEntry
 from osteotrace.protocol.mask_sources import MaskSources, Program, Threshold
 from osteotrace.protocol.outcomes import Results, Stagings
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ _KNOWN: Final[dict[str, type[Entry]]] = {
 _FOLDER: Final = Path(__file__).parent.with_name("protocols")
 
 
-class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+class Protocol(Shown, msgspec.Struct, frozen=True, kw_only=True):
     """A checked protocol.
 
     Parameters
@@ -96,7 +97,13 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def names() -> list[str]:
-    """Return the names of the protocols that come with osteotrace."""
+    """Return the names of the protocols that come with osteotrace.
+
+    Returns
+    -------
+    list of str
+        In the order of the alphabet; `read` and the workflows take them.
+    """
     return sorted(file.stem for file in _FOLDER.glob("*.toml"))
 
 

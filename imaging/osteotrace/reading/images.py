@@ -1,25 +1,34 @@
 """The volumes and regions of one study, loaded when an entry of a protocol asks for them.
 
 A region is a ball or a box in patient space, or a label: of the DICOM SEG in the study
-that refer to the series, or of the label files that were given beside it.
+that refer to the series, of the label files that were given beside it, or of the other
+sources that the protocol names.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
-from osteotrace.protocol import Entry, Where, meant_volume
+from osteotrace.protocol import (
+    Entry,
+    MaskSources,
+    Where,
+    fitting_volumes,
+    meant_volume,
+)
 from osteotrace.protocol.entry import regions
+from osteotrace.reading import label_makers
+from osteotrace.reading.label_pools import LabelPool, LabelSources
+from osteotrace.reading.mask_files import files_beside, segmentations
+from osteotrace.reading.mask_files import label_files as label_files
 from osteotrace.regions import Points
 from osteotrace.segmentation import marked
-from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
-from osteotrace.segmentation.labels import READERS, read_labels
 from osteotrace.volume import load as load_volume
 from osteotrace.volume.stored_image import SAME_GRID_MM
 
@@ -27,15 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from osteotrace.findings import Assessment
     from osteotrace.geometry import Grid
+    from osteotrace.protocol.mask_sources import Source
     from osteotrace.regions import Mask, Point
-    from osteotrace.segmentation.labels import LabelMap
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
-
-SEGMENTATION: Final = "SEG"
-# Files that an error lists of those that were passed over.
-MOST_TOLD: Final = 5
 
 
 class StudyImages:
@@ -50,6 +56,10 @@ class StudyImages:
     scans : iterable of VolumeHeader
         Every volume that is measured in the same run, those of other studies too: a
         label file that names no patient and fits several of them is not used.
+    sources : MaskSources
+        Where labels come from (`osteotrace.protocol.Protocol.masks`).
+    allow_gaps : bool
+        Whether missing and duplicate slices will do.
     """
 
     def __init__(
@@ -57,23 +67,47 @@ class StudyImages:
         study: Catalogue,
         masks: Path | None = None,
         scans: Iterable[VolumeHeader] = (),
+        *,
+        sources: MaskSources | None = None,
+        allow_gaps: bool = False,
     ) -> None:
         self._study, self._masks, self._scans = study, masks, tuple(scans)
+        self._sources = sources or MaskSources()
+        self._allow_gaps = allow_gaps
         self._volumes: dict[tuple[str, int], Volume] = {}
-        self._labels: dict[str, _Labels] = {}
+        self._labels: dict[tuple[str, int], LabelSources] = {}
+        self._drawn: dict[str, Mask] = {}
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
         """What was loaded so far."""
         return tuple(self._volumes.values())
 
+    @cached_property
+    def readings(self) -> tuple[Assessment, ...]:
+        """The saved readings of the study, the latest first."""
+        return self._saved[0]
+
+    @cached_property
+    def _saved(self) -> tuple[tuple[Assessment, ...], tuple[str, ...]]:
+        from osteotrace.reading.saved_readings import readings_of
+
+        return readings_of(self._study, self._masks)
+
     def volume(self, entry: Entry) -> Volume:
         """Return the one volume that an entry means; errors as `meant_volume`."""
-        header = meant_volume(self._study, entry)
+        header = meant_volume(self._study, entry, allow_gaps=self._allow_gaps)
         key = (header.identity.series_uid, header.k)
         if key not in self._volumes:
-            self._volumes[key] = load_volume(header)
+            allowed = entry.select is not None and entry.select.allow_gaps
+            gaps = self._allow_gaps or allowed
+            self._volumes[key] = load_volume(header, allow_gaps=gaps)
         return self._volumes[key]
+
+    def fits(self, entry: Entry) -> bool:
+        """Tell whether the study holds a volume that an entry means, or several."""
+        found = fitting_volumes(self._study, entry, allow_gaps=self._allow_gaps)
+        return bool(found.headers)
 
     def region(self, volume: Volume, where: Where, role: str) -> Mask:
         """Return the voxels of a volume that an entry's region means.
@@ -96,35 +130,133 @@ class StudyImages:
         if where.corners is not None:
             return marked.box(volume, *where.corners, role=role)
         assert where.label is not None
-        mask = self._labels_of(volume).holding(where.label)[where.label].mask
+        mask = self._drawn.get(where.label)
+        if mask is None:
+            mask = self._labels_of(volume).holding(where.label)[where.label].mask
         return msgspec.structs.replace(mask, role=role)
 
     def optional(self, volume: Volume, where: Where | None, role: str) -> Mask | None:
         """Return the region, or None where the entry names none."""
         return None if where is None else self.region(volume, where, role)
 
+    def draw(self, label: str, mask: Mask) -> None:
+        """Hold a mask that a label of an entry means, before any source is asked."""
+        self._drawn[label] = mask
+
+    def has_label(self, volume: Volume, label: str) -> bool:
+        """Tell whether there is a label of a name on a volume."""
+        return label in self._drawn or self._labels_of(volume).has(label)
+
+    def labels_like(self, volume: Volume, pattern: str) -> dict[str, str]:
+        """Return the labels on a volume that fit a pattern.
+
+        Returns
+        -------
+        dict of str to str
+            What stood for the ``*``, by the label's name; of the first source with any.
+        """
+        return self._labels_of(volume).fitting(pattern)
+
+    def levels(self, volume: Volume) -> dict[str, str]:
+        """Return the labels of vertebral bodies, or of vertebrae, by level."""
+        return self._labels_of(volume).levels()
+
     def notes_of(self, entry: Entry, volume: Volume) -> tuple[str, ...]:
         """Return what was done to the labels of an entry on the way here, in words.
 
-        Empty for balls and boxes. Errors as `region`.
+        Empty for balls, boxes and masks that were drawn. Errors as `region`.
         """
         held = [
             self._labels_of(volume).holding(where.label).notes
             for _, where in regions(entry)
-            if where.label is not None
+            if where.label is not None and where.label not in self._drawn
         ]
         return tuple(dict.fromkeys(note for notes in held for note in notes))
 
-    def _labels_of(self, volume: Volume) -> _Labels:
-        series_uid = volume.identity.series_uid
-        if series_uid not in self._labels:
-            found = _Labels(self._twins(volume))
-            for file in _segmentations(volume, self._study):
-                found.add(file, volume)
+    def _labels_of(self, volume: Volume) -> LabelSources:
+        key = next(
+            (key for key, one in self._volumes.items() if one is volume),
+            (volume.identity.series_uid, 0),
+        )
+        if key not in self._labels:
+            self._labels[key] = LabelSources(self._pools(volume))
+        return self._labels[key]
+
+    def _pools(self, volume: Volume) -> Iterator[LabelPool]:
+        """Yield the labels of each source, made when it is asked for."""
+        twins = self._twins(volume)
+        if not self._sources.sources:
+            pool = self._pool(twins)
+            for file in segmentations(self._study, volume):
+                pool.add(file, volume)
             for file in label_files(self._masks):
-                found.add(file, volume)
-            self._labels[series_uid] = found
-        return self._labels[series_uid]
+                pool.add(file, volume)
+            yield pool
+            return
+        for source in self._sources.sources:
+            pool = self._pool(twins)
+            if source in ("seg", "beside"):
+                for file in self._files(source, volume):
+                    pool.add(file, volume)
+            else:
+                self._make(source, pool, volume)
+            yield pool
+            if source == "seg" and self._sources.resample:
+                others = self._pool(twins)
+                for file in segmentations(self._study, volume, own=False):
+                    others.add(file, volume)
+                yield others
+
+    def _pool(self, twins: int) -> LabelPool:
+        table, resample = self._sources.table, self._sources.resample
+        return LabelPool(twins=twins, table=table, resample=resample)
+
+    def _files(self, source: Source, volume: Volume) -> list[Path]:
+        if source == "seg":
+            return segmentations(self._study, volume)
+        return files_beside(self._masks, self._study, self._sources.beside)
+
+    def _make(self, source: Source, pool: LabelPool, volume: Volume) -> None:
+        """Put the labels into a pool that no file holds, or why there are none."""
+        try:
+            match source:
+                case "marks":
+                    pool.passed_over.extend(self._saved[1])
+                    labels = label_makers.reading_labels(volume, self.readings)
+                    if labels is not None:
+                        pool.add_map("a saved reading", labels, volume)
+                case "threshold":
+                    self._threshold(pool, volume)
+                case _:
+                    program = self._sources.totalsegmentator
+                    drawn = label_makers.program_labels(volume, program)
+                    pool.add_map("TotalSegmentator", drawn, volume)
+        except OsteotraceError as problem:
+            pool.passed_over.append(f"{source}: {problem.found}; {problem.advice}")
+
+    def _threshold(self, pool: LabelPool, volume: Volume) -> None:
+        for threshold in self._sources.threshold:
+            try:
+                label, note = label_makers.threshold_labels(
+                    volume, threshold, self._earlier_region(volume)
+                )
+            except OsteotraceError as problem:
+                pool.passed_over.append(f"threshold {threshold.label}: {problem.found}")
+            else:
+                made = label_makers.labels_on(volume, (label,), note)
+                pool.add_map(threshold.label, made, volume)
+
+    def _earlier_region(self, volume: Volume) -> label_makers.Region:
+        """Return what gives a place by the sources that were looked into before."""
+        sources = self._labels_of(volume)
+
+        def region(_: Volume, where: Where, role: str) -> Mask:
+            if where.label is None:
+                return self.region(volume, where, role)
+            mask = sources.so_far(where.label)[where.label].mask
+            return msgspec.structs.replace(mask, role=role)
+
+        return region
 
     def _twins(self, volume: Volume) -> int:
         """Return how many other scans have the grid of a volume, in another space."""
@@ -135,142 +267,6 @@ class StudyImages:
             and _fill_one_box(header.grid, volume.grid)
             for header in self._scans
         )
-
-
-@dataclass(slots=True)
-class _Labels:
-    """Every label that lies on the voxels of a volume, file by file.
-
-    Parameters
-    ----------
-    twins : int
-        Scans of another space on the same grid: files that name no space fit them too.
-    """
-
-    twins: int
-    _maps: dict[Path, LabelMap] = field(default_factory=dict)
-    _passed_over: list[str] = field(default_factory=list)
-
-    def add(self, file: Path, volume: Volume) -> None:
-        """Read a file, or keep why its labels are not used."""
-        if file.resolve() in self._maps:
-            return
-        try:
-            labels = read_labels(file, like=volume)
-        except OsteotraceError as problem:
-            self._passed_over.append(f"{file.name}: {problem.found}")
-            return
-        if any(_are_one(labels, known) for known in self._maps.values()):
-            return
-        why = self._unfit(labels, volume)
-        if why:
-            self._passed_over.append(f"{file.name}: {why}")
-        else:
-            self._maps[file.resolve()] = labels
-
-    def _unfit(self, labels: LabelMap, volume: Volume) -> str:
-        """Return why labels are not those of a volume, empty where they are."""
-        if labels.series_uid not in ("", volume.identity.series_uid):
-            return f"drawn on another series, {labels.series_uid}"
-        if labels.grid is not volume.grid:
-            return "on another grid than the image, onto which nothing moves it unasked"
-        if self.twins and not labels.source:
-            return (
-                f"names no patient, and {self.twins} more of the scans have the same "
-                "grid: measure each by itself, or give its labels as DICOM SEG"
-            )
-        return ""
-
-    def holding(self, name: str) -> LabelMap:
-        """Return the one map that holds a label of a name.
-
-        Raises
-        ------
-        OsteotraceError
-            If none or more than one does, or one holds it twice.
-        """
-        fitting = {file: labels for file, labels in self._maps.items() if name in labels}
-        files = ", ".join(file.name for file in fitting)
-        if len(fitting) == 1:
-            (found,) = fitting.values()
-            try:
-                found[name]
-            except OsteotraceError as problem:
-                raise _no_label(f"{problem.found} in {files}", self._told()) from problem
-            return found
-        where = f": {files}" if files else ""
-        raise _no_label(
-            f"{len(fitting)} segmentations with the label {name!r}{where}", self._told()
-        )
-
-    def _told(self) -> tuple[str, str]:
-        """Return the labels that there are, and what was passed over."""
-        known = sorted({label.name for one in self._maps.values() for label in one})
-        told, rest = self._passed_over[:MOST_TOLD], self._passed_over[MOST_TOLD:]
-        more = [f"and {len(rest)} more files"] if rest else []
-        passed = "; passed over: " + "; ".join([*told, *more]) if told else ""
-        return ", ".join(known) or "(none)", passed
-
-
-def _no_label(found: str, told: tuple[str, str]) -> OsteotraceError:
-    known, passed = told
-    return OsteotraceError(
-        found,
-        expected=f"one, among the labels {known}",
-        advice=f"correct the label, or give the segmentation with --masks{passed}",
-    )
-
-
-def _segmentations(volume: Volume, study: Catalogue) -> Iterator[Path]:
-    """Yield the DICOM SEG of a study that refer to a volume's series."""
-    for series in study:
-        if series.identity.modality != SEGMENTATION:
-            continue
-        if volume.identity.series_uid in (
-            series.refers_to or (volume.identity.series_uid,)
-        ):
-            files = (image.path for part in series.volumes for image in part.instances)
-            yield from dict.fromkeys(files)
-
-
-def label_files(masks: Path | None) -> list[Path]:
-    """Return the file of labels, or the files in a folder that may hold some.
-
-    Raises
-    ------
-    OsteotraceError
-        If there is no such file or folder.
-    """
-    if masks is None:
-        return []
-    if masks.is_dir():
-        return sorted(file for file in masks.rglob("*") if _may_hold_labels(file))
-    if not masks.is_file():
-        raise OsteotraceError(
-            "no such file or folder",
-            expected="DICOM SEG, NIfTI or NRRD labels, or a folder of them",
-            advice="check the path of --masks",
-            where=str(masks),
-            usage=True,
-        )
-    return [masks]
-
-
-def _may_hold_labels(file: Path) -> bool:
-    """Tell by its name, or by what DICOM says it is, whether a file may hold labels."""
-    if not file.is_file():
-        return False
-    if file.name.lower().endswith(tuple(READERS)):
-        return True
-    kind = storage_class(file)
-    # One that is damaged is looked at, so that an error can say so.
-    return file.suffix.lower() == ".dcm" if not kind else kind in STORAGE_CLASSES
-
-
-def _are_one(first: LabelMap, second: LabelMap) -> bool:
-    """Tell whether two files are copies of one DICOM segmentation."""
-    same = bool(first.source) and first.source == second.source
-    return same and first.labels == second.labels
 
 
 def _share_space(header: VolumeHeader, volume: Volume) -> bool:

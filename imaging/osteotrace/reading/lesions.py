@@ -24,6 +24,7 @@ from osteotrace.measurements.measurement import LesionReading
 from osteotrace.protocol import entries as kinds
 from osteotrace.reading.assessing import tracking_uid
 from osteotrace.reading.calipers import caliper, caliper_finding
+from osteotrace.reading.expanding import expanded
 from osteotrace.reading.images import points_of
 from osteotrace.reading.naming import lesion_finding, refused_finding, with_notes
 from osteotrace.reading.vertebrae import vertebra_findings
@@ -42,14 +43,17 @@ Findings = tuple["Finding", ...]
 def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
     """Return the findings of a protocol's entries, in the order of the entries.
 
+    An entry that stands for several labels, levels or marks gives a finding for each.
     What cannot be measured on the volume that its entry means is a finding without a
     value: the reason stands in it, and the other entries are measured.
 
     Raises
     ------
     OsteotraceError
-        If there is no volume, or more than one, that an entry means.
+        If there is no volume, or more than one, that an entry means, or the protocol
+        selects nothing in the study.
     """
+    entries = expanded(entries, images)
     levels = [entry for entry in entries if isinstance(entry, kinds.VertebraEntry)]
     vertebrae = vertebra_findings(levels, images)
     return tuple(

@@ -20,9 +20,9 @@ from osteotrace.findings.carried_values import with_registration
 from osteotrace.measurements.measurement import Measurement, Method, not_measured
 from osteotrace.protocol import CaliperEntry, Where
 from osteotrace.protocol import entries as kinds
-from osteotrace.reading.comparing.marks import SEARCHED, Marks, series_keys
 from osteotrace.reading.images import StudyImages
 from osteotrace.reading.lesions import findings_of
+from osteotrace.reading.marks import SEARCHED, series_keys
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 from osteotrace.segmentation import marked
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from osteotrace.findings import Finding
     from osteotrace.protocol import Entry
+    from osteotrace.reading.comparing.marks import Marks
     from osteotrace.regions import Point
     from osteotrace.volume import Volume
 
