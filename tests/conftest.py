@@ -14,4 +14,5 @@ pytest_plugins = [
     "tests.fixtures.sessions",
     "tests.fixtures.fake_mouse",
     "tests.fixtures.before_and_after",
+    "tests.fixtures.orthanc",
 ]
