@@ -296,9 +296,12 @@ def test_measure_writes_everything_and_says_where(
     assert "12.00 ± 0.01 mm" in outcome.out
     assert about.RESEARCH_USE_SHORT in outcome.out
     written = [file for file in out.rglob("*") if file.is_file()]
-    assert len(written) == 6
-    for file in written:
-        assert file.name == "README.txt" or str(file) in outcome.out
+    tables = [file.name for file in written if file.parent == out]
+    assert "measurements.csv" in tables
+    assert f"Table: {out / 'measurements.csv'}" in outcome.out
+    study = [file for file in written if file.parent != out]
+    assert len(study) == 4
+    assert all(str(file) in outcome.out for file in study)
 
 
 def test_measure_json_is_the_assessment_that_it_saved(

@@ -1,7 +1,6 @@
 """Verbs that measure: caliper and measure."""
 
-import json as json_text
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,18 +16,36 @@ from osteotrace.cli.options import (
     Unit,
     VolumeNumber,
 )
-from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from osteotrace.findings import Assessment, Finding
-    from osteotrace.reading import StudyReading
+    from osteotrace.protocol import Protocol
+    from osteotrace.protocol.outcomes import Pictures
     from osteotrace.reading.case_facts import CaseFacts
-    from osteotrace.reports.results import Results
-    from osteotrace.series import SeriesIdentity
+    from osteotrace.series import Catalogue, SeriesIdentity
 
 DEFAULT_PROTOCOL = "sample_maxilla"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a call of ``measure`` asks of every study."""
+
+    protocol: "Protocol"
+    masks: Path | None
+    reader: str
+    facts: "CaseFacts | None"
+    allow_gaps: bool
+    records: bool | None
+    pictures: "Pictures | None"
+
+
+class EachPicture(StrEnum):
+    """What there is a picture of."""
+
+    FINDING = "finding"
+    CASE = "case"
+    NONE = "none"
 
 
 class BetweenEdges(StrEnum):
@@ -148,134 +165,128 @@ def measure(
             help="Clinical facts (TOML): each study is staged, and both are recorded.",
         ),
     ] = None,
+    allow_gaps: AllowGaps = False,
+    records: Annotated[
+        bool | None,
+        typer.Option(
+            "--records/--no-records",
+            help="Write DICOM SR and SEG. [default: of one study, not of a tree]",
+            show_default=False,
+        ),
+    ] = None,
+    pictures: Annotated[
+        EachPicture | None,
+        typer.Option(
+            "--pictures",
+            help="One a finding, one a case, or none. "
+            "[default: a finding of one study, a case of a tree]",
+            show_default=False,
+        ),
+    ] = None,
+    worklist: Annotated[
+        Path | None,
+        typer.Option(
+            "--worklist",
+            metavar="FILE",
+            help="Measure the studies of this CSV only (a column study_uid).",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", help="Studies at once on this machine."),
+    ] = None,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Measure on a Dask cluster instead."
+        ),
+    ] = "",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a run that was stopped in --out."),
+    ] = False,
     json: Json = False,
 ) -> int:
-    """Measure every study below PATH by a protocol: records, table, pictures."""
+    """Measure every study below PATH by a protocol: records, tables, pictures."""
     from osteotrace import protocol as protocols
     from osteotrace import reading
+    from osteotrace.cli import measured_trees
     from osteotrace.reading.case_facts import read_facts
-    from osteotrace.reports import results
 
     checked = protocols.read(protocol)
     stated = None if facts is None else read_facts(facts)
-    studies = reading.measure_studies(path, checked, masks=masks, reader=reader)
-    if stated is not None:
-        studies = _staged(studies, stated)
-    with results.result_folder(out) as folder:
-        done = [_keep(folder, study) for study in studies]
-        if not any(study.files for study in done):
-            # Leaving the block by an error leaves nothing behind.
-            raise _none_measured(done)
-    if json:
-        _print_json(done)
-    else:
-        _print_text(done, out)
-    return _report(done, as_json=json)
-
-
-def _staged(
-    studies: "Iterator[StudyReading]", stated: "CaseFacts"
-) -> "Iterator[StudyReading]":
-    """Yield each reading with the facts and its stages in it, beside those before it."""
-    from osteotrace.reading import cases
-
-    earlier: list[Assessment] = []
-    for study in studies:
-        if study.assessment is None:
-            yield study
-            continue
-        try:
-            done = cases.staged(study.assessment, stated, earlier)
-        except OsteotraceError as problem:
-            yield replace(study, assessment=None, error=problem)
-            continue
-        earlier.append(done)
-        yield replace(study, assessment=done)
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """One study after writing: its files, or the error that there are none."""
-
-    study: "StudyReading"
-    files: "list[Path]"
-    error: OsteotraceError | None
-
-
-def _keep(folder: "Results", study: "StudyReading") -> _Done:
-    error = study.error
-    if study.assessment is not None and study.catalogue is not None:
-        try:
-            files = folder.add(study.assessment, study.volumes, study.catalogue)
-        except OsteotraceError as problem:
-            error = problem
-        else:
-            # The voxels are let go, so that a tree needs the memory of one study.
-            return _Done(replace(study, volumes=()), files, None)
-    assert error is not None
-    folder.fail(study.study_uid, study.patient, error)
-    return _Done(replace(study, volumes=(), assessment=None), [], error)
-
-
-def _none_measured(done: list[_Done]) -> OsteotraceError:
-    errors = [study.error for study in done if study.error is not None]
-    if len(errors) == 1:
-        return errors[0]
-    return OsteotraceError(
-        f"{len(errors)} studies of which none could be measured, the first because: "
-        f"{errors[0]}",
-        expected="a study that the protocol fits",
-        advice="check the protocol against 'osteotrace scan'; nothing was written",
+    catalogue = options.scan(path)
+    asked = Asked(
+        protocol=checked,
+        masks=masks,
+        reader=reader,
+        facts=stated,
+        allow_gaps=allow_gaps,
+        records=records,
+        pictures=None if pictures is None else pictures.value,
+    )
+    of_a_run = workers is not None or scheduler or resume or worklist is not None
+    if not of_a_run and len(reading.by_study(catalogue)) == 1:
+        return _measure_one(catalogue, out, asked, as_json=json)
+    return measured_trees.measure(
+        catalogue,
+        out,
+        asked,
+        worklist=worklist,
+        workers=workers or 1,
+        scheduler=scheduler,
+        resume=resume,
+        as_json=json,
     )
 
 
-def _print_json(done: list[_Done]) -> None:
-    """Print one assessment, or JSON Lines for a tree, failures as lines."""
-    from osteotrace.findings import to_json
+def _measure_one(
+    catalogue: "Catalogue", out: Path, asked: Asked, *, as_json: bool
+) -> int:
+    """Measure one study: its folder appears when all of it is written, or not at all."""
+    from osteotrace import findings, reading
+    from osteotrace.records import store
+    from osteotrace.reports import results, tables
 
-    if len(done) == 1 and done[0].study.assessment is not None:
-        typer.echo(to_json(done[0].study.assessment), nl=False)
-        return
-    for one in done:
-        if one.study.assessment is not None:
-            line = json_text.dumps(json_text.loads(to_json(one.study.assessment)))
-        else:
-            assert one.error is not None
-            line = json_text.dumps(
-                {
-                    "study_uid": one.study.study_uid,
-                    "patient": one.study.patient,
-                    "error": one.error.as_dict(),
-                }
-            )
-        typer.echo(line)
-
-
-def _print_text(done: list[_Done], out: Path) -> None:
-    from osteotrace.reports.results import TABLE
-
-    for one in done:
-        if one.study.assessment is not None:
-            output.print_findings(one.study.assessment)
-            for staging in one.study.assessment.stagings:
-                typer.echo(f"  {staging}")
-            for file in one.files:
-                typer.echo(f"  {file}")
-    typer.echo(f"Table: {out / TABLE}")
-    output.print_statement()
-
-
-def _report(done: list[_Done], *, as_json: bool) -> int:
-    """Say what failed on standard error; return the exit code."""
-    refusals = [
-        refusal
-        for one in done
-        if one.study.assessment is not None
-        for finding in one.study.assessment.findings
-        if (refusal := output.refused(finding)) is not None
-    ]
-    # A tree's JSON Lines hold the failed studies already.
-    errors = [] if as_json else [one.error for one in done if one.error is not None]
-    for error in (*errors, *refusals):
+    (study,) = reading.measure_studies(
+        catalogue,
+        asked.protocol,
+        masks=asked.masks,
+        facts=asked.facts,
+        reader=asked.reader,
+        allow_gaps=asked.allow_gaps,
+    )
+    if study.assessment is None:
+        assert study.error is not None
+        raise study.error
+    said = asked.protocol.results
+    records = said.records if asked.records is None else asked.records
+    with store.new_folder(out) as draft:
+        folder = draft / results.study_folder(study.assessment)
+        folder.mkdir()
+        files = results.write_study(
+            folder,
+            study.assessment,
+            study.volumes,
+            catalogue,
+            records=records is not False,
+            pictures=asked.pictures or said.pictures or "finding",
+        )
+        results.write_tables(draft, tables.rows(study.assessment, catalogue))
+    if as_json:
+        typer.echo(findings.to_json(study.assessment), nl=False)
+    else:
+        _print_one(study.assessment, [out / file.relative_to(draft) for file in files])
+        output.print_table(out / results.TABLE)
+    refusals = [output.refused(finding) for finding in study.assessment.findings]
+    for error in filter(None, refusals):
         output.print_error(error, as_json=as_json)
-    return 1 if refusals or any(one.error is not None for one in done) else 0
+    return 1 if any(refusals) else 0
+
+
+def _print_one(assessment: "Assessment", files: "list[Path]") -> None:
+    output.print_findings(assessment)
+    for staging in assessment.stagings:
+        typer.echo(f"  {staging}")
+    for file in files:
+        typer.echo(f"  {file}")

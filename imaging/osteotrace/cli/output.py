@@ -9,6 +9,8 @@ from osteotrace.about import RESEARCH_USE_SHORT, SOFTWARE_NAME
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from osteotrace.findings import Assessment, Finding
 
 
@@ -87,6 +89,12 @@ def print_findings(assessment: "Assessment") -> None:
                 "; ".join(doubts) or "none",
             )
     Console(highlight=False, markup=False).print(table)
+
+
+def print_table(file: "Path") -> None:
+    """Say where a table is, and what it is not for."""
+    typer.echo(f"Table: {file}")
+    print_statement()
 
 
 def print_statement() -> None:

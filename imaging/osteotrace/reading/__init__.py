@@ -10,6 +10,7 @@ from osteotrace.reading.assessing import (
     INTERACTIVE,
     SOFTWARE,
     assess,
+    content_uid,
     series_reference,
     tracking_uid,
 )
@@ -20,6 +21,10 @@ from osteotrace.reading.studies import (
     by_study,
     measure,
     measure_studies,
+    patient_and_date,
+    protocol_of,
+    read_study,
+    volumes_of,
 )
 
 __all__ = [
@@ -30,10 +35,15 @@ __all__ = [
     "by_study",
     "caliper",
     "caliper_finding",
+    "content_uid",
     "is_image_file",
     "load",
     "measure",
     "measure_studies",
+    "patient_and_date",
+    "protocol_of",
+    "read_study",
     "series_reference",
     "tracking_uid",
+    "volumes_of",
 ]

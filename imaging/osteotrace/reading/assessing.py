@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
 INTERACTIVE: Final = "interactive"
 SOFTWARE: Final = f"{SOFTWARE_NAME} {VERSION}"
-# Namespace of the name-based tracking UIDs, fixed for ever (RFC 9562, version 5).
+# Namespaces of name-based UIDs, for tracking and for whole readings, fixed for ever
+# (RFC 9562, version 5).
 _TRACKING_NAMESPACE: Final = uuid.UUID("6f3c8a52-9f0e-5d0b-8b57-0f6f2f1e5a11")
+
+_CONTENT_NAMESPACE: Final = uuid.UUID("0d8f2c9e-52f4-5b7c-9a3e-61f0c8a4d7b3")
 
 
 def tracking_uid(study_uid: str, label: str) -> str:
@@ -37,6 +41,17 @@ def tracking_uid(study_uid: str, label: str) -> str:
         Tracking identifier of the finding.
     """
     return f"{UID_PREFIX}{uuid.uuid5(_TRACKING_NAMESPACE, f'{study_uid}/{label}').int}"
+
+
+def content_uid(assessment: Assessment) -> str:
+    """Return a UID that follows from what a reading says, its own UID and time aside.
+
+    The same images, protocol and software give the same UID wherever and whenever they
+    are read; a reading that says anything else has another one.
+    """
+    said = msgspec.structs.replace(assessment, assessment_uid="", recorded="")
+    digest = hashlib.sha256(msgspec.json.encode(said)).hexdigest()
+    return f"{UID_PREFIX}{uuid.uuid5(_CONTENT_NAMESPACE, digest).int}"
 
 
 def assess(

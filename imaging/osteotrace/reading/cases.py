@@ -327,7 +327,11 @@ def stages(
 
 
 def staged(
-    assessment: Assessment, stated: CaseFacts, earlier: Iterable[Assessment] = ()
+    assessment: Assessment,
+    stated: CaseFacts,
+    earlier: Iterable[Assessment] = (),
+    *,
+    systems: Collection[str] | None = None,
 ) -> Assessment:
     """Return a reading with the facts stated of its patient, and its stages, within it.
 
@@ -339,6 +343,8 @@ def staged(
         What is known of the patient; facts keep the dates at which they held.
     earlier : iterable of Assessment
         Readings of other dates of the same patient.
+    systems : collection of str, optional
+        As in `stages`.
 
     Raises
     ------
@@ -353,5 +359,5 @@ def staged(
         assessment,
         facts=(*assessment.facts, *stated.facts),
         drugs=(*assessment.drugs, *stated.drugs),
-        stagings=stages(whole, date, stated=stated) if date else (),
+        stagings=stages(whole, date, systems=systems, stated=stated) if date else (),
     )

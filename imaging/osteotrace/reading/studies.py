@@ -7,17 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from osteotrace import protocol as protocols
 from osteotrace.errors import OsteotraceError
+from osteotrace.protocol import SeriesChoice
+from osteotrace.reading import cases
 from osteotrace.reading.assessing import assess
+from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.reading.images import StudyImages, label_files
 from osteotrace.reading.lesions import findings_of
 from osteotrace.series import Catalogue, Series, scan
+from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from osteotrace.findings import Assessment
@@ -60,6 +66,7 @@ def measure(
     reader: str = "",
     now: datetime | None = None,
     uids: Callable[[], str] = new_uid,
+    allow_gaps: bool = False,
 ) -> Assessment:
     """Measure one study by a protocol.
 
@@ -79,6 +86,8 @@ def measure(
         Time of the reading; the clock's by default.
     uids : callable
         Makes the assessment's UID; tracking UIDs follow from study and label.
+    allow_gaps : bool
+        Whether missing and duplicate slices will do; values then say so.
 
     Returns
     -------
@@ -91,8 +100,7 @@ def measure(
         label that the protocol means is missing or ambiguous, or a series is in another
         frame of reference or cannot be measured.
     """
-    catalogue = scan(path)
-    studies = by_study(catalogue)
+    studies = by_study(scan(path))
     if len(studies) > 1:
         raise OsteotraceError(
             f"{len(studies)} studies",
@@ -101,9 +109,15 @@ def measure(
             where=str(path),
             usage=True,
         )
-    (study,) = studies
-    images = StudyImages(study, _masks(masks), _scans(studies))
-    result = _read_study(study, images, _protocol(protocol), reader, now, uids)
+    result = read_study(
+        studies[0],
+        protocol_of(protocol),
+        masks=masks_below(masks),
+        reader=reader,
+        now=now,
+        assessment_uid=uids(),
+        allow_gaps=allow_gaps,
+    )
     if result.assessment is None:
         assert result.error is not None
         raise result.error
@@ -111,73 +125,125 @@ def measure(
 
 
 def measure_studies(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Catalogue,
     protocol: Protocol | str | os.PathLike[str],
     *,
     masks: str | os.PathLike[str] | None = None,
+    facts: CaseFacts | None = None,
     reader: str = "",
     now: datetime | None = None,
     uids: Callable[[], str] = new_uid,
+    allow_gaps: bool = False,
 ) -> Iterator[StudyReading]:
     """Measure every study below a path; a study that fails does not stop the rest.
 
-    A patient's studies follow each other by date, so that one can be staged beside those
-    before it.
-    Parameters and errors of the path and the protocol are those of `measure`; what goes
-    wrong in a study is the ``error`` of its `StudyReading`.
+    A patient's studies follow each other by date, so that each is staged beside those
+    before it. `osteotrace.measure_tree` does the same in several processes and writes
+    tables.
+
+    Parameters
+    ----------
+    path : path or Catalogue
+        A folder, or what `osteotrace.scan` found in it.
+    facts : CaseFacts, optional
+        Clinical facts of the patient, with which every study is staged.
+    protocol, masks, reader, now, uids, allow_gaps
+        As `measure`.
+
+    Yields
+    ------
+    StudyReading
+        What went wrong in a study is its ``error``.
+
+    Raises
+    ------
+    OsteotraceError
+        As `measure`, for the path, the protocol and the masks.
     """
-    checked = _protocol(protocol)
-    studies = sorted(by_study(scan(path)), key=_patient_and_date)
-    where, scans = _masks(masks), _scans(studies)
-    return (
-        _read_study(study, StudyImages(study, where, scans), checked, reader, now, uids)
-        for study in studies
+    checked, where = protocol_of(protocol), masks_below(masks)
+    catalogue = path if isinstance(path, Catalogue) else scan(path)
+    studies = sorted(by_study(catalogue), key=patient_and_date)
+    scans = tuple(one for study in studies for one in volumes_of(study))
+    return _read_each(
+        studies,
+        lambda study, earlier: read_study(
+            study,
+            checked,
+            masks=where,
+            scans=scans,
+            facts=facts,
+            earlier=earlier,
+            reader=reader,
+            now=now,
+            assessment_uid=uids(),
+            allow_gaps=allow_gaps,
+        ),
     )
 
 
-def by_study(catalogue: Catalogue) -> list[Catalogue]:
-    """Return one catalogue a study, in the order of the series."""
-    members: dict[str, list[Series]] = defaultdict(list)
-    for series in catalogue:
-        members[series.identity.study_uid].append(series)
-    return [
-        Catalogue(root=catalogue.root, series=tuple(group), skipped=catalogue.skipped)
-        for group in members.values()
-    ]
+def _read_each(
+    studies: Iterable[Catalogue],
+    read: Callable[[Catalogue, list[Assessment]], StudyReading],
+) -> Iterator[StudyReading]:
+    earlier: list[Assessment] = []
+    for study in studies:
+        patient = study.series[0].identity.patient
+        earlier = [one for one in earlier if one.patient == patient]
+        done = read(study, earlier)
+        if done.assessment is not None:
+            earlier.append(done.assessment)
+        yield done
 
 
-def _patient_and_date(study: Catalogue) -> tuple[str, str]:
-    identity = study.series[0].identity
-    return identity.patient, identity.date
-
-
-def _protocol(given: Protocol | str | os.PathLike[str]) -> Protocol:
-    if isinstance(given, protocols.Protocol):
-        return given
-    return protocols.read(given)
-
-
-def _masks(given: str | os.PathLike[str] | None) -> Path | None:
-    """Return the path of the masks, which has to be there whatever the protocol asks."""
-    if given is None:
-        return None
-    label_files(Path(given))
-    return Path(given)
-
-
-def _scans(studies: list[Catalogue]) -> tuple[VolumeHeader, ...]:
-    return tuple(one for study in studies for series in study for one in series.volumes)
-
-
-def _read_study(
+def read_study(
     study: Catalogue,
-    images: StudyImages,
     protocol: Protocol,
-    reader: str,
-    now: datetime | None,
-    uids: Callable[[], str],
+    *,
+    masks: Path | None = None,
+    scans: Iterable[VolumeHeader] = (),
+    facts: CaseFacts | None = None,
+    earlier: Iterable[Assessment] = (),
+    reader: str = "",
+    now: datetime | None = None,
+    assessment_uid: str = "",
+    allow_gaps: bool = False,
 ) -> StudyReading:
+    """Measure the series of one study, and stage it where facts or the protocol ask.
+
+    Parameters
+    ----------
+    study : Catalogue
+        The series of one study.
+    protocol : Protocol
+    masks : Path, optional
+        A file or folder of labels.
+    scans : iterable of VolumeHeader
+        Every scan that is measured in the same run: a label file that names no patient
+        and fits several of them is not used. The study's own by default.
+    facts : CaseFacts, optional
+        Clinical facts of the patient.
+    earlier : iterable of Assessment
+        Readings of the patient's earlier dates.
+    reader, now, assessment_uid
+        As `osteotrace.reading.assess`.
+    allow_gaps : bool
+        As `measure`.
+
+    Returns
+    -------
+    StudyReading
+        With the error, where the study cannot be measured.
+    """
     who = study.series[0].identity
+    if allow_gaps:
+        protocol = _with_gaps(protocol)
+    images = StudyImages(
+        study,
+        masks,
+        tuple(scans) or volumes_of(study),
+        sources=protocol.masks,
+        allow_gaps=allow_gaps,
+    )
     try:
         findings = findings_of(protocol.entries, images)
         assessment = assess(
@@ -185,9 +251,14 @@ def _read_study(
             findings,
             reader=reader,
             now=now,
-            assessment_uid=uids(),
+            assessment_uid=assessment_uid,
             protocol=protocol,
         )
+        systems = protocol.staging.systems
+        if facts is not None or systems:
+            assessment = cases.staged(
+                assessment, facts or CaseFacts(), earlier, systems=systems or None
+            )
     except OsteotraceError as problem:
         return StudyReading(study_uid=who.study_uid, patient=who.patient, error=problem)
     return StudyReading(
@@ -197,3 +268,67 @@ def _read_study(
         volumes=images.volumes,
         catalogue=study,
     )
+
+
+def _with_gaps(protocol: Protocol) -> Protocol:
+    """Return a protocol that also takes volumes with missing and duplicate slices."""
+    stated = {choice.modality: choice for choice in protocol.series}
+    for entry in protocol.entries:
+        if entry.modality not in stated:
+            stated[entry.modality] = SeriesChoice(modality=entry.modality)
+    series = tuple(
+        replace(
+            choice,
+            verdicts=tuple(sorted({*(choice.verdicts or MEASURABLE), *ALLOWABLE})),
+        )
+        for choice in stated.values()
+    )
+    return replace(protocol, series=series)
+
+
+def by_study(catalogue: Catalogue) -> list[Catalogue]:
+    """Return one catalogue a study, in the order of the series."""
+    members: dict[str, list[Series]] = defaultdict(list)
+    for series in catalogue:
+        members[series.identity.study_uid].append(series)
+    # What was left out belongs to no study: it is not said again for each of thousands.
+    return [
+        Catalogue(root=catalogue.root, series=tuple(group), skipped=())
+        for group in members.values()
+    ]
+
+
+def patient_and_date(study: Catalogue) -> tuple[str, str, str]:
+    """Return what a tree's studies are put in order by: pseudonym, date and UID."""
+    identity = study.series[0].identity
+    return identity.patient, identity.date, identity.study_uid
+
+
+def volumes_of(study: Catalogue) -> tuple[VolumeHeader, ...]:
+    """Return every volume of a study, not loaded."""
+    return tuple(one for series in study for one in series.volumes)
+
+
+def protocol_of(given: Protocol | str | os.PathLike[str]) -> Protocol:
+    """Return a protocol that was given as one, by name or by file.
+
+    Raises
+    ------
+    OsteotraceError
+        As `osteotrace.protocol.read`.
+    """
+    return given if isinstance(given, protocols.Protocol) else protocols.read(given)
+
+
+def masks_below(given: str | os.PathLike[str] | None) -> Path | None:
+    """Return the path of the masks, which has to be there whatever the protocol asks.
+
+    Raises
+    ------
+    OsteotraceError
+        If there is no such file or folder.
+    """
+    if given is None:
+        return None
+    label_files(Path(given))
+    return Path(given)

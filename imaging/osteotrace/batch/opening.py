@@ -1,0 +1,117 @@
+"""The folder of a run: begun, gone on with, and left with its tables."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from osteotrace.batch.head import check_head, head_of, write_head
+from osteotrace.batch.journal import RUN, Journal
+from osteotrace.batch.run import Run
+from osteotrace.errors import OsteotraceError
+from osteotrace.records.publication import OWNER_ONLY_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from osteotrace.batch.lines import Lines
+    from osteotrace.batch.tasks import Row, Settings
+
+# What a writer that was killed may have left beside nothing else.
+_LEFT: tuple[str, ...] = (".osteotrace-",)
+
+
+@contextmanager
+def opened(place: Path, settings: Settings, *, resume: bool) -> Iterator[Journal]:
+    """Begin a run in a new folder, or open one that was stopped.
+
+    Raises
+    ------
+    OsteotraceError
+        If the folder is taken, is that of another run, or cannot be written to.
+    """
+    head = head_of(settings)
+    try:
+        if _is_free(place):
+            place.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+            write_head(place, head)
+        elif resume:
+            check_head(place, head)
+        else:
+            raise _taken(place)
+        journal = Journal(place)
+    except OSError as problem:
+        raise OsteotraceError(
+            f"a place that cannot be written to ({problem.strerror or problem})",
+            expected="a folder with room and the right to write",
+            advice="choose another place or make room",
+            where=str(place),
+        ) from problem
+    with journal:
+        yield journal
+
+
+def _is_free(place: Path) -> bool:
+    if not os.path.lexists(place):
+        return True
+    return place.is_dir() and all(name.startswith(_LEFT) for name in os.listdir(place))
+
+
+def _taken(place: Path) -> OsteotraceError:
+    begun = (place / RUN).is_file()
+    what = "a folder that is not empty" if place.is_dir() else "a file that exists"
+    return OsteotraceError(
+        "a run that was begun there" if begun else what,
+        expected="a new folder: what is saved is never overwritten",
+        advice="go on with it by --resume, or choose another name"
+        if begun
+        else "choose another name, or move the old one away",
+        where=str(place),
+        usage=True,
+    )
+
+
+def write_tables(journal: Journal, *, make_room: bool = False) -> Run:
+    """Make the tables of what is done, in the place of those that are there.
+
+    Parameters
+    ----------
+    journal : Journal
+    make_room : bool
+        Give back the room that was kept for them first.
+
+    Raises
+    ------
+    OsteotraceError
+        If they cannot be written; those that are there stay whole.
+    """
+    from osteotrace.reports import results
+
+    counted = _Counted(journal.lines)
+    files = results.write_tables(journal.place, counted.rows(), replace=True)
+    return Run(
+        folder=journal.place,
+        n_done=len(journal.lines) - journal.lines.n_failed,
+        n_failed=journal.lines.n_failed,
+        n_not_measured=counted.n_not_measured,
+        tables=tuple(files),
+    )
+
+
+class _Counted:
+    """The rows of a run, whole and in their order, and what is counted on the way."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self.n_not_measured = 0
+
+    def rows(self) -> Iterator[Row]:
+        from osteotrace.reports.columns import whole_row
+
+        for kept in self._lines.studies():
+            for row in kept.rows:
+                if row.get("primary") and row.get("status") == "not_measured":
+                    self.n_not_measured += 1
+                yield whole_row(row)

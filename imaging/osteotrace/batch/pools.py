@@ -1,0 +1,167 @@
+"""Where tasks are measured: in processes of this machine, or in a Dask cluster.
+
+Both take tasks and give futures of the standard library, and both call the same function,
+`osteotrace.batch.isolation.isolated`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from osteotrace.batch.isolation import end_all, isolated
+from osteotrace.errors import OsteotraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from osteotrace.batch.tasks import Outcome, Task
+
+# Tasks that wait at a worker, so that it is never without one.
+_AHEAD: Final = 2
+# A cluster that does not answer or has no worker for so long (s) is none.
+CONNECT_SECONDS: Final = 20.0
+WORKERS_SECONDS: Final = 60.0
+# A study is tried again by the run itself, alone: that of Dask is not enough of a rule.
+_LOST_WORKER: Final = "KilledWorker"
+
+
+class Pool(Protocol):
+    """Something that measures tasks."""
+
+    def slots(self) -> int:
+        """Return how many tasks it takes at a time."""
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Begin to measure a task."""
+
+    def lost(self, problem: BaseException) -> str:
+        """Return how the task's process ended if that is the problem, else nothing."""
+
+
+class _Here:
+    """Threads of this process, each of which waits for a process that measures."""
+
+    def __init__(self, workers: int, executor: ThreadPoolExecutor) -> None:
+        self._workers, self._executor = workers, executor
+
+    def slots(self) -> int:
+        return self._workers + _AHEAD
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        return self._executor.submit(isolated, task)
+
+    def lost(self, problem: BaseException) -> str:
+        return ""
+
+
+class _Cluster:
+    """The workers that a Dask scheduler has at the moment."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._executor = client.get_executor(pure=False)
+
+    def slots(self) -> int:
+        return sum(self._client.nthreads().values()) * _AHEAD or _AHEAD
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        future: Future[Outcome] = self._executor.submit(isolated, task)
+        return future
+
+    def lost(self, problem: BaseException) -> str:
+        lost = type(problem).__name__ == _LOST_WORKER
+        return "the workers that tried it were lost" if lost else ""
+
+
+@contextmanager
+def here(workers: int) -> Iterator[Pool]:
+    """Give a pool of processes on this machine; none is left behind.
+
+    Parameters
+    ----------
+    workers : int
+        Studies that are measured at once.
+
+    Raises
+    ------
+    OsteotraceError
+        If that is less than one.
+    """
+    if workers < 1:
+        raise OsteotraceError(
+            f"{workers} workers",
+            expected="one or more",
+            advice="leave --workers out for one",
+            usage=True,
+        )
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="osteotrace-study")
+    try:
+        yield _Here(workers, executor)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        executor.shutdown()
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Pool]:
+    """Give the workers of a Dask cluster; what they began for the run is ended.
+
+    Parameters
+    ----------
+    address : str
+        Of its scheduler, such as ``tcp://10.0.0.5:8786``, or its scheduler file.
+
+    Raises
+    ------
+    OsteotraceError
+        If Dask is not installed, or no scheduler or no worker is there.
+    """
+    client = _client(address)
+    try:
+        yield _Cluster(client)
+    finally:
+        try:
+            client.run(end_all, on_error="ignore")
+        except (OSError, TimeoutError, ValueError):
+            pass  # The cluster is gone, and with it every process of its workers.
+        finally:
+            client.close()
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as problem:
+        raise OsteotraceError(
+            "no Dask",
+            expected="the extra 'dask'",
+            advice='install it: pip install "osteotrace[dask]"',
+            where="--scheduler",
+            usage=True,
+        ) from problem
+    file = address.endswith(".json")
+    given = {"scheduler_file": address} if file else {"address": address}
+    try:
+        client = Client(**given, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as problem:
+        raise OsteotraceError(
+            f"no Dask scheduler that answers ({type(problem).__name__})",
+            expected="the address that 'dask scheduler' prints, such as tcp://host:8786",
+            advice="start the scheduler, or check address and firewall",
+            where=address,
+        ) from problem
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+    except (OSError, TimeoutError) as problem:
+        client.close()
+        raise OsteotraceError(
+            f"a scheduler without a worker for {WORKERS_SECONDS:g} s",
+            expected="one worker or more",
+            advice="start workers with 'dask worker ADDRESS'",
+            where=address,
+        ) from problem
+    return client

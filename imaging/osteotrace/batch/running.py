@@ -1,0 +1,283 @@
+"""A tree of studies from its scan to its tables: given out, kept, and tried again."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from osteotrace.batch import opening, pools
+from osteotrace.batch.alike import alike
+from osteotrace.batch.journal import UNFINISHED
+from osteotrace.batch.progress import Pace
+from osteotrace.batch.software import versions
+from osteotrace.batch.studies import failed
+from osteotrace.batch.tasks import Outcome, Settings, Study, Task
+from osteotrace.errors import OsteotraceError
+from osteotrace.pseudonym import is_named
+from osteotrace.reading import by_study, patient_and_date, protocol_of
+from osteotrace.reading.case_facts import CaseFacts, read_facts
+from osteotrace.reading.studies import masks_below
+from osteotrace.series import Catalogue, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+    from datetime import datetime
+
+    from osteotrace.batch.journal import Journal
+    from osteotrace.batch.lines import Lines
+    from osteotrace.batch.pools import Pool
+    from osteotrace.batch.progress import Progress
+    from osteotrace.batch.run import Run
+    from osteotrace.batch.tasks import StudyOutcome
+    from osteotrace.protocol import Protocol
+    from osteotrace.protocol.outcomes import Pictures
+
+_Asked = TypeVar("_Asked")
+RESUME: Final = "go on with --resume (resume=True)"
+
+
+def measure_tree(
+    path: str | os.PathLike[str] | Catalogue,
+    protocol: Protocol | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    masks: str | os.PathLike[str] | None = None,
+    facts: str | os.PathLike[str] | CaseFacts | None = None,
+    reader: str = "",
+    allow_gaps: bool = False,
+    workers: int = 1,
+    scheduler: str = "",
+    resume: bool = False,
+    records: bool | None = None,
+    pictures: Pictures | None = None,
+    seconds: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    now: datetime | None = None,
+) -> Run:
+    """Measure every study below a path in many processes, and write their tables.
+
+    A study that fails is a row with its reason. One that ends its process is tried once
+    more, alone, and is then a row. What is done is kept on disk: after any stop the run
+    goes on where it was.
+
+    Parameters
+    ----------
+    path : path or Catalogue
+        A folder of any depth, or what `osteotrace.scan` found in it.
+    protocol : Protocol, str or path
+        A protocol, its name, or its file.
+    out : path
+        A new folder; with ``resume`` that of a run that was stopped.
+    masks : path, optional
+        A file or folder of labels, as in `osteotrace.measure`.
+    facts : path or CaseFacts, optional
+        Clinical facts, with which each study is staged beside those before it.
+    reader : str
+        Who is responsible for the readings.
+    allow_gaps : bool
+        Whether missing and duplicate slices will do.
+    workers : int
+        Studies that are measured at once on this machine.
+    scheduler : str
+        Address or scheduler file of a Dask cluster, whose workers measure instead. They
+        need the same versions, and the same folders under the same paths.
+    resume : bool
+        Go on with the run in ``out``; what is done is not done again.
+    records : bool, optional
+        Whether DICOM SR and SEG are written; by default as the protocol says, else no.
+    pictures : str, optional
+        ``finding``, ``case`` or ``none``; by default as the protocol says, else one a
+        case.
+    seconds : float, optional
+        A study that takes longer is given up.
+    progress : callable, optional
+        Called with a `Progress` now and then.
+    now : datetime, optional
+        Time of the readings; the clock's by default.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    OsteotraceError
+        If the path, the protocol or an option is wrong, the folder is taken or is that
+        of another run, or nothing can be written or measured any more; the tables then
+        hold what was done.
+    KeyboardInterrupt
+        If it is stopped; the tables then hold what was done.
+    """
+    checked = protocol_of(protocol)
+    where = masks_below(masks)
+    stated = facts if isinstance(facts, CaseFacts | None) else read_facts(facts)
+    catalogue = path if isinstance(path, Catalogue) else scan(path)
+    place = Path(os.path.abspath(out))
+    settings = Settings(
+        protocol=checked,
+        root=Path(os.path.abspath(catalogue.root)),
+        unfinished=place / UNFINISHED,
+        masks=None if where is None else Path(os.path.abspath(where)),
+        facts=stated,
+        reader=reader,
+        allow_gaps=allow_gaps,
+        records=_first(records, checked.results.records, False),
+        pictures=_first(pictures, checked.results.pictures, "case"),
+        now=now,
+        software=versions(),
+        seconds=seconds,
+    )
+    pool = pools.cluster(scheduler) if scheduler else pools.here(workers)
+    with pool as measuring, opening.opened(place, settings, resume=resume) as journal:
+        tasks = _tasks(catalogue, settings, journal.lines)
+        waiting = sum(len(task.studies) for task in tasks)
+        before = len(journal.lines)
+        pace = Pace(before + waiting, before, progress)
+        try:
+            _measure(tasks, measuring, journal, pace)
+        except BaseException:
+            # Whatever stopped it: the tables tell of what is done.
+            opening.write_tables(journal, make_room=True)
+            raise
+        return opening.write_tables(journal)
+
+
+def _first(asked: _Asked | None, stated: _Asked | None, usual: _Asked) -> _Asked:
+    """Return what was asked, else what the protocol states, else what is usual."""
+    if asked is not None:
+        return asked
+    return usual if stated is None else stated
+
+
+def _tasks(catalogue: Catalogue, settings: Settings, done: Lines) -> list[Task]:
+    """Return what is to be done: a study each, or a patient's where they are staged."""
+    studies = sorted(by_study(catalogue), key=patient_and_date)
+    others = alike(studies)
+    together = settings.facts is not None or bool(settings.protocol.staging.systems)
+    groups: dict[str, list[Study]] = {}
+    for one in studies:
+        study = Study(one, others[one.series[0].identity.study_uid])
+        # Studies without a patient may be of several.
+        whole = together and is_named(study.patient)
+        groups.setdefault(study.patient if whole else study.uid, []).append(study)
+    return [
+        Task(tuple(group), settings)
+        for group in groups.values()
+        if not all(study.uid in done for study in group)
+    ]
+
+
+def _measure(tasks: list[Task], pool: Pool, journal: Journal, pace: Pace) -> None:
+    """Measure tasks; those that end their process once more, each by itself."""
+    pace.say(len(journal.lines), journal.lines.n_failed)
+    died = _round(deque(tasks), pool, journal, pace, at_once=None)
+    twice = _round(deque(died), pool, journal, pace, at_once=1)
+    for task, how in twice.items():
+        _keep([_given_up(task, how)], journal, pace)
+
+
+def _round(
+    waiting: deque[Task],
+    pool: Pool,
+    journal: Journal,
+    pace: Pace,
+    *,
+    at_once: int | None,
+) -> dict[Task, str]:
+    """Measure tasks; return those whose process ended, and how."""
+    running: dict[Future[Outcome], Task] = {}
+    died: dict[Task, str] = {}
+    while waiting or running:
+        slots = at_once or pool.slots()
+        while waiting and len(running) < slots:
+            task = waiting.popleft()
+            running[pool.submit(task)] = task
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        kept = []
+        for future in finished:
+            task = running.pop(future)
+            outcome = _outcome(future, pool)
+            if outcome.died:
+                died[task] = outcome.died
+            else:
+                kept.append(_accepted(outcome, task))
+        _keep(kept, journal, pace)
+    return died
+
+
+def _outcome(future: Future[Outcome], pool: Pool) -> Outcome:
+    """Return what a future gives, or how its process ended.
+
+    Raises
+    ------
+    OsteotraceError
+        If the pool cannot measure any more.
+    """
+    try:
+        return future.result()
+    except CancelledError as problem:
+        found = "a scheduler that is gone"
+        raise _stopped(found, "one that stays until the run is done") from problem
+    except Exception as problem:
+        if how := pool.lost(problem):
+            return Outcome(died=how)
+        words = str(problem).splitlines()
+        found = f"a worker that cannot take part ({type(problem).__name__}: {words[0]})"
+        raise _stopped(found, "osteotrace on every worker") from problem
+
+
+def _accepted(outcome: Outcome, task: Task) -> tuple[StudyOutcome, ...]:
+    """Return what became of a task's studies, or stop the run.
+
+    Raises
+    ------
+    OsteotraceError
+        If no task can be done as things are.
+    """
+    if outcome.stop is not None:
+        stop = outcome.stop
+        raise OsteotraceError(
+            stop.found,
+            expected=stop.expected,
+            advice=stop.advice
+            if "--resume" in stop.advice
+            else f"{stop.advice}; {RESUME}",
+            where=stop.where,
+        )
+    root = task.settings.root
+    if outcome.unseen and root.exists():
+        found = "a worker that does not see the folder of the images"
+        raise _stopped(found, "the folder under the same path on every machine")
+    return outcome.studies
+
+
+def _stopped(found: str, expected: str) -> OsteotraceError:
+    return OsteotraceError(found, expected=expected, advice=f"put it right, and {RESUME}")
+
+
+def _given_up(task: Task, how: str) -> tuple[StudyOutcome, ...]:
+    problem = OsteotraceError(
+        f"the process that measured it ended twice, the second time alone: {how}",
+        expected="a study that one process can measure",
+        advice="measure it by itself on a machine with more memory, or check its files",
+    )
+    return tuple(failed(study, task.settings, problem) for study in task.studies)
+
+
+def _keep(done: Iterable[tuple[StudyOutcome, ...]], journal: Journal, pace: Pace) -> None:
+    if not (done := list(done)):
+        return
+    try:
+        journal.add(done)
+    except OSError as problem:
+        raise OsteotraceError(
+            f"a place that takes no more ({problem.strerror or problem})",
+            expected="room for the results",
+            advice=f"make room, and {RESUME}",
+            where=str(journal.place),
+        ) from problem
+    pace.say(len(journal.lines), journal.lines.n_failed)
