@@ -13,6 +13,7 @@ from osteotrace import about
 from osteotrace.cli import (
     agreement,
     comparing,
+    deidentifying,
     images,
     measuring,
     output,
@@ -40,6 +41,7 @@ VERBS: dict[str, Callable[..., object]] = {
     "compare": comparing.compare,
     "agreement": agreement.agreement,
     "export": records.export,
+    "deidentify": deidentifying.deidentify,
     "open": system.open_viewer,
     "doctor": system.doctor,
 }
