@@ -95,7 +95,7 @@ def lesion_picture(volume: Volume, finding: Finding) -> bytes:
     height = head + PANEL_INCHES + FOOT_INCHES
     figure = Figure((3 * PANEL_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black")
     canvas = FigureCanvasAgg(figure)
-    planes = _planes(_main_region(finding, shown), shown)
+    planes = planes_through(main_region(finding, shown), shown)
     for number, plane in enumerate(planes):
         place = (number / 3, FOOT_INCHES / height, 1 / 3, PANEL_INCHES / height)
         _draw_panel(figure.add_axes(place), volume, finding, plane, shown)
@@ -106,15 +106,18 @@ def lesion_picture(volume: Volume, finding: Finding) -> bytes:
     return out.getvalue()
 
 
-def _main_region(finding: Finding, shown: list[Region]) -> Region:
+def main_region(finding: Finding, shown: list[Region]) -> Region:
     """Return the region of the finding's own value, else its first."""
     primary = finding.measurements[0] if finding.measurements else None
     role = primary.region if isinstance(primary, Measurement) else ""
     return next((region for region in shown if region.role == role), shown[0])
 
 
-def _planes(region: Region, shown: list[Region]) -> tuple[Plane, ...]:
-    """Return the planes through a region and the others that reach into its box."""
+def planes_through(region: Region, shown: list[Region]) -> tuple[Plane, ...]:
+    """Return the axial, coronal and sagittal plane through a region.
+
+    They are as wide as it and the others that reach into its box.
+    """
     points = np.array(extent(region))
     low, high = points.min(axis=0), points.max(axis=0)
     for other in shown:
@@ -144,7 +147,7 @@ def _draw_panel(
 ) -> None:
     values = reslice(volume, plane)
     show_slice(axes, values, plane, grey_window(values, volume.unit))
-    role = _main_region(finding, shown).role
+    role = main_region(finding, shown).role
     for region in shown:
         colour = FITTED_COLOUR if region.role == role else DRAWN_COLOUR
         if isinstance(region, Mask):

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
+from osteotrace.geometry import HALF_VOXEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from osteotrace.geometry import Array, Grid
     from osteotrace.regions import Mask
     from osteotrace.volume import Volume
+
+    Box = tuple[slice, slice, slice]
 
 PIXELS: Final = 640
 
@@ -43,53 +48,95 @@ class Plane:
         offset = np.asarray(points, dtype=np.float64) - self.centre
         return np.stack([offset @ self.right, offset @ self.down], axis=-1)
 
-    def points(self) -> Array:
+    def points(self, pixels: int = PIXELS) -> Array:
         """Return the (pixels, pixels, 3) LPS mm of the picture's pixels."""
-        step = self.width / PIXELS
-        along = (np.arange(PIXELS) + 0.5) * step - self.width / 2
+        step = self.width / pixels
+        along = (np.arange(pixels) + 0.5) * step - self.width / 2
         return np.asarray(
             self.centre + along[:, None, None] * self.down + along[:, None] * self.right
         )
 
 
-def reslice(volume: Volume, plane: Plane) -> NDArray[np.float64]:
+def reslice(volume: Volume, plane: Plane, pixels: int = PIXELS) -> NDArray[np.float64]:
     """Return (pixels, pixels) values on a plane, NaN outside the volume.
 
     Linear between the true places of the voxels, tilted and uneven stacks included.
     """
-    from osteotrace.volume.resampling import interpolated
 
-    points = plane.points()
-    index = volume.grid.to_index(points)
-    last = np.array(volume.grid.shape) - 1
-    low = np.clip(np.floor(index.min(axis=(0, 1))), 0, last).astype(int)
-    high = np.clip(np.ceil(index.max(axis=(0, 1))), 0, last).astype(int)
-    values = np.empty(high - low + 1, dtype=np.float32)
-    _, rows, columns = (slice(a, b + 1) for a, b in zip(low, high, strict=True))
-    # Slice by slice: an oblique plane may touch a large part of the volume.
-    for n, k in enumerate(range(low[0], high[0] + 1)):
-        values[n] = volume.rescaled((slice(k, k + 1), rows, columns))[0]
-    shown = interpolated(values, np.clip(index, 0, last) - low)
-    return np.where(volume.grid.contains(points), shown, np.nan)
+    def read(box: Box) -> NDArray[np.float32]:
+        slices, rows, columns = box
+        values = np.empty([side.stop - side.start for side in box], dtype=np.float32)
+        # Slice by slice: an oblique plane may touch a large part of the volume.
+        for n, k in enumerate(range(slices.start, slices.stop)):
+            values[n] = volume.rescaled((slice(k, k + 1), rows, columns))[0]
+        return values
+
+    return _sampled(read, volume.grid.shape, _index(volume.grid, plane, pixels))
 
 
-def share_of_mask(mask: Mask, plane: Plane, grid: Grid) -> NDArray[np.float64]:
+def share_of_mask(
+    mask: Mask, plane: Plane, grid: Grid, pixels: int = PIXELS
+) -> NDArray[np.float64]:
     """Return (pixels, pixels) shares of a mask on a plane: its outline lies at 0.5.
 
     ``grid`` is that of the volume: a mask in one slice does not know how thick it is,
     nor one in an uneven stack how far its neighbours lie.
     """
-    from osteotrace.volume.resampling import interpolated
-
-    # One empty voxel all around, so that the outline closes.
-    padded = np.pad(mask.voxels.astype(np.float32), 1)
     try:
-        mask.on(grid)
-        first = np.round(grid.to_index(mask.grid.origins[0]))
+        first = np.array([side.start for side in mask.box_on(grid)])
     except OsteotraceError:
         grid, first = mask.grid, np.zeros(3)
-    index = grid.to_index(plane.points()) - first + 1
-    last = np.array(padded.shape) - 1
-    shown = interpolated(padded, np.clip(index, 0, last))
-    inside = ((index >= 0) & (index <= last)).all(axis=-1)
-    return np.where(inside, shown, 0.0)
+    # One empty voxel all around, so that the outline closes.
+    padded = np.pad(mask.voxels, 1)
+    index = _index(grid, plane, pixels) - first[:, None, None] + 1
+
+    def read(box: Box) -> NDArray[np.float32]:
+        return padded[box].astype(np.float32)
+
+    return np.nan_to_num(_sampled(read, padded.shape, index), copy=False)
+
+
+def _index(grid: Grid, plane: Plane, pixels: int) -> Array:
+    """Return the (3, pixels, pixels) slice, row and column of a picture's pixels."""
+    if not grid.is_even:
+        return np.moveaxis(grid.to_index(plane.points(pixels)), -1, 0)
+    # On an even stack the index changes by the same from pixel to pixel.
+    to_index = np.linalg.inv(grid.affine())
+    centre = to_index[:3, :3] @ plane.centre + to_index[:3, 3]
+    right, down = (to_index[:3, :3] @ axis for axis in (plane.right, plane.down))
+    along = (np.arange(pixels) + 0.5) * plane.width / pixels - plane.width / 2
+    rows, columns = down[:, None] * along, right[:, None] * along
+    return np.asarray(centre[:, None, None] + rows[:, :, None] + columns[:, None, :])
+
+
+def _sampled(
+    read: Callable[[Box], NDArray[np.float32]], shape: tuple[int, ...], index: Array
+) -> NDArray[np.float64]:
+    """Return values between voxels, NaN farther out than half a voxel.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the voxels of a box.
+    shape : (3,) tuple
+        Of all voxels.
+    index : (3, rows, columns) array
+    """
+    from scipy.ndimage import map_coordinates
+
+    last = np.array(shape)[:, None, None] - 1
+    within = (index >= -HALF_VOXEL) & (index <= last + HALF_VOXEL)
+    inside: NDArray[np.bool_] = np.asarray(within.all(axis=0))
+    values = np.full(inside.shape, np.nan)
+    if not inside.any():
+        return values
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    seen = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    at = np.clip(index[:, *seen], 0, last)
+    low = np.floor(at.min(axis=(1, 2))).astype(int)
+    high = np.ceil(at.max(axis=(1, 2))).astype(int)
+    a, b, c = (slice(x, y + 1) for x, y in zip(low.tolist(), high.tolist(), strict=True))
+    at -= low[:, None, None]
+    values[seen] = map_coordinates(read((a, b, c)), at, order=1, mode="nearest")
+    values[~inside] = np.nan
+    return values

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from osteotrace.about import RESEARCH_USE_STATEMENT, SOFTWARE_NAME, VERSION
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import publication, store
 from osteotrace.reports import columns, tables
+from osteotrace.reports.results.contact_sheet import PAGE, Cases
 from osteotrace.reports.results.dictionary import Quantities, write_dictionary
 from osteotrace.reports.results.wide import Wide
 
@@ -47,6 +48,9 @@ Written by {SOFTWARE_NAME} {VERSION}.
                    one row a study; each value of each finding has its columns.
 {DICTIONARY}
                    every column of these tables and every quantity: type, unit, meaning.
+{PAGE}
+                   every study with its picture and its values, doubts first; opens in
+                   any browser, without a network.
 <patient>_<date>_<study>/
   assessment.json  the findings of one study, lossless, below the key "assessment", with
                    a SHA-256 over them: an edited file is not read again.
@@ -59,6 +63,7 @@ Written by {SOFTWARE_NAME} {VERSION}.
                    what that is.
   caliper_*.png    the plane of each caliper; dashed circles are the points as drawn,
                    the barred line the fitted edges.
+  case.jpg         all findings of the study in one picture.
   lesion_*.png     three planes through every other finding, with what was marked and
                    fitted.
 
@@ -92,7 +97,7 @@ def write_tables(
     OsteotraceError
         If one of them is there and may not be replaced, or cannot be written.
     """
-    names = (TABLE, PARQUET, WIDE, DICTIONARY, README)
+    names = (TABLE, PARQUET, WIDE, DICTIONARY, README, PAGE)
     taken = [folder / name for name in names if os.path.lexists(folder / name)]
     if taken and not replace:
         raise OsteotraceError(
@@ -103,7 +108,7 @@ def write_tables(
             usage=True,
         )
     try:
-        return _written(folder, rows, names)
+        return _written(folder, rows)
     except OSError as problem:
         raise OsteotraceError(
             f"a place that cannot be written to ({problem.strerror or problem})",
@@ -114,11 +119,11 @@ def write_tables(
         ) from problem
 
 
-def _written(folder: Path, rows: Iterable[Row], names: tuple[str, ...]) -> list[Path]:
+def _written(folder: Path, rows: Iterable[Row]) -> list[Path]:
     draft = publication.new_draft(folder / "tables")
     draft.mkdir()
     try:
-        _fill(draft, rows)
+        names = _fill(draft, rows, folder)
         for name in names:
             (draft / name).chmod(store.OWNER_ONLY_FILE)
             publication.flush(draft / name)
@@ -130,36 +135,46 @@ def _written(folder: Path, rows: Iterable[Row], names: tuple[str, ...]) -> list[
     return [folder / name for name in names]
 
 
-def _fill(draft: Path, rows: Iterable[Row]) -> None:
+def _fill(draft: Path, rows: Iterable[Row], studies: Path) -> list[str]:
+    """Write every file of a run into a draft; return their names."""
     with ExitStack() as stack:
         wide = Wide(draft / "waiting.jsonl")
         stack.callback(wide.close)
-        quantities = Quantities()
+        quantities, cases = Quantities(), Cases()
         parquet = _Parquet(draft / PARQUET)
         stack.callback(parquet.close)
-        with (draft / TABLE).open("w", encoding="utf-8", newline="") as stream:
-            tables.write_csv(stream, _seen(rows, wide, quantities, parquet))
+        with _new(draft / TABLE) as stream:
+            seen = _seen(rows, (wide, quantities, cases, parquet))
+            tables.write_csv(stream, seen)
         parquet.flush()
-        with (draft / WIDE).open("w", encoding="utf-8", newline="") as stream:
+        with _new(draft / WIDE) as stream:
             wide.write(stream)
-        with (draft / DICTIONARY).open("w", encoding="utf-8", newline="") as stream:
+        with _new(draft / DICTIONARY) as stream:
             write_dictionary(
                 stream,
                 {TABLE: columns.TABLE, PARQUET: columns.TABLE, WIDE: wide.columns()},
                 quantities,
             )
     (draft / README).write_text(_README, encoding="utf-8")
+    pages = cases.write(draft, studies)
+    return [TABLE, PARQUET, WIDE, DICTIONARY, README, *pages]
 
 
-def _seen(
-    rows: Iterable[Row], wide: Wide, quantities: Quantities, parquet: _Parquet
-) -> Iterator[Row]:
-    """Yield the rows again, once every other table has them."""
+def _new(file: Path) -> TextIO:
+    return file.open("w", encoding="utf-8", newline="")
+
+
+class _TakesStudies(Protocol):
+    def add(self, rows: list[Row]) -> None: ...
+
+
+def _seen(rows: Iterable[Row], others: Iterable[_TakesStudies]) -> Iterator[Row]:
+    """Yield the rows again, once all others have those of their study."""
+    others = tuple(others)
     for _, group in groupby(rows, key=_study):
         study = list(group)
-        wide.add(study)
-        quantities.add(study)
-        parquet.add(study)
+        for other in others:
+            other.add(study)
         yield from study
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 RECORD: Final = "assessment.json"
 NO_SR: Final = "no_structured_report.txt"
+CASE_PICTURE: Final = "case.jpg"
+# Goes into the contact sheet.
+SMALL_PICTURE: Final = "case_small.jpg"
 
 # One picture a finding, one of the whole case, or none.
 Pictures = Literal["finding", "case", "none"]
@@ -122,7 +125,10 @@ def _of_findings(
 def _of_case(
     assessment: Assessment, volumes: tuple[Volume, ...], folder: Path
 ) -> list[Path]:
-    return _of_findings(assessment, volumes, folder)
+    picture = figures.case_picture(assessment, volumes)
+    (folder / CASE_PICTURE).write_bytes(picture.whole)
+    (folder / SMALL_PICTURE).write_bytes(picture.small)
+    return [folder / CASE_PICTURE, folder / SMALL_PICTURE]
 
 
 def _file_name(words: str) -> str:
