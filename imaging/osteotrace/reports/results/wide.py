@@ -31,7 +31,7 @@ _OF_TABLE: Final = {column.name: column for column in TABLE}
 STUDY_STATUSES: Final = {
     "failed": "it could not be measured",
     "not_measured": "a finding's own value could not be measured",
-    "flagged": "a value has doubts",
+    "flagged": "a finding's own value has doubts",
     "nothing_found": "nothing was found",
     "accepted": "nothing speaks against any value",
 }
@@ -132,14 +132,8 @@ def study_row(rows: Sequence[Row]) -> Row:
 
 def study_status(rows: Sequence[Row]) -> str:
     """Return what became of a study, a key of `STUDY_STATUSES`."""
-    found = {row["status"] for row in rows}
-    if "failed" in found:
-        return "failed"
-    if any(row["status"] == "not_measured" and row["primary"] for row in rows):
-        return "not_measured"
-    if "flagged" in found:
-        return "flagged"
-    return "nothing_found" if "nothing_found" in found else "accepted"
+    found = {row["status"] for row in rows if row["primary"] is not False}
+    return next((status for status in STUDY_STATUSES if status in found), "accepted")
 
 
 def keyed(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
