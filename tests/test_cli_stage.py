@@ -338,8 +338,8 @@ def test_a_reading_and_a_day_can_be_staged_as_they_are() -> None:
     )
     (result,) = ot.stage(case, systems="aaoms_2022")
     assert str(result) == "MRONJ stage, AAOMS 2022: 2..3"
-    with pytest.raises(ot.OsteotraceError, match="expected a Case or an Assessment"):
-        ot.stage("records")  # type: ignore[arg-type]
+    with pytest.raises(ot.OsteotraceError, match="found int to be staged"):
+        ot.stage(2024)  # type: ignore[arg-type]
 
 
 def test_a_text_export_holds_stages_facts_and_drugs(

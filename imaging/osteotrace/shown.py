@@ -22,10 +22,14 @@ class Shown:
         return str(_drawing().line(self))
 
     def __str__(self) -> str:
-        return str(_drawing().text(self))
+        return self.described()
 
     def _repr_html_(self) -> str:
         return str(_drawing().html(self))
+
+    def described(self) -> str:
+        """Return as text what a notebook shows of it."""
+        return str(_drawing().text(self))
 
     def frame(self) -> pd.DataFrame:
         """Return what it holds as a data frame, numbers with every digit.

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from osteotrace.batch.journal import LINES
 from osteotrace.batch.lines import Lines
+from osteotrace.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pandas as pd
+
     from osteotrace.batch.tasks import StudyOutcome
     from osteotrace.findings import Assessment
+    from osteotrace.reports.shown import Card
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Run(Shown):
     """A tree of studies that was measured.
 
     Parameters
@@ -40,13 +44,37 @@ class Run:
     n_not_measured: int
     tables: tuple[Path, ...]
 
-    def frame(self) -> Any:
-        """Return the table as a `pandas.DataFrame`, one row a measurement."""
+    def frame(self) -> pd.DataFrame:
+        """Return the table as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a measurement, and one a study that failed; each column is in
+            ``data_dictionary.csv``.
+        """
         import pandas as pd
 
         from osteotrace.reports.results import PARQUET
 
         return pd.read_parquet(self.folder / PARQUET)
+
+    def own_title(self) -> str:
+        """Return how many studies were measured and how many failed."""
+        from osteotrace.batch.run_card import run_title
+
+        return run_title(self)
+
+    def own_card(self) -> Card:
+        """Return what is shown of it."""
+        from osteotrace.batch.run_card import run_card
+
+        return run_card(self)
+
+    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """Return the columns and the rows of `frame`."""
+        framed = self.frame()
+        return tuple(framed.columns), framed.to_dict("records")  # type: ignore[return-value]
 
     def failures(self) -> Iterator[StudyOutcome]:
         """Yield the studies that could not be measured, by patient and date."""

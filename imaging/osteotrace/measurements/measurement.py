@@ -136,7 +136,19 @@ class Measurement(
 class NotMeasured(
     Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True
 ):
-    """A quantity that could not be measured, with the reason."""
+    """A quantity that could not be measured, with the reason.
+
+    Parameters
+    ----------
+    name, code
+        As in `Measurement`.
+    reason : str
+        Why there is no value.
+    method : Method
+        Algorithm and version.
+    sources : tuple of str
+        The images that were looked at, named as in `osteotrace.regions`.
+    """
 
     name: str
     code: Concept

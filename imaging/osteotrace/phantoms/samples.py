@@ -61,14 +61,16 @@ def write_case(
         tell(number, len(case.scans))
 
 
-def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Path, ...]:
+def write_samples(
+    folder: str | os.PathLike[str], cases: Iterable[str] | None = None
+) -> tuple[Path, ...]:
     """Write sample cases, a protocol and facts for each, truth.json and README.md.
 
     Writing again over the same content changes nothing.
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         Made where it does not exist.
     cases : iterable of str, optional
         Names from `CASES`; all of them when left out.
@@ -83,6 +85,7 @@ def write_samples(folder: Path, cases: Iterable[str] | None = None) -> tuple[Pat
     OsteotraceError
         If a name is unknown, or something else is already there.
     """
+    folder = Path(folder)
     names = tuple(CASES if cases is None else cases)
     for name in names:
         phantom_case(name)

@@ -37,8 +37,33 @@ def caliper(
 ) -> CaliperReading:
     """Measure the distance between two edges near two rough points.
 
-    The front door to `osteotrace.measurements.caliper.measure`, with its parameters,
-    result and errors.
+    The front door to `osteotrace.measurements.caliper.measure`; how it finds the edges
+    and where its uncertainty comes from is told in docs/caliper.md.
+
+    Parameters
+    ----------
+    volume : Volume
+        CT or MR.
+    start, end : (3,) array
+        Rough points, patient LPS mm, each within 2.5 mm of its edge.
+    snap : bool
+        False keeps the points as drawn; the value is then the two-point length.
+    between : {"auto", "gap", "structure"}
+        What lies between the edges.
+    walls : {"any", "bone"}
+        With ``"bone"``, a CT gap with a soft-tissue wall is flagged.
+
+    Returns
+    -------
+    CaliperReading
+        Its ``value`` in mm with standard uncertainty, or why there is none; the fitted
+        line as two LPS points.
+
+    Raises
+    ------
+    OsteotraceError
+        If a point lies outside the volume, the points coincide, or a choice is not
+        one of those above.
     """
     return calipers.measure(volume, start, end, snap=snap, between=between, walls=walls)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -17,8 +17,11 @@ from osteotrace.reading.assessing import assess
 from osteotrace.reading.case_facts import CaseFacts
 from osteotrace.reading.images import StudyImages, label_files
 from osteotrace.reading.lesions import findings_of
+from osteotrace.reports import tables
+from osteotrace.reports.shown import Card, card_of, title_of
 from osteotrace.series import Catalogue, Series, scan
 from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE
+from osteotrace.shown import Shown
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyReading:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StudyReading(Shown):
     """What became of one study: its assessment, or the error that prevented it.
 
     Parameters
@@ -56,6 +59,30 @@ class StudyReading:
     error: OsteotraceError | None = None
     volumes: tuple[Volume, ...] = field(default=(), repr=False)
     catalogue: Catalogue | None = field(default=None, repr=False)
+
+    def own_title(self) -> str:
+        """Return what was read, or that it failed."""
+        if self.assessment is not None:
+            return title_of(self.assessment)
+        return f"{self.patient}, study {self.study_uid}: failed"
+
+    def own_card(self) -> Card:
+        """Return the reading's card, or why there is none."""
+        if self.assessment is not None:
+            return card_of(self.assessment)
+        assert self.error is not None
+        why = (self.error.found, self.error.expected, self.error.advice)
+        facts = tuple(zip(("found", "expected", "what to do"), why, strict=True))
+        return Card(kind="Study", title=self.own_title(), facts=facts)
+
+    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """Return a row a measurement, or the row of a study that failed."""
+        if self.assessment is not None:
+            return tables.COLUMNS, tables.rows(self.assessment, self.catalogue or ())
+        assert self.error is not None
+        return tables.COLUMNS, [
+            tables.failure_row(self.study_uid, self.patient, self.error)
+        ]
 
 
 def measure(
@@ -145,10 +172,10 @@ def measure_studies(
     ----------
     path : path or Catalogue
         A folder, or what `osteotrace.scan` found in it.
-    facts : CaseFacts, optional
-        Clinical facts of the patient, with which every study is staged.
     protocol, masks, reader, now, uids, allow_gaps
         As `measure`.
+    facts : CaseFacts, optional
+        Clinical facts of the patient, with which every study is staged.
 
     Yields
     ------

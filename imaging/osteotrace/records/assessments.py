@@ -86,6 +86,12 @@ def read(
     segmentations : iterable of path
         For a report: the segmentations that it refers to, where not beside it.
 
+    Returns
+    -------
+    Assessment
+        Equal to what was saved; of other software what could be read, with what was
+        ``not_understood``.
+
     Raises
     ------
     OsteotraceError

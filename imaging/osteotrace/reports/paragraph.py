@@ -110,6 +110,12 @@ def paragraph(
         A sentence on the earlier reading of a finding, by its tracking UID.
     ascii_only : bool
         For systems that take no more: ``±`` becomes ``+/-``.
+
+    Returns
+    -------
+    str
+        A line a finding, each value with ± u and unit; the short research-use statement
+        last.
     """
     lines = [_study(assessment)]
     lines += _findings(assessment.findings, before or {})

@@ -100,6 +100,12 @@ class Series(Shown):
 
     Parameters
     ----------
+    identity : SeriesIdentity
+        Its UIDs, modality, description and date; the patient as a pseudonym.
+    volumes : tuple of VolumeHeader
+        One a stack of slices that belong together: plane, echo, time point.
+    notes : tuple of str
+        What was noticed about the whole series.
     refers_to : tuple of str
         SeriesInstanceUIDs that its objects name (SR, SEG, contours, presentation
         states), or SOPInstanceUIDs whose series is not there.
@@ -157,7 +163,17 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Catalogue(Shown):
-    """What lies below a path; iterates over its series."""
+    """What lies below a path; iterates over its series.
+
+    Parameters
+    ----------
+    root : Path
+        The path that was scanned.
+    series : tuple of Series
+        By study date, study and first appearance.
+    skipped : tuple of SkippedFile
+        Files that are no readable DICOM, and why.
+    """
 
     root: Path
     series: tuple[Series, ...]

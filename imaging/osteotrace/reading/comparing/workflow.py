@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from osteotrace.comparison.site_repeatabilities import read_repeatabilities
 from osteotrace.comparison.study_readings import study_readings
@@ -22,6 +23,9 @@ from osteotrace.reading.comparing.reading_studies import (
 )
 from osteotrace.reading.comparing.said import confirmed_links, refused_pairs
 from osteotrace.reading.comparing.task import Steps, Task
+from osteotrace.reports import comparison as reports
+from osteotrace.reports.shown import card_of, rows_of, title_of
+from osteotrace.shown import Shown
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment
     from osteotrace.protocol import Protocol
     from osteotrace.reading.comparing.in_hand import StudyInHand
+    from osteotrace.reports.shown import Card
     from osteotrace.series import Catalogue
     from osteotrace.series.sources import Source
     from osteotrace.volume import Volume
@@ -41,8 +46,8 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonReading:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ComparisonReading(Shown):
     """A comparison, with what it was made from.
 
     Parameters
@@ -56,6 +61,8 @@ class ComparisonReading:
         The series of each study that has images, for records that name them.
     failures : tuple of OsteotraceError
         What could not be read or followed; the rest is done.
+    sources : tuple of Source
+        Where the images come from: those of an archive are there as long as it is held.
     """
 
     comparison: Comparison
@@ -63,13 +70,84 @@ class ComparisonReading:
     volumes: dict[int, tuple[Volume, ...]] = field(default_factory=dict, repr=False)
     catalogues: dict[int, Catalogue] = field(default_factory=dict, repr=False)
     failures: tuple[OsteotraceError, ...] = ()
-    # The images of an archive are there as long as it is held.
     sources: tuple[Source, ...] = field(default=(), repr=False)
 
-    def __str__(self) -> str:
-        found = self.comparison
-        states = ", ".join(f"{one.label} {one.state}" for one in found.lesions)
-        return f"{len(found.studies)} studies of {found.patient}: {states or 'no lesion'}"
+    def own_title(self) -> str:
+        """Return how many studies of whom, and what became of each lesion."""
+        return title_of(self.comparison)
+
+    def own_card(self) -> Card:
+        """Return what is shown: the comparison, and what could not be done."""
+        card = card_of(self.comparison)
+        failed = tuple(f"failed: {one.found}; {one.advice}" for one in self.failures)
+        return replace(card, lines=(*card.lines, *failed))
+
+    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """Return the rows of ``comparison.csv``."""
+        return rows_of(self.comparison)
+
+    def write_page(self, path: Path) -> pathlib.Path:
+        """Write the comparison as one self-contained HTML page with its pictures.
+
+        Parameters
+        ----------
+        path : path
+            A new file.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        OsteotraceError
+            If it exists or cannot be written.
+        """
+        pictures = reports.key_pictures(self.comparison, self.volumes)
+        return reports.write_page(pathlib.Path(path), self.comparison, pictures)
+
+    def write_tables(self, folder: Path) -> tuple[pathlib.Path, pathlib.Path]:
+        """Write ``comparison.csv`` and ``comparison.parquet``, both or none.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing.
+
+        Returns
+        -------
+        tuple of two pathlib.Path
+            The CSV and the Parquet file.
+
+        Raises
+        ------
+        OsteotraceError
+            If one of them exists or cannot be written.
+        """
+        return reports.write_tables(pathlib.Path(folder), self.comparison)
+
+    def save(self, folder: Path) -> tuple[pathlib.Path, ...]:
+        """Write the comparison as a DICOM SR, and each transform as an object.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing; nothing in it is overwritten.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            The registrations, then the report.
+
+        Raises
+        ------
+        OsteotraceError
+            If the images do not say what a record must, or it cannot be written.
+        """
+        from osteotrace.reading.comparing.saving import save
+
+        return save(self, folder)
 
 
 def compare(

@@ -1,13 +1,14 @@
 """What is said of a record where it is shown: a title, facts, tables, lines, a picture.
 
 `title_of` and `card_of` are open: the module of a kind of record registers what it says.
+A record of a layer above says it itself, as an `OwnCard`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from osteotrace.errors import OsteotraceError
 
@@ -81,15 +82,36 @@ class Card:
     picture: Callable[[], Picture | None] | None = None
 
 
+@runtime_checkable
+class OwnCard(Protocol):
+    """A record of a layer above the reports, which says itself how it is shown."""
+
+    def own_title(self) -> str:
+        """Return what it is, in one line."""
+        ...
+
+    def own_card(self) -> Card:
+        """Return what is said of it."""
+        ...
+
+    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """Return the columns and the rows of its table."""
+        ...
+
+
 @singledispatch
 def title_of(thing: object) -> str:
     """Return what a record is, in one line."""
+    if isinstance(thing, OwnCard):
+        return thing.own_title()
     raise _no_card(thing)
 
 
 @singledispatch
 def card_of(thing: object) -> Card:
     """Return what is said of a record."""
+    if isinstance(thing, OwnCard):
+        return thing.own_card()
     raise _no_card(thing)
 
 

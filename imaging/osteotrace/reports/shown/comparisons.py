@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.comparison import Comparison, Lesion
@@ -14,17 +15,18 @@ if TYPE_CHECKING:
     from osteotrace.reports.comparison.content import LesionBlock
 
 _LESIONS: Final = (
-    "lesion", "what", "where", "became", "quantity", "earlier", "later", "Δ", "%",
-    "change",
+    "lesion", "what and where", "became", "quantity", "earlier → later", "Δ", "change"
 )  # fmt: skip
 _STUDIES: Final = ("#", "name", "date", "after", "images", "read by", "protocol")
 
 
 @title_of.register(Comparison)
 def _(comparison: Comparison) -> str:
-    states = ", ".join(f"{one.label} {one.state}" for one in comparison.lesions)
+    states = Counter(one.state for one in comparison.lesions)
+    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    lesions = counted(len(comparison.lesions), "lesion")
     studies = counted(len(comparison.studies), "study", "studies")
-    return f"{studies} of {comparison.patient}: {states or 'no lesion'}"
+    return f"{studies} of {comparison.patient}, {lesions}{': ' if told else ''}{told}"
 
 
 @card_of.register(Comparison)
@@ -42,11 +44,9 @@ def _(comparison: Comparison) -> Card:
         for one in context.study_rows(comparison)
     ]
     blocks = content.lesion_blocks(comparison, ())
-    what = counted(len(comparison.lesions), "lesion")
     return Card(
         kind="Comparison",
-        title=f"{counted(len(studies), 'study', 'studies')} of {comparison.patient}, "
-        f"{what}",
+        title=title_of(comparison),
         facts=(
             ("compared by", comparison.reader or "no named reader"),
             ("recorded", context.moment(comparison.recorded)),
@@ -93,22 +93,22 @@ def _(lesion: Lesion) -> Card:
 def _row(block: LesionBlock) -> tuple[str, ...]:
     state = f"{block.state.symbol} {block.state.word}"
     became = f"{state} (proposed)" if block.state.proposed else state
-    head = (block.label, block.kind, block.place, became)
-    if block.row is None:
-        return (*head, "", "", "", "", "", block.reason)
+    head = (block.label, f"{block.kind}, {block.place}", became)
     row = block.row
-    unit = f" {row.unit}" if row.unit else ""
+    if row is None:
+        return (*head, "", "", "", block.reason)
+    ends = f"{_end(row.earlier, row.unit)} → {_end(row.later, row.unit)}"
+    delta = f"{row.delta} {row.unit}".rstrip() if row.delta.strip(words.NONE) else ""
+    told = filter(None, (delta, row.percent.strip(words.NONE)))
     verdict = "" if row.verdict is None else row.verdict.words
     why = "" if row.verdict is None else row.verdict.reason
-    return (
-        *head,
-        row.quantity,
-        f"{row.earlier}{unit}",
-        f"{row.later}{unit}",
-        f"{row.delta}{unit}" if row.delta.strip(words.NONE) else "",
-        row.percent.strip(words.NONE),
-        f"{verdict}: {why}" if why else verdict,
-    )
+    said = f"{verdict}: {why}" if why else verdict or block.reason
+    return (*head, row.quantity, ends, ", ".join(told), said)
+
+
+def _end(value: str, unit: str) -> str:
+    """Return a value with its unit; words, such as "not assessed", have none."""
+    return f"{value} {unit}".rstrip() if any(map(str.isdigit, value)) else value
 
 
 def _stages(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,10 @@ STYLE: Final = "card.css"
 WIDTH: Final = 100
 # Characters of a cell that is not broken into lines, such as a value with its u.
 SHORT: Final = 20
+# Share of a line that unbroken cells may take.
+SHARE_OF_SHORT: Final = 0.6
+# Columns of longer cells that fit beside each other; more are written one after another.
+MOST_LONG_COLUMNS: Final = 3
 
 
 def line(thing: object) -> str:
@@ -48,7 +53,8 @@ def text(thing: object) -> str:
         if one.rows:
             words += ["", *_table_lines(one)]
     if card.lines:
-        words += ["", *(_printable(said) for said in card.lines)]
+        said = (textwrap.wrap(_printable(one), WIDTH) for one in card.lines)
+        words += ["", *(line for lines in said for line in lines)]
     return "\n".join([*words, "", RESEARCH_USE_SHORT])
 
 
@@ -85,6 +91,15 @@ def is_short(cell: str) -> bool:
 
 
 def _table_lines(one: Table) -> list[str]:
+    columns = zip(one.columns, *one.rows, strict=True)
+    long = sum(not all(map(is_short, cells)) for cells in columns)
+    lines = _columns(one) if long <= MOST_LONG_COLUMNS else _one_by_one(one)
+    head = [one.title] if one.title else []
+    return [*head, *filter(None, lines), *filter(None, [left_out(one)])]
+
+
+def _columns(one: Table) -> list[str]:
+    """Return the lines of a table, its cells below each other."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -93,18 +108,34 @@ def _table_lines(one: Table) -> list[str]:
     drawn = RichTable(
         box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
     )
-    for number, column in enumerate(one.columns):
-        whole = all(
-            is_short(cell) for cell in (column, *(row[number] for row in one.rows))
-        )
-        drawn.add_column(Text(column), overflow="fold", no_wrap=whole)
+    whole = _unbroken(one)
+    for column in one.columns:
+        drawn.add_column(Text(column), overflow="fold", no_wrap=column in whole)
     for row in one.rows:
         drawn.add_row(*(Text(_printable(cell)) for cell in row))
     page = io.StringIO()
     Console(file=page, width=WIDTH, color_system=None, force_terminal=False).print(drawn)
-    lines = [words.rstrip() for words in page.getvalue().splitlines()]
-    head = [one.title] if one.title else []
-    return [*head, *filter(None, lines), *filter(None, [left_out(one)])]
+    return [words.rstrip() for words in page.getvalue().splitlines()]
+
+
+def _one_by_one(one: Table) -> list[str]:
+    """Return the lines of a table that is too wide: a row's cells after each other."""
+    lines: list[str] = []
+    for row in one.rows:
+        words = " · ".join(_printable(cell) for cell in row if cell)
+        first = "" if row[0] else "    "
+        lines += textwrap.wrap(
+            words, WIDTH, initial_indent=first, subsequent_indent="    "
+        )
+    return lines
+
+
+def _unbroken(one: Table) -> set[str]:
+    """Return the columns whose cells stay on one line, where the others have room."""
+    cells = zip(one.columns, *one.rows, strict=True)
+    widths = {column[0]: max(map(len, column)) for column in cells}
+    short = {name: width for name, width in widths.items() if width <= SHORT}
+    return set(short) if sum(short.values()) <= WIDTH * SHARE_OF_SHORT else set()
 
 
 def _printable(words: str) -> str:

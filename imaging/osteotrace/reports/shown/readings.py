@@ -223,7 +223,8 @@ def _(case: Case) -> str:
     read = counted(len(case.assessments), "reading")
     dates = [one.study_date for one in case.current() if one.study_date]
     span = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "no date"
-    return f"{case.patient or 'patient without a pseudonym'}: {read}, {span}"
+    stated = counted(len(case.facts) + len(case.drugs), "statement")
+    return f"{case.patient or 'patient without a pseudonym'}: {read}, {span}; {stated}"
 
 
 @card_of.register(Case)

@@ -19,6 +19,7 @@ from osteotrace.measurements.measurement import LesionReading, Measurement, NotM
 from osteotrace.regions import ImagePoints, Mask, Points, Polyline
 from osteotrace.reports import tables
 from osteotrace.reports.comparison import tables as comparison_tables
+from osteotrace.reports.shown.cards import OwnCard
 from osteotrace.series import Catalogue, Series, VolumeHeader
 from osteotrace.shown import Shown
 from osteotrace.volume import Volume
@@ -103,6 +104,8 @@ def _together(things: object) -> pd.DataFrame:
 @singledispatch
 def rows_of(thing: object) -> tuple[tuple[str, ...], list[Row]]:
     """Return the columns and the rows of a record's table."""
+    if isinstance(thing, OwnCard):
+        return thing.own_rows()
     raise _no_rows(thing)
 
 
