@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Orientation = Literal["axial", "coronal", "sagittal"]
+Preference = Literal["thinnest", "most_slices", "segmented"]
 Patterns = str | tuple[str, ...]
 
 # Verdicts of a volume that a protocol may allow.
@@ -59,9 +60,10 @@ class SeriesChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Whether the header names a contrast agent.
     cone_beam : bool or None
         Whether a cone beam scanner made it.
-    prefer : str
-        Which of several is taken: ``thinnest`` or ``most_slices``; where it is empty, or
-        two are alike in it, several are an error that names them.
+    prefer : str or tuple of str
+        Which of several is taken: ``thinnest``, ``most_slices``, or ``segmented`` (a
+        DICOM SEG of the study refers to it); of several, one after the other. Where it is
+        empty, or two are alike in it, several are an error that names them.
     """
 
     modality: str = ""
@@ -77,12 +79,19 @@ class SeriesChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fluid_sensitive: bool | None = None
     contrast: bool | None = None
     cone_beam: bool | None = None
-    prefer: Literal["", "thinnest", "most_slices"] = ""
+    prefer: Preference | Literal[""] | tuple[Preference, ...] = ""
 
     @property
     def allow_gaps(self) -> bool:
         """Whether volumes with missing or duplicate slices are allowed."""
         return not ALLOWABLE.isdisjoint(self.verdicts)
+
+    @property
+    def preferences(self) -> tuple[Preference, ...]:
+        """What decides between several, in this order."""
+        if isinstance(self.prefer, tuple):
+            return self.prefer
+        return (self.prefer,) if self.prefer else ()
 
     def beneath(self, own: SeriesChoice) -> SeriesChoice:
         """Return this choice with every key that another one gives put over it."""

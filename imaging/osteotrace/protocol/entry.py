@@ -114,6 +114,11 @@ class Entry(
             and self.series_uid in ("", identity.series_uid)
         )
 
+    @property
+    def called(self) -> str:
+        """What messages call it: its label, its kind where the label is a template."""
+        return self.kind if "{" in self.label else self.label
+
     def wrong(self) -> Iterator[tuple[str, str, str]]:
         """Yield what the types cannot tell: key, what was found, what was expected."""
         return iter(())
@@ -127,7 +132,7 @@ def places(entry: Entry) -> Iterator[tuple[str, Point]]:
             yield from ((key, point) for point in value.points)
         elif isinstance(value, dict):
             yield from ((key, point) for point in value.values())
-        elif isinstance(value, tuple) and len(value) == 3:
+        elif isinstance(value, tuple) and len(value) == 3 and isinstance(value[0], float):
             yield key, value
 
 

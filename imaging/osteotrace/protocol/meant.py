@@ -21,13 +21,17 @@ from osteotrace.series.kinds import is_cone_beam
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osteotrace.protocol.choices import Patterns
+    from osteotrace.protocol.choices import Patterns, Preference
     from osteotrace.protocol.entry import Entry
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.series.acquisition import Acquisition
+    from osteotrace.series.instances import SeriesIdentity
 
 # Volumes that an error lists.
 MOST_TOLD: Final = 8
+# Positions are written with so many digits.
+ROUNDING_MM: Final = 1e-3
+SEGMENTATION: Final = "SEG"
 # Axis of the patient that a stack's normal runs along.
 _ORIENTATIONS: Final = ("sagittal", "coronal", "axial")
 
@@ -66,14 +70,12 @@ def fitting_volumes(
         choice = SeriesChoice(verdicts=choice.verdicts)
     for series in study:
         for header in series.volumes:
-            if not entry.fits(series.identity):
-                others.append(f"{_called(header)}: not as it is called")
-                continue
-            why = next(_unfit(header, choice, allow_gaps), "")
+            why = _other_series(series.identity, entry)
+            why = why or next(_unfit(header, choice, allow_gaps), "")
             if not why:
                 headers.append(header)
             elif not NO_VOLUME.issuperset(header.verdicts):
-                others.append(f"{_called(header)}: {why}")
+                others.append(f"{_called(header)} ({why})")
     return Fitting(headers=tuple(headers), others=tuple(others))
 
 
@@ -93,10 +95,10 @@ def meant_volume(
         If none or more than one fits, or it lies in another frame of reference.
     """
     found = fitting_volumes(study, entry, allow_gaps=allow_gaps)
-    meant = f"{entry.label}: {asked(entry)}"
+    meant = f"{entry.called}: {asked(entry)}"
     if not found.headers:
         raise _none_fits(study, meant, found.others)
-    preferred = _preferred(found.headers, entry)
+    preferred = _preferred(found.headers, entry, study)
     if len(preferred) > 1:
         raise OsteotraceError(
             f"{len(preferred)} volumes that fit {meant}: "
@@ -145,13 +147,22 @@ def asked(entry: Entry) -> str:
     choice = entry.select or SeriesChoice()
     for key in choice.__struct_fields__:
         value = getattr(choice, key)
-        if key != "modality" and value != getattr(_ANY, key):
+        if key not in ("modality", "prefer") and value != getattr(_ANY, key):
             words = ", ".join(map(str, value)) if isinstance(value, tuple) else value
             said.append(f"{key} {words!s}")
     return ", ".join(said)
 
 
 _ANY: Final = SeriesChoice()
+
+
+def _other_series(identity: SeriesIdentity, entry: Entry) -> str:
+    """Return why a series is not called as an entry says, empty where it is."""
+    if entry.fits(identity):
+        return ""
+    if entry.modality not in ("", identity.modality):
+        return "another modality"
+    return "another series" if entry.series_uid else "another description"
 
 
 def _unfit(header: VolumeHeader, choice: SeriesChoice, allow_gaps: bool) -> Iterator[str]:
@@ -187,8 +198,7 @@ def _unfit_acquisition(header: VolumeHeader, choice: SeriesChoice) -> Iterator[s
         least, most = choice.thickness_mm
         gap, stated = _gap(header), made.slice_thickness_mm
         coarser = max(gap, stated or 0.0)
-        # Positions are written with so many digits.
-        if not least - 1e-3 <= coarser <= most + 1e-3:
+        if not least - ROUNDING_MM <= coarser <= most + ROUNDING_MM:
             tag = "no SliceThickness" if stated is None else f"SliceThickness {stated:g}"
             yield f"{coarser:g} mm thick (slices {gap:g} mm apart, {tag})"
     if choice.weighting and made.weighting not in patterns(choice.weighting):
@@ -220,19 +230,33 @@ def _orientation(header: VolumeHeader) -> str:
 
 
 def _preferred(
-    headers: tuple[VolumeHeader, ...], entry: Entry
+    headers: tuple[VolumeHeader, ...], entry: Entry, study: Catalogue
 ) -> tuple[VolumeHeader, ...]:
     """Return the volumes that none is preferred to."""
-    prefer = entry.select.prefer if entry.select is not None else ""
-    if len(headers) == 1 or not prefer:
-        return headers
-    ranks = [
-        -len(one.instances) if prefer == "most_slices" else _coarser(one)
-        for one in headers
-    ]
-    return tuple(
-        one for one, rank in zip(headers, ranks, strict=True) if rank <= min(ranks) + 1e-3
-    )
+    for preference in entry.select.preferences if entry.select is not None else ():
+        if len(headers) > 1:
+            ranks = [_rank(one, preference, study) for one in headers]
+            least = min(ranks) + ROUNDING_MM
+            pairs = zip(headers, ranks, strict=True)
+            headers = tuple(one for one, rank in pairs if rank <= least)
+    return headers
+
+
+def _rank(header: VolumeHeader, preference: Preference, study: Catalogue) -> float:
+    """Return what is least of the volume that is preferred."""
+    match preference:
+        case "thinnest":
+            return _coarser(header)
+        case "most_slices":
+            return -len(header.instances)
+        case "segmented":
+            referred = {
+                uid
+                for series in study
+                if series.identity.modality == SEGMENTATION
+                for uid in series.refers_to
+            }
+            return float(header.identity.series_uid not in referred)
 
 
 def _coarser(header: VolumeHeader) -> float:

@@ -318,7 +318,8 @@ def _types() -> dict[str, Any]:
 
 def _check_labels(file: Path, text: str, entries: tuple[Entry, ...]) -> None:
     for label, count in Counter(entry.label for entry in entries).items():
-        if count > 1:
+        # A template is filled study by study.
+        if count > 1 and "{" not in label:
             pattern = rf"\s*[\"']?label[\"']?\s*=\s*[\"']{re.escape(label)}[\"']"
             lines = text.splitlines()
             last = [n for n, line in enumerate(lines, 1) if re.match(pattern, line)]

@@ -7,8 +7,7 @@ that readers have marked; what is optional and not there is left out.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -31,6 +30,10 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
 
 
+# Words of labels that name no place.
+_NO_PLACE: Final = ("marrow", "edema", "oedema", "lesion", "bone")
+
+
 def expanded(entries: Iterable[Entry], images: StudyImages) -> tuple[Entry, ...]:
     """Return the entries of one study: each of them one finding, or its parts.
 
@@ -43,28 +46,39 @@ def expanded(entries: Iterable[Entry], images: StudyImages) -> tuple[Entry, ...]
     Raises
     ------
     OsteotraceError
-        If nothing is left, two entries come to one label, or there is no volume, or more
-        than one, that an entry means.
+        If nothing is left, entries of two kinds come to one label, or there is no
+        volume, or more than one, that an entry means.
     """
     asked = tuple(entries)
-    found = tuple(one for entry in asked for one in _of_study(entry, images))
-    if asked and not found:
-        raise OsteotraceError(
-            "a study in which the protocol selects nothing: none of its "
-            f"{len(asked)} entries has a series and a label or mark here",
-            expected="a study with what the protocol measures",
-            advice="check the protocol against 'osteotrace scan' and the names of labels",
-        )
-    for label, count in Counter(one.label for one in found).items():
-        if count > 1:
+    found: dict[str, Entry] = {}
+    for one in (one for entry in asked for one in _of_study(entry, images)):
+        first = found.setdefault(one.label, one)
+        # One lesion that two patterns fit, or that is marked and labelled, is one.
+        if type(first) is not type(one):
             raise OsteotraceError(
-                f"the label {label!r} for {count} findings",
+                f"the label {one.label!r} for two kinds of findings",
                 expected="a label for each",
-                advice="tell the entries of the protocol apart by their labels, "
-                'with "{name}" or "{level}" in them',
+                advice="tell the entries of the protocol apart by their labels",
                 usage=True,
             )
-    return found
+    if asked and not found:
+        raise _nothing(asked, images)
+    return tuple(found.values())
+
+
+def _nothing(asked: tuple[Entry, ...], images: StudyImages) -> OsteotraceError:
+    there = "; ".join(
+        f"{volume.identity.modality} {volume.identity.description!r} with the labels "
+        + (", ".join(images.label_names(volume)) or "(none)")
+        for volume in images.volumes
+    )
+    return OsteotraceError(
+        "a study in which the protocol selects nothing: none of its "
+        f"{len(asked)} entries has a series with its label or mark here"
+        + (f", only {there}" if there else ""),
+        expected="a study with what the protocol measures",
+        advice="check the protocol against 'osteotrace scan' and the names of labels",
+    )
 
 
 def _of_study(entry: Entry, images: StudyImages) -> Iterator[Entry]:
@@ -72,7 +86,7 @@ def _of_study(entry: Entry, images: StudyImages) -> Iterator[Entry]:
         return
     if isinstance(entry, MarkedEntry):
         yield from _marked(entry, images)
-    elif isinstance(entry, VertebraEntry) and entry.levels:
+    elif isinstance(entry, VertebraEntry) and entry.levels and not entry.level:
         yield from _levels(entry, images)
     elif any("*" in (where.label or "") for _, where in regions(entry)):
         yield from _labels(entry, images)
@@ -108,12 +122,12 @@ def _labels(entry: Entry, images: StudyImages) -> Iterator[Entry]:
     pattern = where.label or ""
     # A label that is called so itself is no pattern.
     exact = images.has_label(volume, pattern)
-    found = {pattern: ""} if exact else images.labels_like(volume, pattern)
+    found = {pattern: pattern} if exact else images.labels_like(volume, pattern)
     if not found and not entry.optional:
         # It is refused by name when it is measured.
         found = {pattern: pattern}
     for name, match in found.items():
-        told = {"name": name, "match": match or name}
+        told = {"name": name, "match": match}
         keys = _region_keys(entry, told) | {wild: Where(label=name)}
         one = _called(entry, told, keys, site=_place(name, match))
         yield from _as_it_is(one, images)
@@ -127,18 +141,23 @@ def _levels(entry: VertebraEntry, images: StudyImages) -> Iterator[Entry]:
     if isinstance(entry.levels, str):
         wanted = [level for level in wanted if _has_endplates(level)]
         if not wanted and not entry.optional:
+            # It is refused with the labels that there are when it is measured.
             wanted, found = ["*"], {"*": "* body"}
     for level in wanted:
         label = found.get(level.upper(), f"{level} body")
         if level.upper() not in found and entry.optional:
             continue
         keys = {
-            "levels": (),
+            # Kept: nobody has said whether such a level is fractured.
+            "levels": (level.upper(),),
             "level": level.upper(),
             "body": Where(label=label),
             "optional": False,
         }
-        yield _called(entry, {"level": level.upper()}, keys)
+        one = _called(entry, {"level": level.upper()}, keys)
+        if level == "*":
+            one = msgspec.structs.replace(one, label=entry.called)
+        yield one
 
 
 def _bodies(entry: VertebraEntry, images: StudyImages) -> dict[str, str]:
@@ -167,7 +186,8 @@ def _marked(entry: MarkedEntry, images: StudyImages) -> Iterator[Entry]:
     yield from made
     if not made and not entry.optional:
         raise OsteotraceError(
-            f"no mark of a reader for {entry.label}: " + ", ".join(patterns(entry.marks)),
+            f"no mark of a reader for {entry.called}: "
+            + ", ".join(patterns(entry.marks)),
             expected="a saved reading of the study with such a mark on that series",
             advice="save a reading with the study or below --masks, or make the entry "
             "optional",
@@ -263,7 +283,7 @@ def _place(name: str, match: str) -> str:
             return f"{site}/{side}"
         words = [word.lower() for word in re.findall(r"[^\W_]+", said)]
         sides = [word for word in words if word in ("left", "right")]
-        rest = "_".join(word for word in words if word not in sides)
+        rest = "_".join(word for word in words if word not in (*sides, *_NO_PLACE))
         if len(sides) <= 1 and (rest in SITES or (sides and not rest)):
             return f"{rest}/{''.join(sides)}"
     return ""

@@ -161,6 +161,11 @@ class StudyImages:
         """Return the labels of vertebral bodies, or of vertebrae, by level."""
         return self._labels_of(volume).levels()
 
+    def label_names(self, volume: Volume) -> tuple[str, ...]:
+        """Return the names of all labels on a volume, every source looked into."""
+        maps = [one for pool in self._labels_of(volume) for one in pool.maps]
+        return tuple(dict.fromkeys(label.name for one in maps for label in one))
+
     def notes_of(self, entry: Entry, volume: Volume) -> tuple[str, ...]:
         """Return what was done to the labels of an entry on the way here, in words.
 

@@ -1,18 +1,18 @@
 """Vertebrae of a protocol: measured level by level, then beside each other.
 
-A level without fracture or cement is a reference for its neighbours (clinical
-specification 2.5); what its neighbours tell is added to each level's measurements.
+A level without fracture or cement is a reference for its neighbours; what its neighbours
+tell is added to each level's measurements.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from osteotrace.codes import SITES
 from osteotrace.errors import OsteotraceError
 from osteotrace.measurements import vertebra
-from osteotrace.measurements.measurement import LesionReading
+from osteotrace.measurements.measurement import LesionReading, Measurement
 from osteotrace.protocol.entries import SIX_POINTS
 from osteotrace.reading.images import points_of
 from osteotrace.reading.naming import lesion_finding, refused_finding, with_notes
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from osteotrace.protocol.entries import VertebraEntry
     from osteotrace.reading.images import StudyImages
     from osteotrace.volume import Volume
+
+# The semi-quantitative grade of a fracture (Genant 1993), key of `osteotrace.codes`.
+GRADE: Final = "genant_grade"
 
 Member = tuple["VertebraEntry", "Volume"]
 
@@ -70,8 +73,7 @@ def _spine(members: list[Member], images: StudyImages) -> dict[str, Finding]:
                 usage=True,
             )
         readings[reading.level] = reading
-    out = {e.level.upper() for e, _ in members if e.fractured or e.cemented}
-    beside = vertebra.compare_levels(readings, excluded=out & set(readings))
+    beside = _compared(readings, [entry for entry, _ in members])
     for entry, volume in members:
         if entry.label not in findings:
             level = entry.level.upper()
@@ -80,6 +82,35 @@ def _spine(members: list[Member], images: StudyImages) -> dict[str, Finding]:
             finding = lesion_finding(entry, volume, joined, site=site)
             findings[entry.label] = with_notes(finding, images.notes_of(entry, volume))
     return findings
+
+
+def _compared(
+    readings: dict[str, VertebraReading], entries: list[VertebraEntry]
+) -> dict[str, LesionReading]:
+    """Compare levels with those that are intact, as a reader says or as they are graded.
+
+    Of levels that nobody has judged, those that are graded as fractured are taken out of
+    the references, and the rest is compared again until nothing moves.
+    """
+    said = {e.level.upper() for e in entries if e.fractured or e.cemented}
+    unjudged = {e.level.upper() for e in entries if e.levels} & set(readings)
+    out = said & set(readings)
+    while True:
+        beside = vertebra.compare_levels(readings, excluded=out)
+        graded = {level for level in unjudged if _is_fractured(beside[level])}
+        if graded <= out:
+            return beside
+        out |= graded
+
+
+def _is_fractured(beside: LesionReading) -> bool:
+    """Tell whether a level is graded 1 or more without doubt."""
+    grades = [one for one in beside.measurements if one.name == GRADE]
+    return any(
+        isinstance(one, Measurement)
+        and (one.value if one.interval95 is None else one.interval95[0]) >= 1
+        for one in grades
+    )
 
 
 def _measured(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from osteotrace.findings import Assessment, Finding
-    from osteotrace.protocol import Entry
+    from osteotrace.protocol import Entry, MaskSources
     from osteotrace.reading.comparing.gathering import GatheredStudy
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
@@ -32,6 +32,8 @@ class HeldImages(StudyImages):
         As in `StudyImages`.
     scans : iterable of VolumeHeader
         As in `StudyImages`.
+    sources : MaskSources or None
+        As in `StudyImages`.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class HeldImages(StudyImages):
         study: Catalogue,
         masks: Path | None = None,
         scans: Iterable[VolumeHeader] = (),
+        *,
+        sources: MaskSources | None = None,
     ) -> None:
-        super().__init__(study, masks, scans)
+        super().__init__(study, masks, scans, sources=sources)
         self.headers = tuple(
             header
             for series in study

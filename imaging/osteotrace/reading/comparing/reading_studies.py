@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Assessment
 from osteotrace.reading.assessing import SOFTWARE, assess, tracking_uid
 from osteotrace.reading.comparing.in_hand import HeldImages, StudyInHand
+from osteotrace.reading.expanding import expanded
 from osteotrace.reading.images import label_files
 from osteotrace.reading.lesions import findings_of
 from osteotrace.uids import new_uid
@@ -105,7 +107,12 @@ def read_studies(
             study,
             None
             if study.catalogue is None
-            else HeldImages(study.catalogue, how.masks, scans),
+            else HeldImages(
+                study.catalogue,
+                how.masks,
+                scans,
+                sources=None if (one := how.protocol_for(place)) is None else one.masks,
+            ),
             how,
             _meant(how.protocol_for(place), study, frames),
             failures,
@@ -138,10 +145,12 @@ def _read(
 ) -> StudyInHand:
     saved = _chosen(study.readings, how.reader)
     if saved is not None:
-        entries = _entries(study.study_uid, protocol)
         own = protocol is not None and saved.protocol_sha256 == protocol.sha256
         return StudyInHand(
-            study=study, images=images, assessment=saved, entries=entries if own else {}
+            study=study,
+            images=images,
+            assessment=saved,
+            entries=_entries(study.study_uid, protocol, images) if own else {},
         )
     if protocol is not None and images is not None:
         try:
@@ -153,7 +162,7 @@ def _read(
                 study=study,
                 images=images,
                 assessment=assessment,
-                entries=_entries(study.study_uid, protocol),
+                entries=_entries(study.study_uid, protocol, images),
             )
     return StudyInHand(
         study=study, images=images, assessment=_unread(study, how), is_read=False
@@ -166,9 +175,13 @@ def _chosen(readings: Sequence[Assessment], reader: str) -> Assessment | None:
 
 
 def _entries(
-    study_uid: str, protocol: Protocol | None
+    study_uid: str, protocol: Protocol | None, images: HeldImages | None
 ) -> dict[str, protocol_files.Entry]:
     entries = () if protocol is None else protocol.entries
+    if images is not None:
+        # Where the study no longer holds what was measured, its record is what there is.
+        with suppress(OsteotraceError):
+            entries = expanded(entries, images)
     return {tracking_uid(study_uid, entry.label): entry for entry in entries}
 
 
