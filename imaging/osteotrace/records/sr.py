@@ -10,6 +10,7 @@ come back equal, and what was damaged or exchanged is refused.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import os
 from contextlib import ExitStack, contextmanager, suppress
@@ -59,6 +60,9 @@ COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 SERIES_NUMBER: Final = 9001
 _EXPECTED: Final = "a structured report as osteotrace writes it"
 _SAVE_JSON: Final = "check the source images, or save this reading as JSON"
+# A folder of records is looked through at every save; the same bytes say the same.
+_KEPT_READINGS: Final = 32
+_kept: dict[bytes, Assessment] = {}
 CHANGED: Final = (
     "the file was damaged or edited, or its UIDs were replaced, as de-identification "
     "does: fetch the record from its source, or export it again from the original"
@@ -229,9 +233,16 @@ def _foreign(found: str) -> OsteotraceError:
 
 
 def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
-    """Return the assessment of a whole file, its digest and its segmentations checked."""
+    """Return the assessment of a whole file, its digest and its segmentations checked.
+
+    What was read of the same bytes before is given again, unless files of masks belong
+    to it, which may have changed.
+    """
     from pydicom import dcmread
 
+    name = hashlib.sha256(content).digest()
+    if (known := _kept.get(name)) is not None:
+        return known
     document = dcmread(io.BytesIO(content))
     if document.get("SOPClassUID") != COMPREHENSIVE_3D_SR:
         raise _foreign("a DICOM file of another kind")
@@ -258,6 +269,10 @@ def _assessment(content: bytes, place: Callable[[str], Path]) -> Assessment:
             advice=CHANGED,
         )
     _check_words(assessment)
+    if not segmentations:
+        while len(_kept) >= _KEPT_READINGS:
+            _kept.pop(next(iter(_kept), b""), None)
+        _kept[name] = assessment
     return assessment
 
 
