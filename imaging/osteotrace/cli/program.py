@@ -12,6 +12,7 @@ import typer
 from osteotrace import about
 from osteotrace.cli import (
     agreement,
+    archives,
     comparing,
     deidentifying,
     images,
@@ -42,6 +43,9 @@ VERBS: dict[str, Callable[..., object]] = {
     "agreement": agreement.agreement,
     "export": records.export,
     "deidentify": deidentifying.deidentify,
+    "query": archives.query,
+    "fetch": archives.fetch,
+    "send": archives.send,
     "open": system.open_viewer,
     "doctor": system.doctor,
 }

@@ -30,9 +30,11 @@ _CONNECT_S: Final = 10.0
 _ALERT_S: Final = 2.0
 # Larger than the usual 16 kB: one slice is some 500 kB.
 _PDU_BYTES: Final = 131_072
-# PS3.8 table 9-21: result 2 is transient; reasons of the service user (source 1).
+# PS3.8 table 9-21: result 2 is transient; source 1 is the service user, whose reasons
+# follow, source 3 the provider, which has too much to do.
 _TRANSIENT: Final = 2
 _SERVICE_USER: Final = 1
+_SERVICE_PRESENTATION: Final = 3
 _REASONS: Final = {
     1: "no reason given",
     2: "it does not know this kind of application",
@@ -140,12 +142,16 @@ def _set_option(event: Any, name: str) -> None:
 
 def _check_accepted(archive: Archive, association: Association) -> None:
     if not association.accepted_contexts:
-        raise OsteotraceError(
-            "a peer that knows nothing of what was asked",
-            expected="a peer that lets us query, fetch and store",
-            advice="check 'retrieve' of the archive, and ask its administrator",
-            where=archive.where,
-        )
+        raise _nothing_accepted(archive)
+
+
+def _nothing_accepted(archive: Archive) -> OsteotraceError:
+    return OsteotraceError(
+        "a peer that takes none of the requests or objects that it was offered",
+        expected="a peer that lets us query, fetch and store objects of this kind",
+        advice="check 'retrieve' of the archive, and ask its administrator",
+        where=archive.where,
+    )
 
 
 def _identity(archive: Archive) -> list[Any]:
@@ -171,6 +177,8 @@ def _not_established(archive: Archive, association: Association) -> OsteotraceEr
     """Return the clear error for an association that did not come about."""
     if association.is_rejected:
         return _rejected(archive, association.acceptor.primitive)
+    if association.rejected_contexts:
+        return _nothing_accepted(archive)
     # pynetdicom does not tell what kept it from connecting: asked again, plainly.
     try:
         _knock(archive)
@@ -186,12 +194,14 @@ def _not_established(archive: Archive, association: Association) -> OsteotraceEr
 
 
 def _rejected(archive: Archive, primitive: Any) -> OsteotraceError:
+    with_secret = bool(archive.user or archive.token())
+    overloaded = primitive.result_source == _SERVICE_PRESENTATION
+    if primitive.result == _TRANSIENT and (overloaded or not with_secret):
+        return faults.busy(archive, "it refuses the association for now")
     reason = "no reason given"
     if primitive.result_source == _SERVICE_USER:
         reason = _REASONS.get(primitive.diagnostic, f"reason {primitive.diagnostic}")
-    if primitive.result == _TRANSIENT:
-        return faults.busy(archive, "it refuses the association for now")
-    if archive.user or archive.token():
+    if with_secret:
         reason += "; perhaps the user or the secret"
     return OsteotraceError(
         f"a peer that refuses the association ({reason})",

@@ -165,7 +165,9 @@ def status_of(archive: Archive, answer: Any, allowed: int | None = None) -> int:
     """
     status = getattr(answer, "Status", None)
     if status is None:
-        raise faults.busy(archive, "the peer broke off or did not answer in time")
+        # Orthanc breaks off where it does not know the title.
+        known = f"does it know {archive.calling_aet!r}?"
+        raise faults.busy(archive, f"it broke off or was not in time; {known}")
     if allowed is not None and status != allowed:
         raise refused(archive, f"status {status:#06x}")
     return int(status)

@@ -76,15 +76,56 @@ def outgoing(files: Iterable[str | os.PathLike[str]]) -> list[Outgoing]:
                 where=str(path),
             )
     if not by_uid:
-        raise OsteotraceError(
-            "no DICOM file to send",
-            expected="DICOM files, or a folder that holds some",
-            advice="check the path; 'osteotrace measure --out' writes SR and SEG files",
-            usage=True,
-        )
+        raise _nothing()
     return sorted(
         by_uid.values(),
         key=lambda one: (one.sop_class_uid.startswith(_REPORTS), one.study_uid),
+    )
+
+
+def by_study(files: Iterable[str | os.PathLike[str]]) -> list[tuple[str, list[Path]]]:
+    """Return the files to be sent, study by study; only their headers are read.
+
+    Returns
+    -------
+    list of (str, list of Path)
+        StudyInstanceUID and files. A file that cannot be read stands alone, with an
+        empty UID.
+
+    Raises
+    ------
+    OsteotraceError
+        If there is nothing to send.
+    """
+    found: dict[str, list[Path]] = {}
+    unread: list[tuple[str, list[Path]]] = []
+    for path in _paths(files):
+        try:
+            found.setdefault(_study_of(path), []).append(path)
+        except OsteotraceError:
+            unread.append(("", [path]))
+    if not found and not unread:
+        raise _nothing()
+    return [*found.items(), *unread]
+
+
+def _study_of(path: Path) -> str:
+    import pydicom
+
+    from osteotrace.records.dicom_objects import one_error
+
+    keyword, expected, advice = "StudyInstanceUID", "a DICOM file", "check the path"
+    with one_error(path, "no DICOM file", expected=expected, advice=advice):
+        header = pydicom.dcmread(path, specific_tags=[keyword], stop_before_pixels=True)
+        return _uid(header, keyword, path)
+
+
+def _nothing() -> OsteotraceError:
+    return OsteotraceError(
+        "no DICOM file to send",
+        expected="DICOM files, or a folder that holds some",
+        advice="check the path; 'osteotrace measure --out' writes SR and SEG files",
+        usage=True,
     )
 
 
