@@ -200,11 +200,11 @@ class StudyImages:
             return
         for source in self._sources.sources:
             pool = self._pool(twins)
-            if source in ("seg", "beside"):
-                for file in self._files(source, volume):
-                    pool.add(file, volume)
-            else:
-                self._make(source, pool, volume)
+            try:
+                self._fill(source, pool, volume)
+            except OsteotraceError as problem:
+                told = f"{source}: {problem.found}; {problem.advice}"
+                pool.passed_over.append(told)
             yield pool
             if source == "seg" and self._sources.resample:
                 others = self._pool(twins)
@@ -216,28 +216,27 @@ class StudyImages:
         table, resample = self._sources.table, self._sources.resample
         return LabelPool(twins=twins, table=table, resample=resample)
 
-    def _files(self, source: Source, volume: Volume) -> list[Path]:
-        if source == "seg":
-            return segmentations(self._study, volume)
-        return files_beside(self._masks, self._study, self._sources.beside)
-
-    def _make(self, source: Source, pool: LabelPool, volume: Volume) -> None:
-        """Put the labels into a pool that no file holds, or why there are none."""
-        try:
-            match source:
-                case "marks":
-                    pool.passed_over.extend(self._saved[1])
-                    labels = label_makers.reading_labels(volume, self.readings)
-                    if labels is not None:
-                        pool.add_map("a saved reading", labels, volume)
-                case "threshold":
-                    self._threshold(pool, volume)
-                case _:
-                    program = self._sources.totalsegmentator
-                    drawn = label_makers.program_labels(volume, program)
-                    pool.add_map("TotalSegmentator", drawn, volume)
-        except OsteotraceError as problem:
-            pool.passed_over.append(f"{source}: {problem.found}; {problem.advice}")
+    def _fill(self, source: Source, pool: LabelPool, volume: Volume) -> None:
+        """Put the labels of a source into a pool."""
+        match source:
+            case "seg":
+                for file in segmentations(self._study, volume):
+                    pool.add(file, volume)
+            case "beside":
+                wanted = self._sources.beside
+                for file in files_beside(self._masks, self._study, wanted):
+                    pool.add(file, volume)
+            case "marks":
+                pool.passed_over.extend(self._saved[1])
+                labels = label_makers.reading_labels(volume, self.readings)
+                if labels is not None:
+                    pool.add_map("a saved reading", labels, volume)
+            case "threshold":
+                self._threshold(pool, volume)
+            case "totalsegmentator":
+                program = self._sources.totalsegmentator
+                drawn = label_makers.program_labels(volume, program)
+                pool.add_map("TotalSegmentator", drawn, volume)
 
     def _threshold(self, pool: LabelPool, volume: Volume) -> None:
         for threshold in self._sources.threshold:

@@ -134,14 +134,14 @@ class LabelPool:
 
     def levels(self) -> dict[str, str]:
         """Return the label of the body of each level, else of the whole vertebra."""
-        standard = [label.standard_name for labels in self.maps for label in labels]
-        if not any(name.endswith(" body") for name in standard):
-            standard += self._with_bodies()
-        own = {name.removesuffix(" body"): name for name in standard if " body" in name}
-        named = {level: own[level] for level in LEVELS if level in own}
-        return named or {level: level for level in LEVELS if level in standard}
+        standard = {label.standard_name for labels in self.maps for label in labels}
+        if not any(f"{level} body" in standard for level in LEVELS):
+            standard |= self._with_bodies()
+        named = {level: f"{level} body" for level in LEVELS}
+        own = {level: name for level, name in named.items() if name in standard}
+        return own or {level: level for level in LEVELS if level in standard}
 
-    def _with_bodies(self) -> list[str]:
+    def _with_bodies(self) -> set[str]:
         """Part bodies from vertebrae that one file names and another one divides."""
         for levels in self.maps:
             for parts in self.maps:
@@ -152,8 +152,8 @@ class LabelPool:
                 except OsteotraceError:
                     continue
                 self._maps["bodies"] = "bodies of two files", cut
-                return [label.standard_name for label in cut]
-        return []
+                return {label.standard_name for label in cut}
+        return set()
 
 
 class LabelSources:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol.choices import patterns
+from osteotrace.records.places import dicom_folder
 from osteotrace.segmentation.dicom_frames import STORAGE_CLASSES, storage_class
 from osteotrace.segmentation.labels import READERS
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from osteotrace.volume import Volume
 
 SEGMENTATION: Final = "SEG"
+# Label files beside a study's images that are tried, each by its grid.
+MOST_BESIDE: Final = 50
 # What may stand for a placeholder in a path: one name, not "." or "..".
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*", re.ASCII)
 
@@ -46,39 +49,66 @@ def files_beside(masks: Path | None, study: Catalogue, wanted: Patterns) -> list
     Parameters
     ----------
     masks : Path or None
-        The file or folder that is given; else that which holds the study's images.
+        The file or folder that is given; else the folder that holds the study's images
+        and the one above it.
     study : Catalogue
     wanted : str or tuple of str
-        Patterns below that folder, their placeholders not yet replaced; all files
-        without one.
+        Patterns below these folders, or below the top of what was scanned, their
+        placeholders not yet replaced; all files without one.
 
     Raises
     ------
     OsteotraceError
-        If what is given is not there.
+        If what is given is not there, or too many files lie beside the images.
     """
-    if masks is not None and not masks.is_dir():
+    if masks is not None and not (patterns(wanted) and masks.is_dir()):
         return label_files(masks)
-    folder = masks or study_folder(study)
+    places = [masks] if masks is not None else _places(study)
     if not patterns(wanted):
-        if masks is not None:
-            return label_files(masks)
-        # DICOM SEG among the images are the study's own.
-        return sorted(
-            file
-            for file in folder.rglob("*")
-            if file.name.lower().endswith(tuple(READERS)) and file.is_file()
-        )
-    inside = folder.resolve()
+        return _lying_beside(*places[:2])
     found = {
         file
+        for place in places
         for series in study
         for pattern in patterns(wanted)
-        for file in _matching(folder, pattern, series.identity)
+        for file in _matching(place, pattern, series.identity)
         # A link may lead out of the folder.
-        if file.is_file() and file.resolve().is_relative_to(inside)
+        if file.is_file() and file.resolve().is_relative_to(place.resolve())
     }
     return sorted(found)
+
+
+def _places(study: Catalogue) -> list[Path]:
+    """Return where label files may lie: with the images, one folder up, at the top."""
+    own, top = study_folder(study), dicom_folder(study.root.absolute())
+    above = own if own == top or not own.is_relative_to(top) else own.parent
+    return list(dict.fromkeys([own, above, top]))
+
+
+def _lying_beside(own: Path, above: Path | None = None) -> list[Path]:
+    """Return the label files below a folder, and those right in the one above.
+
+    Raises
+    ------
+    OsteotraceError
+        If too many lie there to try them all.
+    """
+    # DICOM SEG among the images are the study's own.
+    found = {file for file in own.rglob("*") if _is_label_file(file)}
+    if above is not None:
+        found |= {file for file in above.iterdir() if _is_label_file(file)}
+    if len(found) > MOST_BESIDE:
+        raise OsteotraceError(
+            f"{len(found)} label files beside the images",
+            expected=f"at most {MOST_BESIDE} that are to be tried",
+            advice="say in [masks] how they are called: "
+            'beside = "{study_uid}.nii.gz", say',
+        )
+    return sorted(found)
+
+
+def _is_label_file(file: Path) -> bool:
+    return file.name.lower().endswith(tuple(READERS)) and file.is_file()
 
 
 def study_folder(study: Catalogue) -> Path:
