@@ -53,6 +53,7 @@ _TAGS: Final = {
     "sop_class": 0x00080016, "sop_uid": 0x00080018, "study_uid": 0x0020000D,
     "series_uid": 0x0020000E, "media_class": 0x00020002, "media_uid": 0x00020003,
     "manufacturer": 0x00080070, "model": 0x00081090, "burned_in": 0x00280301,
+    "patient_id": 0x00100020, "issuer": 0x00100021,
 }  # fmt: skip
 _READER: Final = ElementReader(_TAGS.values(), ())
 
@@ -67,6 +68,8 @@ class Source:
     kind : str
     sop_uid, study_uid, series_uid : str
         Its UIDs as they are; empty for JSON.
+    patient_id, issuer : str
+        PatientID and IssuerOfPatientID.
     """
 
     path: Path
@@ -74,6 +77,8 @@ class Source:
     sop_uid: str = ""
     study_uid: str = ""
     series_uid: str = ""
+    patient_id: str = ""
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,17 @@ class Gathered:
 
     sources: tuple[Source, ...]
     refused: tuple[Refused, ...]
+
+    def issuers(self) -> dict[tuple[str, str], str]:
+        """Return the issuer of a PatientID by study and PatientID.
+
+        Not every object of a study repeats it: each is of the one patient all the same.
+        """
+        return {
+            (one.study_uid, one.patient_id): one.issuer
+            for one in reversed(self.sources)
+            if one.issuer
+        }
 
 
 def gather(path: Path, *, burned_in: bool, progress: Progress | None = None) -> Gathered:
@@ -190,7 +206,15 @@ def _dicom(file: Path, found: Elements, *, burned_in: bool) -> Source | Refused:
         return Refused(file, "a DICOM object of a kind that is not supported", sop_class)
     if _said(found, "burned_in").upper() == "YES" and not burned_in:
         return Refused(file, "an image that says that text is burned into it (0028,0301)")
-    return Source(file, kind, *uids)
+    return Source(
+        file,
+        kind,
+        sop_uid=uids[0],
+        study_uid=uids[1],
+        series_uid=uids[2],
+        patient_id=_said(found, "patient_id"),
+        issuer=_said(found, "issuer"),
+    )
 
 
 def _kind(file: Path, sop_class: str, found: Elements, *, burned_in: bool) -> Kind | None:

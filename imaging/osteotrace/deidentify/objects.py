@@ -39,6 +39,10 @@ _SHORT_STRING: Final = 16
 # PS3.15 E.2: an age of 90 or more may tell who it is.
 _AGE: Final = re.compile(r"([0-9]{3})([DWMY])")
 _OLDEST_YEARS: Final = 90
+# Segmentations, registrations and reports, by the roots of their storage classes.
+_CREATED: Final = ("1.2.840.10008.5.1.4.1.1.66.", "1.2.840.10008.5.1.4.1.1.88.")
+# Terms that stand for themselves: without one, the others still say the same.
+_SETS: Final = ("ScanOptions", "ScanningSequence", "SequenceVariant", "FilterMaterial")
 # Series that show what a screen showed, burned-in text included (PS3.3 C.7.6.1.1.2).
 _SCREENS: Final = ("SCREEN SAVE", "SCREEN_SAVE", "SCREENSHOT", "PASTED")
 
@@ -63,6 +67,11 @@ def cleaned_object(source: Dataset, subject: Subject) -> Dataset:
     for keyword in ("PatientBirthDate", "PatientSex"):
         if keyword not in made:
             setattr(made, keyword, "")
+    if str(made.get("SOPClassUID")).startswith(_CREATED):
+        # When it was made is type 1 there.
+        for keyword, dummy in (("ContentDate", "19000101"), ("ContentTime", "000000")):
+            if not made.get(keyword):
+                setattr(made, keyword, dummy)
     state_method(made, subject.options)
     return made
 
@@ -199,7 +208,8 @@ def _terms(keyword: str, said: list[str], subject: Subject) -> list[str]:
     if keyword == "BodyPartExamined":
         return [described(keyword, one, subject).upper()[:_SHORT_STRING] for one in said]
     known = [one for one in said if one and is_term(keyword, one)]
-    return known if len(known) == len(said) else known or [""]
+    whole = len(known) == len(said) or keyword in _SETS
+    return known if known and whole else [""]
 
 
 def described(keyword: str, text: str, subject: Subject) -> str:

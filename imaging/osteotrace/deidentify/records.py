@@ -15,7 +15,6 @@ import msgspec
 
 from osteotrace.deidentify.findings import cleaned_record, lost_facts
 from osteotrace.deidentify.objects import cleaned_object, mapped_uid, state_method
-from osteotrace.deidentify.subject import Subject, subject_of
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from osteotrace.deidentify.gathering import Source
     from osteotrace.deidentify.options import Options
-    from osteotrace.deidentify.secret import Secret
+    from osteotrace.deidentify.subject import Subject, Subjects
     from osteotrace.findings import Assessment
 
 
@@ -36,8 +35,7 @@ class Known:
 
     Parameters
     ----------
-    secret : Secret
-    options : Options
+    who : Subjects
     images : mapping of str to Path
         De-identified files by their new SOPInstanceUID.
     masks : mapping of str to Path
@@ -46,8 +44,7 @@ class Known:
         By the old pseudonym: whose a JSON record is. Filled as files are read.
     """
 
-    secret: Secret
-    options: Options
+    who: Subjects
     images: Mapping[str, Path]
     masks: Mapping[str, Path]
     subjects: dict[str, Subject] = field(default_factory=dict)
@@ -92,7 +89,7 @@ def remade_reading(source: Source, folder: Path, known: Known) -> Remade:
     from osteotrace.records.report_content.date_times import moment
 
     header = _header(source.path)
-    subject = subject_of(header, known.secret, known.options)
+    subject = known.who.of(header)
     read = sr.read(source.path, segmentations=masks_of(header, known))
     reading = cleaned_record(read, subject)
     lost = _loses_predecessor(reading, folder)
@@ -108,7 +105,7 @@ def remade_reading(source: Source, folder: Path, known: Known) -> Remade:
     )
     masks = sorted(set(folder.iterdir()) - before - {written})
     for file in (written, *masks):
-        _stated(file, known.options)
+        _stated(file, known.who.options)
     sr.read(written)
     return Remade((written, *masks), lost_facts(read, subject), lost)
 
@@ -174,7 +171,7 @@ def remade_registration(source: Source, folder: Path, known: Known) -> Remade:
 
     found = registration.read(source.path)
     header = _header(source.path)
-    subject = subject_of(header, known.secret, known.options)
+    subject = known.who.of(header)
     made = cleaned_object(header, subject)
     if found.alignment is not None:
         alignment = cleaned_record(found.alignment, subject)
@@ -198,7 +195,7 @@ def remade_comparison(source: Source, folder: Path, known: Known) -> Remade:
     from osteotrace.records.store import record_path
 
     header = _header(source.path)
-    subject = subject_of(header, known.secret, known.options)
+    subject = known.who.of(header)
     comparison = cleaned_record(comparison_report.read(source.path), subject)
     named = {mapped_uid(uid, subject) for uid in _referenced(header)}
     own = [record_path(folder, one) for one in sorted(named)]
@@ -213,7 +210,7 @@ def remade_comparison(source: Source, folder: Path, known: Known) -> Remade:
         series_uid=mapped_uid(source.series_uid, subject),
         now=moment(comparison.recorded),
     )
-    _stated(written, known.options)
+    _stated(written, known.who.options)
     comparison_report.read(written)
     return Remade((written,))
 

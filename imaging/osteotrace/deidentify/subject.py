@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.deidentify.vocabulary import words_of
 from osteotrace.pseudonym import pseudonym
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydicom.dataset import Dataset
 
     from osteotrace.deidentify.options import Options
@@ -95,10 +97,34 @@ class Subject:
         return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
-def subject_of(header: Dataset, secret: Secret, options: Options) -> Subject:
-    """Return whose a file is, by its header."""
-    patient = _text(header, "PatientID").strip()
-    issuer = _text(header, "IssuerOfPatientID").strip()
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What tells whose a file is.
+
+    Parameters
+    ----------
+    secret : Secret
+    options : Options
+    issuers : mapping of (str, str) to str
+        IssuerOfPatientID by StudyInstanceUID and PatientID, for files that leave it out.
+    """
+
+    secret: Secret
+    options: Options
+    issuers: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def of(self, header: Dataset) -> Subject:
+        """Return whose a file is, by its header."""
+        study, patient = _text(header, "StudyInstanceUID"), _text(header, "PatientID")
+        issuer = _text(header, "IssuerOfPatientID").strip()
+        known = self.issuers.get((study, patient.strip()), "")
+        return _subject(header, self.secret, self.options, patient, issuer or known)
+
+
+def _subject(
+    header: Dataset, secret: Secret, options: Options, patient_id: str, issuer: str
+) -> Subject:
+    patient = patient_id.strip()
     return Subject(
         secret=secret,
         options=options,

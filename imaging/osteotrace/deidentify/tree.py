@@ -7,8 +7,10 @@ UIDs. What went wrong is counted by reason: no text of a file and no path is rep
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,7 +23,7 @@ from osteotrace.deidentify.content import cleaned_report
 from osteotrace.deidentify.gathering import Refused, Source, gather
 from osteotrace.deidentify.objects import burned_in, cleaned_object, mapped_uid
 from osteotrace.deidentify.options import Options
-from osteotrace.deidentify.subject import subject_of
+from osteotrace.deidentify.subject import Subjects
 from osteotrace.errors import OsteotraceError
 from osteotrace.pseudonym import pseudonym
 from osteotrace.records.places import RECORDS_FOLDER
@@ -30,7 +32,7 @@ from osteotrace.records.store import new_folder, write_once
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from osteotrace.deidentify.gathering import Progress
     from osteotrace.deidentify.secret import Secret
@@ -111,8 +113,7 @@ class Deidentified:
 class _Run:
     """A run in hand: what it was given, and what it has done so far."""
 
-    secret: Secret
-    options: Options
+    who: Subjects
     out: Path
     progress: Progress | None
     total: int = 0
@@ -177,11 +178,10 @@ def deidentify_tree(
     _check_apart(source, target)
     found = gather(source, burned_in=chosen.burned_in)
     _open(target, _statement(secret, chosen), resume=resume)
-    run = _Run(secret, chosen, target, progress, total=len(found.sources))
+    who = Subjects(secret, chosen, found.issuers())
+    run = _Run(who, target, progress, total=len(found.sources))
     run.refused.extend(found.refused)
-    with warnings.catch_warnings():
-        # pydicom warns of odd values, and repeats them.
-        warnings.simplefilter("ignore")
+    with _silent():
         masks = _own_masks(found.sources)
         studies: dict[str, list[Source]] = {}
         for one in _once(found.sources, run):
@@ -201,6 +201,22 @@ def deidentify_tree(
         refused=tuple(run.refused),
         written=tuple(run.written),
     )
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep the DICOM libraries from telling what odd values say, in warnings and logs."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    levels = [one.level for one in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for one in loggers:
+                one.setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            for one, level in zip(loggers, levels, strict=True):
+                one.setLevel(level)
 
 
 def _check_apart(source: Path, target: Path) -> None:
@@ -332,13 +348,13 @@ def _made_anew(one: Source, run: _Run) -> Refused | tuple[bytes, Path, Subject, 
     try:
         source = dcmread(one.path, force=True)
         _complete_meta(source)
-        reason = "" if run.options.burned_in else burned_in(source)
+        reason = "" if run.who.options.burned_in else burned_in(source)
         if reason:
             return Refused(one.path, reason)
         syntax = source.file_meta.TransferSyntaxUID
         if syntax.is_implicit_VR:
             correct_ambiguous_vr(source, syntax.is_little_endian)
-        subject = subject_of(source, run.secret, run.options)
+        subject = run.who.of(source)
         how: Callable[..., object] = (
             cleaned_report if one.kind == "report" else cleaned_object
         )
@@ -382,11 +398,15 @@ def _known_already(one: Source, folder: Path, run: _Run) -> None:
     from pydicom import dcmread
 
     run.tell()
-    place = folder / run.secret.uid(one.series_uid) / f"{run.secret.uid(one.sop_uid)}.dcm"
+    place = (
+        folder
+        / run.who.secret.uid(one.series_uid)
+        / f"{run.who.secret.uid(one.sop_uid)}.dcm"
+    )
     if not place.is_file():
         return
     header = dcmread(one.path, stop_before_pixels=True, force=True)
-    subject = subject_of(header, run.secret, run.options)
+    subject = run.who.of(header)
     run.images[place.stem] = place
     run.written.append((one.path, place))
     run.subjects.setdefault(_pseudonym(header), subject)
@@ -404,7 +424,7 @@ def _records(sources: Iterable[Source], masks: dict[str, Path], run: _Run) -> No
     own = [k for k in kinds if k.startswith("own") or k == "json"]
     if not own or folder.is_dir():
         return
-    known = records.Known(run.secret, run.options, run.images, masks, run.subjects)
+    known = records.Known(run.who, run.images, masks, run.subjects)
     steps = (
         (records.remade_json, kinds.get("json", [])),
         (records.remade_reading, records.in_order(kinds.get("own reading", []))),
