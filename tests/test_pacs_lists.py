@@ -38,9 +38,8 @@ def write_studies(folder: Path, template: Path, count: int) -> list[str]:
         one.AccessionNumber, one.StudyDate = f"A{number}", f"2024010{number + 1}"
         one.StudyInstanceUID = f"2.25.500{number}"
         one.SeriesInstanceUID = f"2.25.600{number}"
-        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = (
-            f"2.25.700{number}"
-        )
+        one.SOPInstanceUID = UID(f"2.25.700{number}")
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
         one.save_as(folder / f"{number}.dcm")
         uids.append(str(one.StudyInstanceUID))
     return uids
@@ -288,6 +287,28 @@ def test_the_command_line_fetches_measures_and_sends(
     again = json.loads(osteotrace("send", results, "--json", *known).out)
     assert again[0]["status"] == "already there"
     check_read_back(orthanc, name, results, tmp_path / "back")
+
+
+def test_only_the_studies_of_a_worklist_are_measured(
+    osteotrace: Callable[..., Outcome], small_study: Path, tmp_path: Path
+) -> None:
+    uids = write_studies(tmp_path / "in", small_study / "ct" / "000.dcm", 2)
+    shutil.copytree(small_study / "ct", tmp_path / "in" / "small")
+    protocol, listed = tmp_path / "protocol.toml", tmp_path / "list.csv"
+    protocol.write_text(PROTOCOL)
+    listed.write_text(
+        f"study_uid,status\n{STUDY_UID},fetched\n{uids[0]},failed\n2.25.4,\n"
+    )
+    measure = ("measure", tmp_path / "in", "--protocol", protocol, "--worklist", listed)
+    outcome = osteotrace(*measure, "--out", tmp_path / "results")
+    assert "1 studies of the worklist are not below" in outcome.err
+    assert outcome.code == 0
+    table = lines_of(tmp_path / "results" / "measurements.csv")
+    assert {row["study_uid"] for row in table} == {STUDY_UID}
+    listed.write_text("study_uid\n2.25.4\n")
+    nothing = osteotrace(*measure, "--out", tmp_path / "others")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert "none of the 1 studies of the worklist" in nothing.err
 
 
 def check_read_back(orthanc: Orthanc, name: str, results: Path, back: Path) -> None:
