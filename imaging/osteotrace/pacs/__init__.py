@@ -17,9 +17,9 @@ file and keep the old one.
 """
 
 from osteotrace.pacs.archive import Archive
-from osteotrace.pacs.archives_file import archives, archives_file, named
 from osteotrace.pacs.connection import Connection, connect
 from osteotrace.pacs.records import Fetched, Query, Sent, StudyFound
+from osteotrace.pacs.settings import archives, archives_file, named
 
 __all__ = [
     "Archive",
