@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.enhanced_study",
     "tests.fixtures.synthetic",
     "tests.fixtures.peers",
+    "tests.fixtures.study_trees",
     "tests.fixtures.square_study",
     "tests.fixtures.kept_readings",
     "tests.fixtures.sessions",

@@ -10,16 +10,19 @@ one, is dropped: those studies are measured again. The tables are made from the 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.batch.lines import Lines
+from osteotrace.batch.reserve import Reserve
 from osteotrace.errors import OsteotraceError
 from osteotrace.records import store
 from osteotrace.records.file_lock import lock
-from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush_folder
+from osteotrace.records.publication import OWNER_ONLY_FOLDER, flush, flush_folder, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +36,8 @@ RUN: Final = "run.json"
 LINES: Final = "run.jsonl"
 # Where the files of studies wait until their line is written.
 UNFINISHED: Final = ".unfinished"
+# Folders that are forced to disk at once.
+_FLUSHES: Final = 8
 
 
 class Journal:
@@ -58,6 +63,9 @@ class Journal:
 
     def __init__(self, place: Path) -> None:
         self.place = place
+        self._flushing = ThreadPoolExecutor(
+            _FLUSHES, thread_name_prefix="osteotrace-flush"
+        )
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         self._handle = os.open(place / LINES, flags, store.OWNER_ONLY_FILE)
         try:
@@ -67,7 +75,11 @@ class Journal:
             os.ftruncate(self._handle, self.lines.end)
             # What other processes of a run that was killed left behind.
             shutil.rmtree(place / UNFINISHED, ignore_errors=True)
+            sweep(place, now=math.inf)
             (place / UNFINISHED).mkdir(mode=OWNER_ONLY_FOLDER, exist_ok=True)
+            self._reserve = Reserve(place)
+            self._reserve.give_back()
+            self._reserve.grow(self.lines.end)
         except BaseException:
             os.close(self._handle)
             raise
@@ -81,8 +93,14 @@ class Journal:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self.place / UNFINISHED, ignore_errors=True)
+        self.make_room()
+        self._flushing.shutdown()
         os.close(self._handle)
+
+    def make_room(self) -> None:
+        """Let go what is only of use while studies are measured."""
+        shutil.rmtree(self.place / UNFINISHED, ignore_errors=True)
+        self._reserve.give_back()
 
     def add(self, tasks: Iterable[tuple[StudyOutcome, ...]]) -> None:
         """Take finished tasks over: their folders get their names, then their lines.
@@ -93,14 +111,24 @@ class Journal:
             If the disk takes no more; what was done before stays as it is.
         """
         tasks = list(tasks)
+        content = self.lines.written(tasks)
+        self._reserve.grow(self.lines.end + len(content))
         drafts = [study for studies in tasks for study in studies if study.draft]
+        # A disk takes many such orders at once about as quickly as one.
+        list(self._flushing.map(self._flush, drafts))
         for study in drafts:
             self._publish(study)
         if drafts:
             flush_folder(self.place)
-        content = self.lines.written(tasks)
         self._append(content)
         self.lines.add(content)
+
+    def _flush(self, study: StudyOutcome) -> None:
+        """Force the files of a study to the disk, before its folder gets its name."""
+        draft = self.place / UNFINISHED / study.draft
+        for file in draft.iterdir():
+            flush(file)
+        flush_folder(draft)
 
     def _publish(self, study: StudyOutcome) -> None:
         target = self.place / study.folder

@@ -89,6 +89,8 @@ def write_tables(journal: Journal, *, make_room: bool = False) -> Run:
     """
     from osteotrace.reports import results
 
+    if make_room:
+        journal.make_room()
     counted = _Counted(journal.lines)
     files = results.write_tables(journal.place, counted.rows(), replace=True)
     return Run(

@@ -62,22 +62,24 @@ def _summary(run: Run) -> Table:
         return table(columns, ())
     every = pd.read_parquet(run.folder / PARQUET, columns=list(_SUMMED))
     values = every[every["value"].notna()]
-    rows = [
-        _quantity_row(key, found)
-        for key, found in values.groupby(["kind", "quantity", "unit"], sort=True)
-    ]
+    above = ""
+    rows = []
+    for key, found in values.groupby(["kind", "quantity", "unit"], sort=True):
+        kind = str(key[0]).replace("_", " ")
+        rows.append(("" if kind == above else kind, *_quantity_row(key, found)))
+        above = kind
     return table(columns, rows, "Values")
 
 
 def _quantity_row(key: Any, found: Any) -> tuple[str, ...]:
-    kind, name, unit = key
+    _, name, unit = key
     numbers = found["value"]
+    low, high = float(numbers.min()), float(numbers.max())
     flagged = int((found["status"] == "flagged").sum())
     return (
-        str(kind).replace("_", " "),
         quantity(name),
         str(len(numbers)),
         str(flagged or ""),
         shown(float(numbers.median()), unit, None),
-        shown_range(float(numbers.min()), float(numbers.max()), unit),
+        shown_range(low, high, unit) if high > low else "",
     )

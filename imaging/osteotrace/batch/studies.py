@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import platform
+import shutil
 import traceback
 import uuid
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,8 @@ from osteotrace.batch.software import differing, versions
 from osteotrace.batch.tasks import Outcome, Problem, Settings, Study, StudyOutcome, Task
 from osteotrace.errors import OsteotraceError
 from osteotrace.reading.assessing import SOFTWARE, content_uid
+from osteotrace.records.publication import OWNER_ONLY_FOLDER
+from osteotrace.records.store import OWNER_ONLY_FILE
 
 if TYPE_CHECKING:
     from osteotrace.batch.tasks import Row
@@ -77,8 +80,8 @@ def failed(study: Study, settings: Settings, error: OsteotraceError) -> StudyOut
     )
 
 
-class _NoPlaceError(Exception):
-    """Nothing can be written any more."""
+class _NoPlaceError(BaseException):
+    """Nothing can be written any more: no fault of a study, so none of its boundary."""
 
     def __init__(self, error: OsteotraceError) -> None:
         self.error = error
@@ -117,10 +120,10 @@ def _measured(
         return done
     except OsteotraceError as problem:
         return failed(study, settings, problem)
+    except OSError as problem:
+        return failed(study, settings, _unreadable(problem))
     except MemoryError:
         return failed(study, settings, _too_little_memory())
-    except _NoPlaceError:
-        raise
     # Whatever a damaged file makes a library raise: the other studies are measured.
     except Exception as problem:
         return failed(study, settings, _unexpected(problem))
@@ -155,23 +158,25 @@ def _read(study: Study, settings: Settings, earlier: list[Assessment]) -> StudyR
 def _written(
     study: Study, reading: StudyReading, assessment: Assessment, settings: Settings
 ) -> StudyOutcome:
-    from osteotrace.records import store
     from osteotrace.reports import results, tables
 
     draft = settings.unfinished / uuid.uuid4().hex
     try:
-        with store.new_folder(draft) as folder:
-            results.write_study(
-                folder,
-                assessment,
-                reading.volumes,
-                study.catalogue,
-                records=settings.records,
-                pictures=settings.pictures,
-            )
-    except OsteotraceError as problem:
+        draft.mkdir(mode=OWNER_ONLY_FOLDER)
+        results.write_study(
+            draft,
+            assessment,
+            reading.volumes,
+            study.catalogue,
+            records=settings.records,
+            pictures=settings.pictures,
+        )
+        for file in draft.iterdir():
+            file.chmod(OWNER_ONLY_FILE)
+    except (OSError, OsteotraceError) as problem:
+        shutil.rmtree(draft, ignore_errors=True)
         if _is_of_the_place(problem):
-            raise _NoPlaceError(problem) from problem
+            raise _NoPlaceError(_full(problem)) from problem
         raise
     return StudyOutcome(
         study_uid=study.uid,
@@ -191,6 +196,24 @@ def _is_of_the_place(problem: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+def _full(problem: OSError | OsteotraceError) -> OsteotraceError:
+    if isinstance(problem, OsteotraceError):
+        return problem
+    return OsteotraceError(
+        f"a place that takes no more ({problem.strerror or problem})",
+        expected="room for the results",
+        advice="make room",
+    )
+
+
+def _unreadable(problem: OSError) -> OsteotraceError:
+    return OsteotraceError(
+        f"files that cannot be read ({problem.strerror or type(problem).__name__})",
+        expected="the files that were there when the run began",
+        advice="see that they are there and may be read",
+    )
 
 
 def _without_empties(row: Row) -> Row:

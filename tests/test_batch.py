@@ -1,0 +1,240 @@
+"""A tree of studies: each measured once, its rows those of the library, failures too."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.fixtures.study_trees import ASKED, COUNT, FIRST_VALUE, study_uid, write_study
+
+import osteotrace as ot
+from osteotrace import reading
+from osteotrace.batch import Progress, measure_tree
+from osteotrace.batch.journal import UNFINISHED
+from osteotrace.batch.reserve import RESERVE
+from osteotrace.reports import results, tables
+from osteotrace.reports.columns import whole_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.fixtures.command_line import Outcome
+    from tests.fixtures.study_trees import Measured
+
+    Run = Callable[..., Outcome]
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    with (out / results.CSV).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_each_study_has_its_own_rows_in_the_order_of_patient_and_date(
+    undisturbed: Measured,
+) -> None:
+    table = rows_of(undisturbed.out)
+    means = {
+        row["study_uid"]: row["value"] for row in table if row["quantity"] == "mean_value"
+    }
+    assert means == {study_uid(n): repr(FIRST_VALUE + n) for n in range(COUNT)}
+    order = [(row["patient"], row["study_date"], row["study_uid"]) for row in table]
+    assert order == sorted(order)
+
+
+def test_processes_give_the_rows_of_one_and_those_of_the_library(
+    undisturbed: Measured, tmp_path: Path
+) -> None:
+    run = measure_tree(
+        undisturbed.tree, undisturbed.protocol, tmp_path / "out", workers=2, **ASKED
+    )
+    assert run.n_done == COUNT
+    assert undisturbed.tables(tmp_path / "out") == undisturbed.tables()
+    direct = [
+        whole_row(row) | {"assessment_uid": ""}
+        for study in reading.measure_studies(
+            undisturbed.tree, undisturbed.protocol, now=ASKED["now"]
+        )
+        if study.assessment is not None
+        for row in tables.rows(study.assessment, study.catalogue or ())
+    ]
+    assert list(run.frame()["label"]) == [row["label"] for row in direct]
+    told = [{**row, "assessment_uid": ""} for row in rows_of(tmp_path / "out")]
+    assert told == list(csv.DictReader(tables.to_csv(direct).splitlines()))
+
+
+def test_a_reading_has_the_same_uid_wherever_it_is_made_and_another_if_it_differs(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    asked = ASKED | {"now": None, "reader": "Dr A"}
+    run = measure_tree(undisturbed.tree, undisturbed.protocol, tmp_path / "a", **asked)
+    again = measure_tree(undisturbed.tree, undisturbed.protocol, tmp_path / "b", **asked)
+    uids = [one.assessment_uid for one in run.assessments()]
+    assert uids == [one.assessment_uid for one in again.assessments()]
+    others = {row["assessment_uid"] for row in rows_of(undisturbed.out)}
+    assert others.isdisjoint(uids)
+    assert len(others) == len(set(uids)) == COUNT
+
+
+def test_a_study_that_cannot_be_measured_is_a_row_with_its_reason(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    write_study(tmp_path / "tree", 0)
+    other = write_study(tmp_path / "tree", 1)
+    for file in other.iterdir():
+        data = ot_dataset(file)
+        data.SeriesDescription = "soft"
+        data.save_as(file)
+    run = measure_tree(
+        tmp_path / "tree", undisturbed.protocol, tmp_path / "out", reader="Dr A", **ASKED
+    )
+    assert (run.n_done, run.n_failed) == (1, 1)
+    (failed,) = [row for row in rows_of(tmp_path / "out") if row["status"] == "failed"]
+    assert failed["study_uid"] == study_uid(1)
+    assert failed["study_date"] == "2026-02-02"
+    assert failed["protocol_sha256"]
+    assert "no series" in failed["reason"]
+    (told,) = run.failures()
+    assert told.study_uid == study_uid(1)
+
+
+def ot_dataset(file: Path) -> Any:
+    import pydicom
+
+    return pydicom.dcmread(file)
+
+
+def test_a_run_leaves_tables_and_a_folder_a_study_and_nothing_else(
+    undisturbed: Measured,
+) -> None:
+    left = {path.name for path in undisturbed.out.iterdir()}
+    assert UNFINISHED not in left
+    assert RESERVE not in left
+    folders = [path for path in undisturbed.out.iterdir() if path.is_dir()]
+    assert len(folders) == COUNT
+    for folder in folders:
+        assert [file.name for file in folder.iterdir()] == [results.RECORD]
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder / results.RECORD).stat().st_mode & 0o777 == 0o600
+    assert (undisturbed.out / "run.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_of_a_run_tells_where_the_images_lie(undisturbed: Measured) -> None:
+    for file in undisturbed.out.rglob("*"):
+        if file.is_file():
+            assert str(undisturbed.tree).encode() not in file.read_bytes(), file.name
+
+
+def test_records_are_written_where_asked_and_give_the_reading_back(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    write_study(tmp_path / "tree", 3)
+    run = measure_tree(
+        tmp_path / "tree", undisturbed.protocol, tmp_path / "out", records=True, **ASKED
+    )
+    (reading_,) = run.assessments()
+    written = {ot_dataset(file).Modality: file for file in tmp_path.glob("out/*/*.dcm")}
+    assert set(written) == {"SR", "SEG"}
+    assert ot.read(written["SR"]) == reading_
+
+
+def test_progress_counts_up_to_all(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    told: list[Progress] = []
+    measure_tree(
+        undisturbed.tree,
+        undisturbed.protocol,
+        tmp_path / "out",
+        progress=told.append,
+        **ASKED,
+    )
+    assert [one.done for one in told] == list(range(COUNT + 1))
+    assert all(one.total == COUNT for one in told)
+    assert told[0].per_minute is None
+    assert told[-1].seconds_left == 0
+
+
+def test_how_far_a_run_is_reads_as_a_line() -> None:
+    far = Progress(120, 1000, 2, per_minute=88.0, seconds_left=600.0)
+    assert str(far) == "120 of 1000 studies, 2 failed, 88 a minute, 10 min left"
+    assert str(Progress(0, 3, 0)) == "0 of 3 studies, 0 failed"
+    assert "2 h 5 min left" in str(Progress(1, 9, 0, 1.0, 7500.0))
+
+
+def test_a_patient_s_studies_are_staged_beside_those_before_them(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    facts = tmp_path / "facts.toml"
+    facts.write_text('author = "Dr A"\n[always]\njaw_radiotherapy = false\n')
+    run = measure_tree(
+        undisturbed.tree, undisturbed.protocol, tmp_path / "out", facts=facts, **ASKED
+    )
+    by_library = {
+        study.study_uid: study.assessment
+        for study in reading.measure_studies(
+            undisturbed.tree,
+            undisturbed.protocol,
+            facts=ot_facts(facts),
+            now=ASKED["now"],
+        )
+    }
+    for one in run.assessments():
+        direct = by_library[one.study_uid]
+        assert direct is not None
+        assert one.stagings == direct.stagings
+        assert one.facts == direct.facts
+
+
+def ot_facts(file: Path) -> Any:
+    from osteotrace.reading.case_facts import read_facts
+
+    return read_facts(file)
+
+
+def test_the_command_measures_a_tree_and_says_what_failed(
+    osteotrace: Run, undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    call = ("measure", undisturbed.tree, "--protocol", undisturbed.protocol)
+    outcome = osteotrace(*call, "--out", tmp_path / "out", "--pictures", "none")
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert outcome.out.startswith(f"{COUNT} studies measured, 0 failed\n")
+    assert str(tmp_path / "out" / results.CSV) in outcome.out
+    again = osteotrace(*call, "--out", tmp_path / "out", "--pictures", "none")
+    assert again.code == 2
+    assert "--resume" in again.err
+    assert len(again.err.splitlines()) == 1
+
+
+def test_the_wrong_number_of_workers_is_refused(
+    osteotrace: Run, undisturbed: Measured, tmp_path: Path
+) -> None:
+    outcome = osteotrace(
+        *("measure", undisturbed.tree, "--protocol", undisturbed.protocol),
+        *("--out", tmp_path / "out", "--workers", "-1"),
+    )
+    assert outcome.code == 2
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_tree_with_nothing_that_the_protocol_means_still_has_its_table(
+    osteotrace: Run,
+    undisturbed: Measured,
+    in_this_process: None,
+    tmp_path: Path,
+    masked: bool,
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(undisturbed.protocol.read_text().replace("bone", "thorax"))
+    masks = ("--masks", undisturbed.tree) if masked else ()
+    outcome = osteotrace(
+        *("measure", undisturbed.tree, "--protocol", other),
+        *("--out", tmp_path / "out", *masks),
+    )
+    assert outcome.code == 1
+    assert len(rows_of(tmp_path / "out")) == COUNT
+    assert len(outcome.err.splitlines()) == COUNT
+    assert all("no series" in line for line in outcome.err.splitlines())
