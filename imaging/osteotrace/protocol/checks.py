@@ -64,7 +64,7 @@ def check_entry(entry: Entry, refuse: Refuse) -> None:
     for key, found, expected in entry.wrong():
         raise refuse(key, found, expected)
     for key, found, expected in entry.select.wrong() if entry.select else ():
-        raise refuse(key, found, expected)
+        raise refuse("select", f"{found} ({key})", expected)
     _check_names(entry, refuse)
 
 
