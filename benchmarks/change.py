@@ -9,6 +9,7 @@ pairs than those it was estimated from.
     python benchmarks/change.py                     # an hour on one core
     python benchmarks/change.py --repeats 60 --changed 30
     python benchmarks/change.py --keep build/change.jsonl    # goes on where it was
+    python benchmarks/change.py --sites 320      # repeats that sites estimate from
 """
 
 from __future__ import annotations
@@ -272,11 +273,11 @@ def estimated_change(subject: Subject, repeats: Sequence[Pair]) -> float:
 
 
 def rows(
-    subject: Subject, kept: Kept, repeats: int, changed: int
+    subject: Subject, kept: Kept, repeats: int, changed: int, of_sites: int
 ) -> Iterator[tuple[str, ...]]:
     """Yield the rows of one subject."""
     pairs = kept.pairs(subject, range(repeats), 0.0)
-    others = kept.pairs(subject, range(OF_SITES, OF_SITES + repeats), 0.0)
+    others = kept.pairs(subject, range(OF_SITES, OF_SITES + of_sites), 0.0)
     by = assumed_change(subject, pairs)
     found = by_assumed(subject, kept.pairs(subject, range(changed), by))
     assumed = by_assumed(subject, pairs)
@@ -354,15 +355,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--changed", type=int, default=CHANGED)
+    parser.add_argument("--sites", type=int, help="as many as repeats by default")
     parser.add_argument("--subject", type=int, action="append", help="from 0")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="JSON lines")
     asked = parser.parse_args()
+    of_sites = asked.repeats if asked.sites is None else asked.sites
     chosen = [SUBJECTS[k] for k in asked.subject or range(len(SUBJECTS))]
     kept = Kept(asked.keep)
     print("| " + " | ".join(HEADER) + " |")
     print("|" + "---|" * len(HEADER))
     for subject in chosen:
-        for row in rows(subject, kept, asked.repeats, asked.changed):
+        for row in rows(subject, kept, asked.repeats, asked.changed, of_sites):
             print("| " + " | ".join(row) + " |", flush=True)
     print()
     for subject in chosen:

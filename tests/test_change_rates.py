@@ -105,7 +105,7 @@ def test_a_coefficient_of_repeated_scans_stands_alone(
     found = change(*volumes, same_reader=True, repeatability=site.repeatability)
     assert site.counted < 8.0 < 1.96 * math.hypot(5.0, 5.0)
     assert found.verdict == verdict
-    assert any("both uncertainties leave 13.9 open" in n for n in found.notes) == (
+    assert any("both uncertainties leave 13.9 mm3 open" in n for n in found.notes) == (
         scanned_twice
     )
 

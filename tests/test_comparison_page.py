@@ -112,12 +112,12 @@ def test_the_sections_stand_in_their_order(maxilla: Read) -> None:
         "Result",
         "Pictures",
         "PAL-1",
-        "Every quantity",
-        "Stages",
         "Timeline",
+        "Stages",
         "Registration and differences of acquisition",
         "2023-06-20 → 2024-01-15",
         "Where this comes from",
+        "Every quantity",
     ]
     # Whose it is, how long it took and what it is not stand before any result.
     before = maxilla.text[: maxilla.text.index("3 lesions")]
@@ -308,6 +308,43 @@ def test_several_dates_tell_the_course_and_the_whole() -> None:
     assert course in read.text
     assert "2007-03-12 → 2014-03-17, first to last" in read.text
     assert "▼ real change: decreased" in read.text
+
+
+def test_paper_has_what_did_not_change_in_a_line_and_the_screen_its_rows() -> None:
+    made = comparisons.many(1)
+    (lesion,) = made.lesions
+    (step,) = lesion.steps
+    beside = [comparisons.value(name, 4.02) for name in ("width", "height")]
+    quiet = [
+        comparisons.changed(one, one, months=7.0, limit=comparisons.LIMIT)
+        for one in beside
+    ]
+    step = msgspec.structs.replace(step, changes=(*step.changes, *quiet))
+    lesion = msgspec.structs.replace(lesion, steps=(step,))
+    told = page(msgspec.structs.replace(made, lesions=(lesion,)))
+    assert ".screen, .many .details { display: none; }" in told
+    assert told.count('<tr class="screen">') == 2
+    (folded,) = re.findall(r'<tr class="remark paper">.*</tr>', told)
+    assert "Width 4.02 ± 0.02 → 4.02 ± 0.02 mm; Height 4.02" in folded
+    # What decides is a row on paper too.
+    assert "Longest diameter" not in folded
+
+
+@pytest.mark.parametrize(
+    ("origin", "short"),
+    [
+        ("Edmondston, Osteoporos Int 1999;10:7-13", "Edmondston 1999"),
+        ("assumed", "assumed"),
+        ("1.96 times both uncertainties", "1.96 times both uncertainties"),
+    ],
+)
+def test_a_paper_is_told_by_author_and_year(origin: str, short: str) -> None:
+    assert words.short_origin(origin) == short
+
+
+def test_a_sentence_has_printed_signs_and_leaves_names_alone() -> None:
+    told = "decreased (-4216 mm3, -61 %) of CNO-2, 2023-07-15"
+    assert words.in_signs(told) == "decreased (−4216 mm³, −61 %) of CNO-2, 2023-07-15"
 
 
 def test_fractures_are_listed_by_level_and_date() -> None:

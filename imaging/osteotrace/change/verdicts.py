@@ -287,14 +287,24 @@ def _limit(
         earlier.uncertainty or 0, later.uncertainty or 0
     )
     if own > largest and told.scanned_twice:
-        notes = (*notes, f"both uncertainties leave {own:.3g} open: most does not change")
+        notes = (
+            *notes,
+            f"both uncertainties leave {_digits(own, earlier.unit)} open: most does not "
+            "change",
+        )
     elif own > largest:
-        notes = (*notes, f"the repeatability alone, {origin}, is less: {largest:.3g}")
+        alone = _digits(largest, earlier.unit)
+        notes = (*notes, f"the repeatability alone, {origin}, is less: {alone}")
         largest, origin = own, "1.96 times both uncertainties"
     if u_registration:
         largest = math.hypot(largest, COVERAGE_FACTOR_95 * u_registration)
         origin += ", with the registration"
     return _Limit(value=largest, origin=origin, notes=notes)
+
+
+def _digits(value: float, unit: str) -> str:
+    """Return three digits of a limit and its unit: a note, not a result."""
+    return f"{value:.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}"
 
 
 def _judged(earlier: Measurement, later: Measurement, limit: _Limit) -> Change:

@@ -44,23 +44,48 @@ class ChangeRow:
     per_month: str = ""
     limit: str = ""
     limit_origin: str = ""
+    short_origin: str = ""
     u_registration: str = ""
     verdict: words.Verdict | None = None
     is_primary: bool = False
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether paper needs its values alone: nothing changed, nothing is decided."""
+        return (
+            not self.is_primary
+            and self.verdict is not None
+            and self.verdict.name == "within"
+        )
+
+    @property
+    def as_text(self) -> str:
+        """Its values in a line: ``Middle height 23.9 ± 0.1 → 23.8 ± 0.1 mm``."""
+        ends = f"{self.quantity} {self.earlier} → {self.later}"
+        return f"{ends} {self.unit}" if self.unit else ends
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepBlock:
-    """What became of a lesion between two dates, with all its quantities."""
+    """What became of a lesion between two dates, with all its quantities.
+
+    `is_detail` is true of a step between dates of a course that is told as a whole too.
+    """
 
     span: str
     whole: bool
+    is_detail: bool
     state: StateSign
     reason: str
     bases: tuple[str, ...]
     rows: tuple[ChangeRow, ...]
     not_compared: tuple[tuple[str, str], ...]
     limit_notes: tuple[str, ...]
+
+    @property
+    def quiet(self) -> str:
+        """What is within measurement error and decides nothing, in a line."""
+        return "; ".join(row.as_text for row in self.rows if row.is_quiet)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +120,11 @@ class LesionBlock:
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
 
+    @property
+    def count_rows(self) -> int:
+        """How many rows its quantities take."""
+        return sum(len(step.rows) + len(step.not_compared) for step in self.steps)
+
 
 def lesion_blocks(
     comparison: Comparison, pictures: Iterable[KeyPicture]
@@ -123,6 +153,19 @@ def counted(blocks: Sequence[LesionBlock]) -> str:
     waiting = " One of these is a proposal." if proposed == 1 else waiting
     beside = f" Beside them {parts} parts." if parts else ""
     return f"{len(blocks)} {noun}: {told}.{waiting}{beside}"
+
+
+def is_shorter(blocks: Iterable[LesionBlock]) -> bool:
+    """Tell whether paper has less than the screen."""
+    steps = [step for block in blocks for step in block.steps]
+    return any(step.quiet or step.is_detail for step in steps)
+
+
+def papers(blocks: Iterable[LesionBlock]) -> tuple[str, ...]:
+    """Return the papers that limits come from, where rows on paper tell them shortly."""
+    rows = (row for block in blocks for step in block.steps for row in step.rows)
+    cited = (row.limit_origin for row in rows if row.short_origin != row.limit_origin)
+    return tuple(sorted({one.partition(", with the registration")[0] for one in cited}))
 
 
 def study_name(comparison: Comparison, number: int) -> str:
@@ -257,6 +300,7 @@ def _row(lesion: Lesion, step: Step, changed: QuantityChange) -> ChangeRow:
         per_month=words.per_month(changed),
         limit=words.limit(changed),
         limit_origin=told.limit_origin,
+        short_origin=words.short_origin(told.limit_origin),
         u_registration=f"{u:.2g} {words.unit(told.unit)}".strip() if u else "",
         verdict=words.verdict(changed, step),
         is_primary=told.name == step.primary,
@@ -273,12 +317,13 @@ def _step(comparison: Comparison, lesion: Lesion, step: Step) -> StepBlock:
     return StepBlock(
         span=f"{first} → {last}",
         whole=step is lesion.whole,
+        is_detail=lesion.whole is not None and step is not lesion.whole,
         state=_sign(step.state, proposed=step.proposed),
         reason=words.reason(step, beside_row=True),
         bases=_bases(lesion, step),
         rows=tuple(_row(lesion, step, changed) for changed in compared),
         not_compared=tuple(_together(lesion, step, others)),
-        limit_notes=tuple(_limit_notes(compared)),
+        limit_notes=tuple(map(words.in_signs, _limit_notes(compared))),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from osteotrace.about import SOFTWARE_NAME, VERSION
 from osteotrace.codes import STAGINGS
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from osteotrace.comparison import Comparison, Difference
     from osteotrace.findings import StagingResult
     from osteotrace.reports.comparison.timeline import TimelinePoint
+
+# A stage of more letters than this is a profile.
+_LONG_STAGE: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,12 @@ class StageCell:
     missing: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def stage_lines(self) -> tuple[str, ...]:
+        """The stage; a profile, which is a sentence, in its parts."""
+        lines = self.stage.split(" | ") if len(self.stage) > _LONG_STAGE else [self.stage]
+        return tuple(map(words.in_signs, lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,10 @@ MINUS: Final = "\N{MINUS SIGN}"
 NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 
 _UNITS: Final = {"mm2": "mm²", "mm3": "mm³", "deg": "°", "1": "", "s": "s"}
+# Units and signs within a sentence; a citation's own is left alone.
+_PLAIN_UNITS: Final = {"mm2": "mm²", "mm3": "mm³"}
+_SPOKEN_NUMBER: Final = re.compile(r"(?<=[ (])-(?=\d)|(?<=\d )mm[23]\b")
+_CITATION: Final = re.compile(r"^([\w'-]+), .*?\b((?:19|20)\d\d);")
 _LONG_INTEGER: Final = re.compile(r"(?<![\d.])\d{5,}")
 _BASES: Final = {
     "tracked": "one tracking UID",
@@ -190,7 +194,12 @@ def reason(step: Step, *, beside_row: bool) -> str:
         for head in heads:
             if changed.name == step.primary and told.startswith(head):
                 told = told.removeprefix(head).lstrip("; ")
-    return shorter(without_keys(told))
+    return in_signs(shorter(without_keys(told)))
+
+
+def in_signs(told: str) -> str:
+    """Return a sentence with its units and minus signs as they are printed."""
+    return _SPOKEN_NUMBER.sub(lambda one: _PLAIN_UNITS.get(one.group(), MINUS), told)
 
 
 def shorter(reason: str) -> str:
@@ -217,6 +226,11 @@ def links_of(lesion: Lesion, step: Step) -> tuple[Link, ...]:
         if link.earlier_uid in first and link.later_uid in last
     )
     return joined or lesion.links
+
+
+def short_origin(origin: str) -> str:
+    """Return where a limit comes from in a few words: a paper by author and year."""
+    return _CITATION.sub(r"\1 \2;", origin).partition(";")[0]
 
 
 # Numbers -----------------------------------------------------------------------------
