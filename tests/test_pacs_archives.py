@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pydicom
@@ -19,7 +21,6 @@ from osteotrace.pacs.peer import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from osteotrace.pacs.outgoing import Outgoing
 
@@ -438,3 +439,30 @@ def test_a_query_takes_whole_dates_alone(
     day: str, refusal: Callable[..., OsteotraceError]
 ) -> None:
     assert repr(day) in refusal(lambda: pacs.Query(date_from=day)).found
+
+
+def test_the_page_on_archives_says_what_is_so() -> None:
+    import doctest
+
+    from tests.test_documents import code_blocks, shell_commands
+
+    from osteotrace.cli.program import VERBS
+
+    page = Path(__file__).parents[1] / "docs" / "pacs.md"
+    examples = [block for block in code_blocks(page, "python") if block.startswith(">>>")]
+    parsed = doctest.DocTestParser().get_doctest("\n".join(examples), {}, "page", None, 0)
+    printed: list[str] = []
+    assert doctest.DocTestRunner().run(parsed, out=printed.append).attempted > 5
+    assert not printed, "".join(printed)
+    # Every setting has its row, and every row is a setting.
+    (table,) = code_blocks(page, "toml")
+    assert list(settings.parse(table.encode(), page)) == ["hospital", "research"]
+    text = page.read_text()
+    rows = text[text.index("| key |") : text.index("Paths are meant")]
+    named = set(
+        re.findall(r"`(\w+)`[,|\s]", "".join(re.findall(r"^\|([^|]+\|)", rows, re.M)))
+    )
+    assert named == set(pacs.Archive.__struct_fields__) - {"name"}
+    assert {
+        words[1] for words in shell_commands(page) if words[0] == "osteotrace"
+    } <= set(VERBS)

@@ -113,7 +113,7 @@ def fetch(
     worklist: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[WORKLIST]",
+            metavar="WORKLIST",
             help="CSV with a column study_uid, accession_number or patient_id (and date, "
             "modality, series_uid).",
             show_default=False,
@@ -148,7 +148,7 @@ def send(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH…",
+            metavar="PATH",
             help="DICOM files, or folders of which every DICOM file is sent.",
             show_default=False,
         ),
