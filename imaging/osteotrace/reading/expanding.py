@@ -20,7 +20,7 @@ from osteotrace.protocol.entry import Entry, regions
 from osteotrace.protocol.marked import MarkedEntry
 from osteotrace.reading.label_pools import match_of
 from osteotrace.reading.marks import marked_again
-from osteotrace.segmentation.label_names import site_of, standard_name
+from osteotrace.segmentation.label_names import LEVELS, site_of, standard_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -166,7 +166,8 @@ def _bodies(entry: VertebraEntry, images: StudyImages) -> dict[str, str]:
     assert entry.body.label is not None
     pattern = entry.body.label.replace("{level}", "*")
     names = images.labels_like(images.volume(entry), pattern)
-    return {match.upper(): name for name, match in names.items()}
+    named = {match.upper(): name for name, match in names.items()}
+    return {level: named[level] for level in LEVELS if level in named}
 
 
 def _has_endplates(level: str) -> bool:
