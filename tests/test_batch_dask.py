@@ -1,0 +1,138 @@
+"""The same run on a real Dask cluster, whose scheduler and workers are processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.fixtures.study_trees import ASKED, COUNT
+
+from osteotrace.batch import measure_tree, pools
+from osteotrace.reports import results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from distributed import LocalCluster
+    from tests.fixtures.command_line import Outcome
+    from tests.fixtures.study_trees import Measured
+
+    from osteotrace.batch import Progress
+    from osteotrace.errors import OsteotraceError
+
+    Refusal = Callable[[Callable[[], object]], OsteotraceError]
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """Start two workers, each a process of its own with a nanny that starts it anew."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as started:
+        yield started
+
+
+def worker_numbers(address: str) -> list[int]:
+    with distributed.Client(address, set_as_default=False) as client:
+        return list(client.run(os.getpid).values())
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_tables_of_one_process(
+    undisturbed: Measured, cluster: LocalCluster, tmp_path: Path
+) -> None:
+    address = cluster.scheduler_address
+    first, _ = worker_numbers(address)
+    told: list[Progress] = []
+
+    def kill_one(far: Progress) -> None:
+        told.append(far)
+        if far.done == 1:
+            os.kill(first, signal.SIGKILL)
+
+    run = measure_tree(
+        *(undisturbed.tree, undisturbed.protocol, tmp_path / "out"),
+        scheduler=address,
+        progress=kill_one,
+        **ASKED,
+    )
+    assert (run.n_done, run.n_failed) == (COUNT, 0)
+    assert undisturbed.tables(tmp_path / "out") == undisturbed.tables()
+    assert any(one.done == 1 for one in told)
+    assert first not in worker_numbers(address)
+    folders = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert folders == {path.name for path in undisturbed.out.iterdir() if path.is_dir()}
+
+
+def test_a_scheduler_that_is_not_there_is_one_clear_line(
+    osteotrace: Callable[..., Outcome],
+    undisturbed: Measured,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(pools, "CONNECT_SECONDS", 0.5)
+    outcome = osteotrace(
+        *("measure", undisturbed.tree, "--protocol", undisturbed.protocol),
+        *("--out", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:9"),
+    )
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert "no Dask scheduler that answers" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_without_workers_is_one_clear_line(
+    undisturbed: Measured,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    refusal: Refusal,
+) -> None:
+    monkeypatch.setattr(pools, "WORKERS_SECONDS", 0.2)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty:
+        error = refusal(
+            lambda: measure_tree(
+                *(undisturbed.tree, undisturbed.protocol, tmp_path / "out"),
+                scheduler=empty.scheduler_address,
+                **ASKED,
+            )
+        )
+    assert "without a worker" in error.found
+
+
+def test_without_dask_the_extra_is_named(
+    undisturbed: Measured,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    refusal: Refusal,
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    error = refusal(
+        lambda: measure_tree(
+            *(undisturbed.tree, undisturbed.protocol, tmp_path / "out"),
+            scheduler="tcp://127.0.0.1:9",
+            **ASKED,
+        )
+    )
+    assert 'pip install "osteotrace[dask]"' in error.advice
+
+
+def test_a_worker_of_other_versions_ends_the_run_with_one_line(
+    undisturbed: Measured, cluster: LocalCluster, tmp_path: Path, refusal: Refusal
+) -> None:
+    from osteotrace.batch import running
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "versions", lambda: (("osteotrace", "0.0"),))
+        error = refusal(
+            lambda: measure_tree(
+                *(undisturbed.tree, undisturbed.protocol, tmp_path / "out"),
+                scheduler=cluster.scheduler_address,
+                **ASKED,
+            )
+        )
+    assert "the run began with osteotrace 0.0 and not" in error.found
+    assert (tmp_path / "out" / results.CSV).is_file()
