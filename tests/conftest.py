@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.small_protocol",
     "tests.fixtures.enhanced_study",
     "tests.fixtures.synthetic",
+    "tests.fixtures.sample_cases",
     "tests.fixtures.peers",
     "tests.fixtures.study_trees",
     "tests.fixtures.square_study",
@@ -16,4 +17,5 @@ pytest_plugins = [
     "tests.fixtures.fake_mouse",
     "tests.fixtures.before_and_after",
     "tests.fixtures.orthanc",
+    "tests.fixtures.planted_case",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from osteotrace.deidentify import coded
-from osteotrace.deidentify.objects import cleaned_object, described
+from osteotrace.deidentify.objects import cleaned_object, labelled
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -68,11 +68,7 @@ def tracking_identifier(text: str, subject: Subject) -> str:
     start = next((one for one in _VIEWERS if text.startswith(one)), "")
     tool, colon, label = text[len(start) :].partition(":") if start else ("", "", text)
     told = start + (tool if tool in _TOOLS else "removed" if tool else "")
-    if not label:
-        return f"{told}{colon}" or "removed"
-    if described("TrackingIdentifier", label, subject) == label:
-        return f"{told}{colon}{label}"
-    return f"{told}{colon}{subject.secret.word('label', label, 'T-')}"
+    return f"{told}{colon}{labelled(label, subject)}" or "removed"
 
 
 _TOOLS: Final = frozenset(

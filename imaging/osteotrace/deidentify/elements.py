@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 Treatment = Literal[
     "number", "term", "uid", "items", "codes", "date", "words", "dummy", "empty",
-    "device", "patient", "pixels", "tags",
+    "device", "patient", "pixels", "tags", "label",
 ]  # fmt: skip
 
 
@@ -28,7 +28,8 @@ class Rule:
         ``number``: as it is, if it is one. ``term``: a defined term of the standard.
         ``uid``: mapped, those of the standard kept. ``items``: a sequence, its items
         cleaned. ``codes``: a sequence of codes. ``date``: dates and times, as the options
-        say. ``words``: cleaned to a vocabulary. ``dummy``: replaced by the fallback.
+        say. ``words``: cleaned to a vocabulary. ``label``: known words, else a keyed one.
+        ``dummy``: replaced by the fallback.
         ``empty``: kept without a value. ``device``, ``patient``: kept if the options say
         so. ``pixels``: as it is. ``tags``: names of public elements.
     fallback : str or None
@@ -245,6 +246,9 @@ PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable
 ExtendedOffsetTableLengths EncapsulatedPixelDataValueTotalLength
 """
 
+# What people call a lesion.
+_LABELS: Final = "TrackingID"
+
 _TAGS: Final = "DimensionIndexPointer FunctionalGroupPointer FrameIncrementPointer"
 
 
@@ -256,6 +260,7 @@ def rules() -> dict[int, Rule]:
     groups: dict[Treatment, str] = {
         "number": _NUMBERS, "term": _TERMS, "uid": _UIDS, "items": _SEQUENCES,
         "codes": _CODES, "empty": _EMPTY, "pixels": _PIXELS, "tags": _TAGS,
+        "label": _LABELS,
     }  # fmt: skip
     named = {
         keyword: Rule(treatment)

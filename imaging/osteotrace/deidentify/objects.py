@@ -72,6 +72,9 @@ def cleaned_object(source: Dataset, subject: Subject) -> Dataset:
         for keyword, dummy in (("ContentDate", "19000101"), ("ContentTime", "000000")):
             if not made.get(keyword):
                 setattr(made, keyword, dummy)
+    if "BodyPartExamined" in source and "BodyPartExamined" not in made:
+        # Type 2C: whether it is one of a pair is not known any more.
+        made.Laterality = made.get("Laterality", "")
     state_method(made, subject.options)
     return made
 
@@ -140,6 +143,8 @@ def _value(
             return rule.fallback
         case "device" | "patient":
             return _optional(element, rule, subject)
+        case "label":
+            return labelled(str(element.value or ""), subject)
         case _:
             return _texts(element, rule, subject)
 
@@ -224,6 +229,13 @@ def described(keyword: str, text: str, subject: Subject) -> str:
 
     told = cleaned(text, imaging_words(), subject.names, allow=allowed, gap="")
     return told[:_LONG_STRING].strip()
+
+
+def labelled(text: str, subject: Subject) -> str:
+    """Return what a lesion is called: known words as they are, else a keyed word."""
+    if not text or described("TrackingID", text, subject) == text:
+        return text
+    return subject.secret.word("label", text, "T-")
 
 
 def _number(element: DataElement, source: Dataset) -> Any:
