@@ -12,7 +12,7 @@ import pytest
 from osteotrace.alignment import RigidTransform, align, laid_over, pair_of
 from osteotrace.errors import OsteotraceError
 from osteotrace.phantoms.in_memory import noisy, straight_grid
-from osteotrace.phantoms.moved_motions import refusals
+from osteotrace.phantoms.moved_motions import motions, refusals
 from osteotrace.phantoms.moved_studies import moved_pair
 from osteotrace.phantoms.rendering import Pose
 from osteotrace.regions import Mask
@@ -244,3 +244,11 @@ def test_a_spine_that_shows_other_levels_is_refused(number: int) -> None:
     with pytest.raises(OsteotraceError) as refusal:
         align(pair.earlier, pair.later)
     assert "%" in refusal.value.found
+
+
+@pytest.mark.slow
+def test_a_fit_that_stopped_on_its_way_is_no_other_place() -> None:
+    """Fitted finer, the rival of this pair runs to the best place."""
+    pair = moved_pair(motions()[22])
+    found = align(pair.earlier, pair.later, left_out=[pair.lesion])
+    assert np.linalg.norm(pair.errors(found.transform), axis=1).max() <= 0.5

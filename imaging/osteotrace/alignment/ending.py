@@ -14,19 +14,29 @@ import numpy as np
 
 from osteotrace.alignment.alignment import Alignment, Start
 from osteotrace.alignment.bending import Bending, bending
+from osteotrace.alignment.certainty import (
+    MEASURES,
+    MIDDLE_POINTS,
+    check_doubtful,
+    check_near,
+    check_place,
+    check_rival,
+    ends_apart,
+    refined,
+    refused,
+    standing,
+)
 from osteotrace.alignment.fitting import Fit, Sample, Target
 from osteotrace.alignment.judging import covariance
 from osteotrace.alignment.sampling import edge_sample
-from osteotrace.alignment.searching import LEAST_OVERLAP
-from osteotrace.alignment.stages import Level, Place
-from osteotrace.errors import OsteotraceError
+from osteotrace.alignment.stages import Level
 from osteotrace.measurements.measurement import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from osteotrace.alignment.poses import Pose
-    from osteotrace.alignment.stages import Pairing
+    from osteotrace.alignment.stages import Pairing, Place
     from osteotrace.geometry import Array
 
 METHOD: Final = Method(name="osteotrace rigid alignment", version="1")
@@ -36,9 +46,8 @@ BENT_MM: Final = {True: 0.3, False: 0.5}
 # On thick slices it takes this share of them.
 BENT_SHARE: Final = 0.25
 GROWN: Final = 0.008
-# Points of the finer level; then of each of the last fits, and whether it is robust.
-MIDDLE_POINTS: Final = 12_000
 FIRST_SEED: Final = 11
+# Points of each of the last fits, and whether it is robust.
 # Plain fits, which find the mean, are asked where robust ones disagree; unlike images,
 # which tell less of each other, are asked with more points.
 TRIES: Final = {
@@ -52,25 +61,9 @@ DISPLACED: Final = (
     (-0.015, 0.020, -0.020, -0.9, 0.8, -0.6),
 )
 FINE_REACH_MM: Final = 2.0
-# Farthest that the ends of independent starts may lie apart, mm (measurement.md).
-AGREEMENT_MM: Final = 0.3
 # Least likeness: correlation of CT with CT, else information as a correlation.
 FLOORS: Final = {"CT-CT": 0.80, "MR-MR": 0.70, "CT-MR": 0.65}
 LOCAL_FLOORS: Final = {"CT-CT": 0.75, "MR-MR": 0.50, "CT-MR": 0.40}
-MEASURES: Final = {True: "correlation", False: "information correlation"}
-# Likeness that a rigid patient reaches. Below it the images have to overlap by so much of
-# the larger one, a rival may have so little of the evidence, and the parts have to be so
-# much alike, each at its own place.
-SURE: Final = {"CT-CT": 0.95, "MR-MR": 0.85, "CT-MR": 0.80}
-DOUBTFUL_OVERLAP, DOUBTFUL_RIVAL, PARTS_ALIKE = 0.6, 0.7, 0.95
-# Rivals that are fitted finer, and how near an end is no other place, mm.
-RIVALS, NEAR_MM = 4, 3.0
-# A place nearer than this (mm), and so much below the best, may be on the way up to it.
-SLOPE_MM, SLOPE_RISE = 15.0, 1.01
-# Most that the evidence for another place may be of that for the accepted one.
-MOST_RIVAL: Final = 0.85
-# Farthest that a local fit may end from where the global pose puts the region, mm.
-LOCAL_REACH_MM: Final = 12.0
 # What interpolation and sampling leave, as a share of a voxel's diagonal.
 INTERPOLATION_SHARE: Final = 0.006
 # CT and MR do not see one edge in one place: marrow fat, chemical shift, mm.
@@ -101,18 +94,19 @@ def finished(
     """
     floor = (FLOORS if near is None else LOCAL_FLOORS)[pairing.pair]
     middle = Level.of(pairing, begun[1].step_mm / 2, MIDDLE_POINTS)
-    best, rival = _refined(begun[0], middle)
-    _check_place(best, floor, middle, name)
-    _check_rival(best, rival, middle, name)
+    best, rivals = refined(begun[0], middle)
+    check_place(best, floor, middle, name)
+    rival = standing(best, rivals, pairing, middle)
+    check_rival(best, rival, middle, name)
     ending = _ended(pairing, best.pose, name)
     tell(0.95)
     judged = middle.judged(ending.pose)
-    _check_place(judged, floor, middle, name)
+    check_place(judged, floor, middle, name)
     bent = bending(ending.sample, ending.target, ending.pose, alike=pairing.alike)
     if near is None:
-        _check_doubtful(judged, rival, bent, middle, name)
+        check_doubtful(judged, rival, bent, middle, name)
     else:
-        _check_near(ending.pose.apart(near, ending.sample.corners()), name)
+        check_near(ending.pose.apart(near, ending.sample.corners()), name)
     found = _record(pairing, ending, judged, middle, bent)
     tell(1.0)
     return msgspec.structs.replace(
@@ -145,10 +139,10 @@ def _ended(pairing: Pairing, start: Pose, name: str) -> _Ending:
         fits = _fits(pairing, [whole, *samples], target, start, robust)
         poses, corners = [fit.pose for fit in fits], whole.corners()
         apart = max(a.apart(b, corners) for a in poses for b in poses)
-        problem = _ends_apart(fits, apart, name)
+        problem = ends_apart(fits, apart, name)
         if not problem:
             return _Ending(whole, target, poses, apart, robust)
-    raise _refused(problem)
+    raise refused(problem)
 
 
 def _record(
@@ -176,36 +170,6 @@ def _record(
         u_deg=u_deg,
         method=METHOD,
     )
-
-
-def _refined(places: list[Place], middle: Level) -> tuple[Place, Place | None]:
-    """Return the best place, fitted finer, and its best rival elsewhere.
-
-    Two ends near each other are one place that is not reached yet: whether it is one is
-    for the independent starts to tell.
-    """
-    if not places:
-        raise _refused("no place at which enough of both studies lies on each other")
-    fitted = [middle.fitted(place.pose) for place in places[: 1 + RIVALS]]
-    best, *rest = sorted(fitted, key=lambda place: -place.evidence)
-    corners = middle.sample.corners()
-    near = max(NEAR_MM, 1.5 * middle.step_mm)
-    rivals = [
-        place
-        for place in rest
-        if place.pose.apart(best.pose, corners) > near
-        and not _on_slope(place, best, middle)
-    ]
-    return best, rivals[0] if rivals else None
-
-
-def _on_slope(place: Place, best: Place, middle: Level) -> bool:
-    """Tell whether a near place only lies on the way up to the best: no dip between."""
-    far = place.pose.apart(best.pose, middle.sample.corners())
-    if far > SLOPE_MM or best.evidence < SLOPE_RISE * place.evidence:
-        return False
-    way = [middle.judged(place.pose.towards(best.pose, k / 5)) for k in range(1, 5)]
-    return min(step.evidence for step in way) >= place.evidence
 
 
 def _samples(pairing: Pairing, count: int) -> list[Sample]:
@@ -271,30 +235,6 @@ def _notes(bent: Bending, pairing: Pairing, whole: bool) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _ends_apart(fits: list[Fit], apart: float, name: str) -> str:
-    """Return in words why the ends of fits are no one place, or nothing."""
-    moving = [fit for fit in fits if not fit.settled]
-    if moving:
-        return (
-            f"{len(moving)} of {len(fits)} fits of {name} that were still moving after "
-            f"{max(fit.steps for fit in moving)} steps"
-        )
-    if apart > AGREEMENT_MM:
-        return (
-            f"{len(fits) - 1} independent starts of {name} that ended up to "
-            f"{apart:.3f} mm apart, where {AGREEMENT_MM} mm is the most"
-        )
-    return ""
-
-
-def _check_near(far: float, name: str) -> None:
-    if far > LOCAL_REACH_MM:
-        raise _refused(
-            f"a fit of {name} that left its place by {far:.0f} mm, where "
-            f"{LOCAL_REACH_MM:g} mm is the most"
-        )
-
-
 def _error(ending: _Ending, pairing: Pairing, bent: Bending) -> tuple[float, float]:
     """Return the standard uncertainty of place (mm, one axis) and of turn (degrees)."""
     spread = covariance(
@@ -321,68 +261,4 @@ def _together(samples: list[Sample]) -> Sample:
         points=np.concatenate([s.points for s in samples]),
         values=np.concatenate([s.values for s in samples]),
         block=np.concatenate([s.block for s in samples]),
-    )
-
-
-def _check_place(place: Place, floor: float, level: Level, name: str) -> None:
-    measure = MEASURES[level.pairing.alike]
-    if place.overlap < LEAST_OVERLAP:
-        raise _refused(
-            f"{100 * place.overlap:.0f} % of {name} in both studies at the best place, "
-            f"where {100 * LEAST_OVERLAP:.0f} % is the least"
-        )
-    if place.similarity < floor:
-        raise _refused(
-            f"a best {measure} of {place.similarity:.3f} over {name}, where {floor} is "
-            f"the least for {level.pairing.pair}"
-        )
-
-
-def _check_rival(best: Place, rival: Place | None, level: Level, name: str) -> None:
-    if rival is None or rival.evidence < MOST_RIVAL * best.evidence:
-        return
-    measure = MEASURES[level.pairing.alike]
-    apart = rival.pose.apart(best.pose, level.sample.corners())
-    raise _refused(
-        f"two places of {name} that fit nearly alike: {measure} {best.similarity:.3f} "
-        f"over {100 * best.overlap:.0f} % and {rival.similarity:.3f} over "
-        f"{100 * rival.overlap:.0f} %, {apart:.0f} mm apart"
-    )
-
-
-def _check_doubtful(
-    place: Place, rival: Place | None, bent: Bending, level: Level, name: str
-) -> None:
-    """Refuse a likeness that only a bent patient explains, unless all else is clear.
-
-    A spine laid on another level may be as alike as one that bent.
-    """
-    pairing = level.pairing
-    if place.similarity >= SURE[pairing.pair]:
-        return
-    figures = (
-        f"{MEASURES[pairing.alike]} {place.similarity:.3f} over {name}, less than the "
-        f"{SURE[pairing.pair]} of a rigid patient,"
-    )
-    if place.overlap_of_larger < DOUBTFUL_OVERLAP:
-        share = 100 * place.overlap_of_larger
-        raise _refused(f"{figures} and only {share:.0f} % of the larger image compared")
-    if not pairing.alike:
-        return
-    if rival is not None and rival.evidence > DOUBTFUL_RIVAL * place.evidence:
-        share = 100 * rival.evidence / place.evidence
-        raise _refused(f"{figures} and another place with {share:.0f} % of its evidence")
-    if bent.likeness < PARTS_ALIKE:
-        raise _refused(
-            f"{figures} and parts that are no better alike by themselves: "
-            f"{bent.likeness:.3f} where {PARTS_ALIKE} is the least"
-        )
-
-
-def _refused(found: str) -> OsteotraceError:
-    return OsteotraceError(
-        found,
-        expected="one place that fits, and fits for certain",
-        advice="align a part that both studies show and that did not change (a bone as "
-        "the region, lesions left out), or compare without a transform",
     )
