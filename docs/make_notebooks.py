@@ -55,10 +55,10 @@ reading""",
 “±” is the standard uncertainty u. The interval is the 95 % one. What speaks against a
 value stands under *check*.""",
     """>\
-gap = reading.findings[0]
+gap = reading["PAL-1"]
 gap""",
     """>\
-value = gap.measurements[0]
+value = gap["palatal_gap_ap"]
 print(value.value, value.unit, "u =", value.uncertainty, value.interval95)
 value""",
     "## The paragraph for the report",
@@ -200,7 +200,7 @@ found""",
 Both values carry their own uncertainty. The limit is what reading a gap twice gives:
 below it the words are “within measurement error”.""",
     """>\
-lesion = found.comparison.lesions[0]
+lesion = found.comparison["PAL-1"]
 change = lesion.steps[0].changes[0].change
 print(lesion.state, "·", change.verdict, "·", change.limit, change.unit)
 lesion""",

@@ -182,6 +182,52 @@ def test_a_study_that_failed_shows_why() -> None:
     assert frame["status"].tolist()[0] == "failed"
 
 
+# How its parts are found --------------------------------------------------------------
+
+
+def test_a_catalogue_gives_series_by_number_or_uid_and_one_catalogue_a_study(
+    catalogue: ot.Catalogue, refusal: Callable[[Callable[[], object]], ot.OsteotraceError]
+) -> None:
+    uids = [series.identity.series_uid for series in catalogue]
+    assert catalogue[0] is catalogue[uids[0]]
+    with pytest.raises(KeyError):
+        catalogue["1.2.3"]
+    (study,) = catalogue.studies
+    assert study.series == catalogue.series
+    several = refusal(lambda: ot.load(catalogue))
+    assert "2 volumes" in several.found
+    assert "in Python: series_uid=" in several.advice
+    ct = next(one for one in catalogue if one.identity.modality == "CT")
+    volume = ot.load(catalogue, series_uid=ct.identity.series_uid)
+    assert volume.shape == volume.grid.shape
+    assert volume.spacing.tolist() == volume.grid.spacing.tolist()
+
+
+def test_findings_values_and_lesions_are_found_by_their_names(
+    records: dict[str, Any],
+) -> None:
+    made = records["Assessment"]
+    gap = made.findings[0]
+    assert made[gap.label] is made[gap.tracking_uid] is gap
+    assert gap[gap.measurements[0].name] is gap.measurements[0]
+    assert records["CaliperReading"]["distance"] is records["CaliperReading"].value
+    assert records["Comparison"]["GAS-1"] is records["Comparison"].lesions[0]
+    for whole in (made, gap, records["CaliperReading"], records["Comparison"]):
+        with pytest.raises(KeyError, match="of another name"):
+            whole["of another name"]
+    twice = assessment(gap, msgspec.structs.replace(gap, tracking_uid="2.25.3"))
+    with pytest.raises(KeyError, match="2 findings"):
+        twice[gap.label]
+
+
+def test_a_scan_without_a_study_is_no_study(
+    refusal: Callable[[Callable[[], object]], ot.OsteotraceError],
+) -> None:
+    nothing = ot.Catalogue(root=Path("x"), series=(), skipped=())
+    assert repr(nothing) == "<Catalogue no series>"
+    assert refusal(lambda: ot.measure(nothing, "sample_maxilla")).found == "no study"
+
+
 # What it does not give away ----------------------------------------------------------
 
 

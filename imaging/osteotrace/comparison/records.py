@@ -367,3 +367,10 @@ class Comparison(
     reader: str = ""
     records_kind: Literal["osteotrace comparison"] = RECORDS_KIND
     comparison_version: int = COMPARISON_VERSION
+
+    def __getitem__(self, label: str) -> Lesion:
+        """Return the one lesion of a label or tracking UID; KeyError without one."""
+        found = [one for one in self.lesions if label in (one.label, one.tracking_uid)]
+        if len(found) != 1:
+            raise KeyError(f"{len(found)} lesions {label!r}")
+        return found[0]

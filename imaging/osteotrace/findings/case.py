@@ -78,6 +78,13 @@ class Assessment(
     predecessor_uid: str = ""
     schema_version: int = SCHEMA_VERSION
 
+    def __getitem__(self, label: str) -> Finding:
+        """Return the one finding of a label or tracking UID; KeyError without one."""
+        found = [one for one in self.findings if label in (one.label, one.tracking_uid)]
+        if len(found) != 1:
+            raise KeyError(f"{len(found)} findings {label!r}")
+        return found[0]
+
     @property
     def adjudicates(self) -> tuple[str, ...]:
         """UIDs of the two readings that this one decides between; else none."""

@@ -65,6 +65,13 @@ class Finding(
     measurements: tuple[Measurement | NotMeasured, ...] = ()
     series_uid: str = ""
 
+    def __getitem__(self, name: str) -> Measurement | NotMeasured:
+        """Return the measurement of a quantity by its name; KeyError without one."""
+        for reading in self.measurements:
+            if reading.name == name:
+                return reading
+        raise KeyError(name)
+
     @property
     def source_instances(self) -> tuple[str, ...]:
         """Images that the finding was marked on, each once, named as in its regions."""

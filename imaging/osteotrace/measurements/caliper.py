@@ -89,6 +89,13 @@ class CaliperReading(Shown, msgspec.Struct, frozen=True, kw_only=True):
         """The reading's value, or why there is none."""
         return self.measurements[0]
 
+    def __getitem__(self, name: str) -> Measurement | NotMeasured:
+        """Return the measurement of a quantity by its name; KeyError without one."""
+        for reading in self.measurements:
+            if reading.name == name:
+                return reading
+        raise KeyError(name)
+
     @property
     def regions(self) -> tuple[Polyline, ...]:
         """The lines of the reading: the value's own first, as drawn last."""

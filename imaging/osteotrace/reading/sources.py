@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    source: str | os.PathLike[str] | Series | VolumeHeader,
+    source: str | os.PathLike[str] | Catalogue | Series | VolumeHeader,
     *,
     series_uid: str | None = None,
     volume: int | None = None,
@@ -29,7 +29,7 @@ def load(
 
     Parameters
     ----------
-    source : path, Series or VolumeHeader
+    source : path, Catalogue, Series or VolumeHeader
         A folder or file, or what `osteotrace.scan` found in one; a NIfTI or NRRD file.
     series_uid : str, optional
         SeriesInstanceUID, where the path holds more than one.
@@ -57,6 +57,8 @@ def load(
     if isinstance(source, Series):
         root = source.volumes[0].instances[0].path.parent
         catalogue = Catalogue(root=root, series=(source,), skipped=())
+    elif isinstance(source, Catalogue):
+        catalogue = source
     elif is_image_file(source):
         if unit is not None:
             look_up(UNITS, unit, "unit")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from osteotrace.reading.images import StudyImages, label_files
 from osteotrace.reading.lesions import findings_of
 from osteotrace.reports import tables
 from osteotrace.reports.shown import Card, card_of, title_of
-from osteotrace.series import Catalogue, Series, scan
+from osteotrace.series import Catalogue, scan
 from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE
 from osteotrace.shown import Shown
 from osteotrace.uids import new_uid
@@ -86,7 +85,7 @@ class StudyReading(Shown):
 
 
 def measure(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Catalogue,
     protocol: Protocol | str | os.PathLike[str],
     *,
     masks: str | os.PathLike[str] | None = None,
@@ -99,8 +98,9 @@ def measure(
 
     Parameters
     ----------
-    path : path
-        A folder that holds one study.
+    path : path or Catalogue
+        A folder that holds one study, or what `osteotrace.scan` found in it; one of
+        `Catalogue.studies` of several.
     protocol : Protocol, str or path
         A protocol, its name, or its file.
     masks : path, optional
@@ -127,13 +127,14 @@ def measure(
         label that the protocol means is missing or ambiguous, or a series is in another
         frame of reference or cannot be measured.
     """
-    studies = by_study(scan(path))
-    if len(studies) > 1:
+    catalogue = path if isinstance(path, Catalogue) else scan(path)
+    studies = by_study(catalogue)
+    if len(studies) != 1:
         raise OsteotraceError(
-            f"{len(studies)} studies",
+            f"{len(studies)} studies" if studies else "no study",
             expected="one study",
             advice="give one study's folder, or use osteotrace.measure_studies",
-            where=str(path),
+            where=str(catalogue.root),
             usage=True,
         )
     result = read_study(
@@ -315,14 +316,7 @@ def _with_gaps(protocol: Protocol) -> Protocol:
 
 def by_study(catalogue: Catalogue) -> list[Catalogue]:
     """Return one catalogue a study, in the order of the series."""
-    members: dict[str, list[Series]] = defaultdict(list)
-    for series in catalogue:
-        members[series.identity.study_uid].append(series)
-    # What was left out belongs to no study: it is not said again for each of thousands.
-    return [
-        Catalogue(root=catalogue.root, series=tuple(group), skipped=())
-        for group in members.values()
-    ]
+    return list(catalogue.studies)
 
 
 def patient_and_date(study: Catalogue) -> tuple[str, str, str]:

@@ -185,6 +185,27 @@ class Catalogue(Shown):
     def __len__(self) -> int:
         return len(self.series)
 
+    def __getitem__(self, which: int | str) -> Series:
+        """Return a series by its number or its SeriesInstanceUID; else LookupError."""
+        if isinstance(which, int):
+            return self.series[which]
+        for series in self.series:
+            if series.identity.series_uid == which:
+                return series
+        raise KeyError(which)
+
+    @property
+    def studies(self) -> tuple[Catalogue, ...]:
+        """One catalogue a study, in the order of the series."""
+        members: dict[str, list[Series]] = defaultdict(list)
+        for series in self.series:
+            members[series.identity.study_uid].append(series)
+        # What was left out belongs to no study: it is not said again for each.
+        return tuple(
+            Catalogue(root=self.root, series=tuple(group), skipped=())
+            for group in members.values()
+        )
+
     @property
     def exams(self) -> dict[str, tuple[Series, ...]]:
         """The whole-body exams: their stations by name, head to feet."""
@@ -257,7 +278,7 @@ class Catalogue(Shown):
         return OsteotraceError(
             f"{count} that fit the choice",
             expected="exactly one",
-            advice=f"choose one of: {listing}",
+            advice=f"choose one of (in Python: series_uid=, volume=): {listing}",
             where=str(self.root),
             usage=True,
         )

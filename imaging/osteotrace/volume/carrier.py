@@ -69,6 +69,16 @@ class Volume(Shown):
         if self.voxels.shape != self.grid.shape:
             raise ValueError(f"voxels {self.voxels.shape}, grid {self.grid.shape}")
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        return self.grid.shape
+
+    @property
+    def spacing(self) -> Array:
+        """Typical mm between slices, rows and columns (`Grid.spacing`)."""
+        return self.grid.spacing
+
     def rescaled(self, window: tuple[slice, slice, slice] | None = None) -> Array:
         """Return values in `unit`, (slices, rows, columns) float64, of a window."""
         box = window or (slice(None), slice(None), slice(None))
