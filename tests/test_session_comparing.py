@@ -7,20 +7,27 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pytest
+from pydicom import dcmread
 from tests.fixtures.before_and_after import (
     AFTER,
     AFTER_UID,
     BEFORE,
     BEFORE_UID,
+    SHIFT,
     known_alignment,
     moved,
 )
 from tests.fixtures.copied_study import copied
 from tests.fixtures.sessions import END, START
 
+from osteotrace.change import site_repeatability
+from osteotrace.comparison.site_repeatabilities import SiteFile
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings.carried_values import registration_of
+from osteotrace.measurements.measurement import Measurement
+from osteotrace.records.sealed_json import read as read_sealed
 from osteotrace.records.sealed_json import sealed
 from osteotrace.session import Session
 from osteotrace.session.comparing.aligned_series import Aligned
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from osteotrace.change import Change
     from osteotrace.findings import Assessment, Finding
     from osteotrace.volume import Volume
 
@@ -491,6 +499,89 @@ def test_the_report_is_one_file_with_both_dates(carried: Session, tmp_path: Path
     assert "within measurement error" in page
     with pytest.raises(OsteotraceError):
         carried.comparing.write_report(file)
+
+
+# What changes are judged by, and the record ------------------------------------------
+
+
+def test_changes_are_judged_by_the_sites_own_coefficient(
+    carried: Session, tmp_path: Path
+) -> None:
+    before = deciding(carried)
+    assert before.limit is not None
+    own = site_repeatability(before.name, [(12.0, 12.4), (9.0, 8.9)], before.unit)
+    file = tmp_path / "own.json"
+    made = SiteFile(readers=("A", "A"), recorded="2024-05-06", repeatabilities=(own,))
+    file.write_bytes(msgspec.json.encode(made))
+    carried.comparing.standards.use(file)
+    after = deciding(carried)
+    assert after.limit == pytest.approx(own.counted, rel=0.2)
+    assert "own" in after.limit_origin
+    assert compare_sheet(carried.comparing).judged_by == "own.json"
+    (tmp_path / "none.json").write_text("{}")
+    with pytest.raises(OsteotraceError, match="cannot be read"):
+        carried.comparing.standards.use(tmp_path / "none.json")
+    assert deciding(carried) == after
+    carried.comparing.standards.use(None)
+    assert deciding(carried) == before
+
+
+def test_a_doubt_that_the_reader_lets_pass_is_compared_and_said(
+    opened: Callable[..., Session], prior: Finding, tmp_path: Path
+) -> None:
+    (file,) = (tmp_path / "records").iterdir()
+    record = read_sealed(file.read_bytes())
+    doubted = msgspec.structs.replace(
+        record.findings[0],
+        measurements=tuple(
+            msgspec.structs.replace(one, flags=("a doubt",))
+            for one in record.findings[0].measurements
+            if isinstance(one, Measurement)
+        ),
+    )
+    file.write_bytes(sealed(msgspec.structs.replace(record, findings=(doubted,))))
+    session = opened()
+    align(session)
+    session.comparing.carry(session.comparing.prepare_carried())
+    assert deciding(session).verdict == "not comparable"
+    assert ("a doubt", False) in compare_sheet(session.comparing).doubts
+    session.comparing.standards.accept_flag("a doubt")
+    assert deciding(session).verdict == "within measurement error"
+    told = "compared in spite of a doubt that Dr Kim let pass: a doubt"
+    assert told in compare_sheet(session.comparing).notes
+    session.comparing.standards.accept_flag("a doubt", accepted=False)
+    assert deciding(session).verdict == "not comparable"
+
+
+def deciding(session: Session) -> Change:
+    """Return the change of the quantity that decides of the one lesion."""
+    found = session.comparing.comparison()
+    assert found is not None
+    (step,) = found.lesions[0].steps
+    (own,) = (one for one in step.changes if one.name == step.primary)
+    return own.change
+
+
+def test_a_comparison_is_saved_with_its_transform_once_the_reading_is(
+    carried: Session, prior: Finding, tmp_path: Path
+) -> None:
+    with pytest.raises(OsteotraceError, match="not saved as it is compared"):
+        carried.comparing.save(tmp_path / "out")
+    carried.accept(prior.tracking_uid)
+    carried.save(tmp_path / "out")
+    transform, report = map(dcmread, carried.comparing.save(tmp_path / "out"))
+    assert transform.Modality == "REG"
+    shift = np.reshape(
+        transform.RegistrationSequence[1]
+        .MatrixRegistrationSequence[0]
+        .MatrixSequence[0]
+        .FrameOfReferenceTransformationMatrix,
+        (4, 4),
+    )[:3, 3]
+    # The registration maps the later study back to the earlier one's space.
+    assert np.abs(shift) == pytest.approx(np.abs(SHIFT))
+    assert report.Modality == "SR"
+    assert transform.SOPInstanceUID in str(report)
 
 
 # Blinded --------------------------------------------------------------------------------

@@ -152,8 +152,8 @@ def said(tab: CompareTab) -> list[tuple[Any, ...]]:
     for source, names in (
         (
             tab,
-            "carry_asked export_asked confirmed refused linked lesion_chosen "
-            "study_chosen",
+            "carry_asked export_asked save_asked confirmed refused linked "
+            "lesion_chosen study_chosen doubt_settled",
         ),
         (
             tab.studies,
@@ -298,7 +298,7 @@ def test_each_button_asks_for_its_own(
     tab.show_comparison(SHEET)
     (box,) = tab.matches
     assert tab.carry.text() == "Carry 2 marks forward"
-    for made in (box.yes, box.no, tab.carry, tab.export, tab.studies.align):
+    for made in (box.yes, box.no, tab.carry, tab.export, tab.save, tab.studies.align):
         click(qtbot, made)
     click(qtbot, tab.studies.add)
     click(qtbot, tab.lesions[1])
@@ -307,10 +307,30 @@ def test_each_button_asks_for_its_own(
         ("refused", "2.25.13", "2.25.14"),
         ("carry_asked",),
         ("export_asked",),
+        ("save_asked",),
         ("align_asked",),
         ("study_wanted",),
         ("lesion_chosen", STABLE.tracking_uid),
     ]
+
+
+def test_a_doubt_about_values_is_let_pass_by_the_reader(
+    tab: CompareTab, said: list[tuple[Any, ...]]
+) -> None:
+    from qtpy.QtWidgets import QCheckBox
+
+    assert not tab.doubts.isVisibleTo(tab)
+    doubts = (("slices of 2.7 mm", True), ("no plane of symmetry", False))
+    tab.show_comparison(replace(SHEET, doubts=doubts, judged_by="own.json"))
+    assert tab.doubts.line.text() == "Doubts about values: 2, 1 let pass"
+    tab.doubts.line.setChecked(True)
+    first, last = tab.doubts.findChildren(QCheckBox)
+    assert (first.isChecked(), last.isChecked()) == (True, False)
+    assert said == []
+    last.setChecked(True)
+    assert said == [("doubt_settled", "no plane of symmetry", True)]
+    assert "no plane of symmetry" in texts(tab)
+    assert "Judged by this site's repeatability: own.json" in texts(tab)
 
 
 def test_the_alignment_at_work_can_be_stopped_and_is_told(

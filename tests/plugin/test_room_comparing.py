@@ -281,6 +281,24 @@ def test_the_report_is_written_where_it_was_asked_for(
 
 
 @pytest.mark.slow
+def test_the_comparison_is_saved_with_its_registration_once_the_reading_is(
+    aligned: ReadingRoom, prior: Finding, tmp_path: Path, qtbot: Any
+) -> None:
+    aligned.following.carry()
+    rest(aligned, qtbot)
+    aligned.dock.compare.save.click()
+    rest(aligned, qtbot)
+    assert "not saved as it is compared" in aligned.dock.message.text()
+    aligned.session.accept(prior.tracking_uid)
+    aligned.keeping.save()
+    rest(aligned, qtbot)
+    aligned.dock.compare.save.click()
+    rest(aligned, qtbot)
+    told = aligned.dock.message.text()
+    assert "Saved the comparison with 1 registration in" in told
+
+
+@pytest.mark.slow
 def test_a_window_that_closes_lets_go_of_the_alignment_at_work(
     course: ReadingRoom, load: Callable[[str], None], qtbot: Any
 ) -> None:

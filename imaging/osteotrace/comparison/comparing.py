@@ -134,7 +134,9 @@ def compare(
         fractures=fractures,
         events=events_of(case, readings, fractures),
         drugs=_drugs(case),
-        notes=tuple(notes_of(case, readings)),
+        notes=tuple(
+            notes_of(case, readings, accepted_flags=accepted_flags, reader=reader)
+        ),
         reader=reader,
     )
 

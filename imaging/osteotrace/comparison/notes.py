@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from osteotrace.comparison.study_readings import MONTHS_OF_A_YEAR
 from osteotrace.findings.dates import months_between
+from osteotrace.measurements.measurement import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from osteotrace.comparison.study_readings import StudyReading
     from osteotrace.findings import Case
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
 GROWN_AT_YEARS: Final = 18.0
 
 
-def notes_of(case: Case, readings: Sequence[StudyReading]) -> list[str]:
-    """Return what to mind of the whole: patients, dates, readers and growth.
+def notes_of(
+    case: Case,
+    readings: Sequence[StudyReading],
+    *,
+    accepted_flags: Collection[str] = (),
+    reader: str = "",
+) -> list[str]:
+    """Return what to mind of the whole: patients, dates, readers, growth, doubts.
 
     Why studies were not aligned stands with their pair.
     """
@@ -42,6 +49,7 @@ def notes_of(case: Case, readings: Sequence[StudyReading]) -> list[str]:
                 f"{who} is compared"
             )
     notes += _growth(case, readings)
+    notes += _let_pass(readings, accepted_flags, reader)
     return list(dict.fromkeys(notes))
 
 
@@ -59,6 +67,23 @@ def _growth(case: Case, readings: Sequence[StudyReading]) -> list[str]:
         f"a child, {max(min(ages), 0):.0f} years old at first: a change in mm is "
         "confounded by growth; indices and both sides beside each other are not"
     ]
+
+
+def _let_pass(
+    readings: Sequence[StudyReading], accepted_flags: Collection[str], reader: str
+) -> list[str]:
+    """Return which doubts about values were let pass, and by whom."""
+    raised = dict.fromkeys(
+        flag
+        for one in readings
+        for finding in one.assessment.findings
+        for value in finding.measurements
+        if isinstance(value, Measurement)
+        for flag in value.flags
+        if flag in accepted_flags
+    )
+    whom = reader or "a reader without a name"
+    return [f"compared in spite of a doubt that {whom} let pass: {one}" for one in raised]
 
 
 def _age_on(date: str, age: float, when: str) -> float:

@@ -7,10 +7,11 @@ registration and its error stand above what scrolls: they are always seen.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.session.comparing.sheet import CompareSheet
@@ -44,14 +45,16 @@ class CompareTab(QWidget):
 
     Signals
     -------
-    carry_asked, export_asked : ()
-        Carry marks forward; write a report.
+    carry_asked, export_asked, save_asked : ()
+        Carry marks forward; write a report; save the comparison as DICOM.
     confirmed, refused, linked : str, str
         Tracking UIDs of an earlier and a later finding: one lesion, two, linked by hand.
     lesion_chosen : str
         Tracking UID of a lesion that is to be seen at both dates.
     study_chosen : str
         StudyInstanceUID of a study on the timeline.
+    doubt_settled : str, bool
+        A flag of values, and whether it is let pass.
     left : ()
         The keys go to the canvas again.
 
@@ -63,11 +66,13 @@ class CompareTab(QWidget):
 
     carry_asked = Signal()
     export_asked = Signal()
+    save_asked = Signal()
     confirmed = Signal(str, str)
     refused = Signal(str, str)
     linked = Signal(str, str)
     lesion_chosen = Signal(str)
     study_chosen = Signal(str)
+    doubt_settled = Signal(str, bool)
     left = Signal()
 
     def __init__(self, parent: Any = None) -> None:
@@ -94,6 +99,7 @@ class CompareTab(QWidget):
         self._show_by_hand()
         self._show_lines(self.differences, "How the studies differ", sheet.differences)
         self._show_lines(self.notes, "To mind", sheet.notes)
+        self._show_doubts()
         self._show_lines(self.not_carried, "Not carried forward", sheet.not_carried)
         self._show_timeline()
         self._show_buttons()
@@ -139,12 +145,16 @@ class CompareTab(QWidget):
         self.link = button("Link")
         self.link.clicked.connect(self._link)
         self.differences, self.notes, self.not_carried = Fold(""), Fold(""), Fold("")
+        self.doubts, self.judged_by = Fold(""), words("", QUIET_COLOUR, small=True)
         self.timeline = TimelineView()
         self.timeline.study_chosen.connect(self._study)
         self.carry = button("")
         self.carry.clicked.connect(self.carry_asked)
         self.export = button("Export report …")
         self.export.clicked.connect(self.export_asked)
+        self.save = button("Save")
+        self.save.setToolTip("Write the comparison and its registrations as DICOM")
+        self.save.clicked.connect(self.save_asked)
         self.area = QScrollArea()
 
     def _arrange(self) -> None:
@@ -165,7 +175,10 @@ class CompareTab(QWidget):
         self.by_hand.inside.addLayout(
             line_of(self.first, QLabel("↔"), self.last, self.link)
         )
-        for fold in (self.by_hand, self.not_carried, self.differences, self.notes):
+        for fold in (
+            *(self.by_hand, self.not_carried, self.differences, self.doubts),
+            *(self.notes, self.judged_by),
+        ):
             inside.addWidget(fold)
         inside.addStretch(1)
         self.area.setWidget(content)
@@ -175,7 +188,7 @@ class CompareTab(QWidget):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout.addWidget(self.area, 1)
         layout.addWidget(self.timeline)
-        layout.addLayout(line_of(self.carry, self.export))
+        layout.addLayout(line_of(self.carry, self.export, self.save))
         statement = words(RESEARCH_USE_SHORT, QUIET_COLOUR, small=True)
         statement.setToolTip(RESEARCH_USE_STATEMENT)
         layout.addWidget(statement)
@@ -241,6 +254,25 @@ class CompareTab(QWidget):
         fold.line.setText(f"{title}: {len(told)}")
         fold.setVisible(bool(told))
 
+    def _show_doubts(self) -> None:
+        """Show the doubts about values, each to be let pass by the reader."""
+        _empty(self.doubts.inside)
+        for flag, accepted in self.sheet.doubts:
+            box = QCheckBox("Let pass")
+            box.setChecked(accepted)
+            box.toggled.connect(partial(self.doubt_settled.emit, flag))
+            self.doubts.inside.addWidget(words(flag, QUIET_COLOUR, small=True))
+            self.doubts.inside.addWidget(box)
+        passed = sum(accepted for _, accepted in self.sheet.doubts)
+        told = f", {passed} let pass" if passed else ""
+        self.doubts.line.setText(f"Doubts about values: {len(self.sheet.doubts)}{told}")
+        self.doubts.setVisible(bool(self.sheet.doubts))
+        source = self.sheet.judged_by
+        _say(
+            self.judged_by,
+            f"Judged by this site's repeatability: {source}" if source else "",
+        )
+
     def _show_timeline(self) -> None:
         sheet = self.sheet
         shown = [
@@ -263,6 +295,7 @@ class CompareTab(QWidget):
         )
         self.carry.setEnabled(bool(count) and sheet.is_aligned and is_open)
         self.export.setEnabled(bool(sheet.lesions) and is_open)
+        self.save.setEnabled(bool(sheet.lesions) and is_open)
 
     def _study(self, number: int) -> None:
         if number < len(self.sheet.timeline_uids):

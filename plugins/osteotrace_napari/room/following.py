@@ -43,6 +43,8 @@ class Following:
         tab = self._tab
         tab.carry_asked.connect(self.carry)
         tab.export_asked.connect(self.ask_report)
+        tab.save_asked.connect(self.save)
+        tab.doubt_settled.connect(self.settle_doubt)
         tab.confirmed.connect(self.confirm)
         tab.refused.connect(self.refuse)
         tab.linked.connect(partial(self.confirm, by_hand=True))
@@ -185,6 +187,41 @@ class Following:
             lambda written: self._room.say(f"Written: {Path(written).name}."),
             counts=True,
         )
+
+    # What changes are judged by, and the record ---------------------------------------
+
+    def settle_doubt(self, flag: str, accepted: bool) -> None:
+        """Compare values in spite of a doubt, or no longer."""
+        standards = self._room.session.comparing.standards
+        self._room.comparing.do(lambda: standards.accept_flag(flag, accepted))
+
+    def ask_repeatability(self) -> None:
+        """Ask for the file of the site's own coefficients."""
+        file, _ = QFileDialog.getOpenFileName(
+            self._room.dock, "This site's own repeatability", "", "Coefficients (*.json)"
+        )
+        if file:
+            self.use_repeatability(Path(file))
+
+    def use_repeatability(self, path: Path) -> None:
+        """Judge changes by the site's own coefficients."""
+        standards = self._room.session.comparing.standards
+        if self._room.comparing.do(lambda: standards.use(path)):
+            self._room.say(f"Changes are judged by {path.name}.")
+
+    def save(self) -> None:
+        """Save the comparison as DICOM beside the reading's records, off the window."""
+        self._room.background.start(
+            "Saving the comparison …",
+            self._room.session.comparing.save,
+            self._saved,
+        )
+
+    def _saved(self, files: tuple[Path, ...]) -> None:
+        count = len(files) - 1
+        transforms = f" with {count} registration{'' if count == 1 else 's'}"
+        told = f"Saved the comparison{transforms if count else ''}"
+        self._room.say(f"{told} in {files[-1].parent}.")
 
 
 def is_in(finding: Finding, volume: Volume) -> bool:

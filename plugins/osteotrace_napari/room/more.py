@@ -26,6 +26,7 @@ class More:
             ("Open a report of this study to amend it …", room.keeping.ask_record),
             ("Open masks: SEG, NIfTI, NRRD …", room.label_files.ask),
             ("Earlier readings from …", self._priors),
+            ("This site's own repeatability …", room.following.ask_repeatability),
             ("Read these studies blinded …", room.blinded.ask_begin),
             ("End the blinded reading", room.blinded.end),
             None,

@@ -84,6 +84,8 @@ def compared(
             for header in read
             if header.grid is not None
         },
+        repeatabilities=session.comparing.standards.repeatabilities,
+        accepted_flags=session.comparing.standards.accepted_flags,
         reader=session.reader,
         now=now,
     )

@@ -20,6 +20,7 @@ from osteotrace.session.comparing.aligned_series import (
     series_pairs,
 )
 from osteotrace.session.comparing.patient_studies import PatientStudies
+from osteotrace.session.comparing.standards import Standards
 from osteotrace.session.comparing.transforms import Transforms
 from osteotrace.session.statements import is_same
 
@@ -53,12 +54,15 @@ class Comparing(PatientStudies):
     ----------
     transforms : Transforms
         Between the studies.
+    standards : Standards
+        What changes are judged by.
     """
 
     def __init__(self, session: Session, now: Callable[[], datetime]) -> None:
         super().__init__(session)
         self._now = now
         self.transforms = Transforms()
+        self.standards = Standards()
         self._refused: dict[str, str] = {}
         # The last two comparisons with what they were made from.
         self._made: list[tuple[tuple[object, ...], Comparison]] = []
@@ -291,7 +295,7 @@ class Comparing(PatientStudies):
         # Records are never changed in place: the same ones compare alike.
         state = (
             *(draft.held, draft.statements, draft.agreed, draft.assessment_uid),
-            *(self.transforms.version, *self.records),
+            *(self.transforms.version, self.standards.version, *self.records),
             *(one.study_uid for one in studies),
         )
         for known, made in self._made:
@@ -324,13 +328,7 @@ class Comparing(PatientStudies):
         """
         from osteotrace.reports.comparison import key_pictures, write_page
 
-        found = self.over_time()
-        if found is None:
-            raise OsteotraceError(
-                "one reading",
-                expected="readings of two dates or more",
-                advice="read the other study first",
-            )
+        found = self._to_tell()
         known = {one.study_uid: one for one in self.studies}
         volumes = {}
         for place, one in enumerate(found.studies):
@@ -340,6 +338,48 @@ class Comparing(PatientStudies):
             study.loaded_for_findings()
             volumes[one.number] = study.volumes()
         return write_page(path, found, key_pictures(found, volumes))
+
+    def save(self, folder: Path | None = None) -> tuple[Path, ...]:
+        """Write every date compared as a DICOM SR, and each transform beside it.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where the records of the reading go, unless told.
+
+        Returns
+        -------
+        tuple of Path
+            The Spatial Registration objects, then the report.
+
+        Raises
+        ------
+        OsteotraceError
+            If there is nothing to compare, the reading is not saved as it is compared,
+            or it cannot be written.
+        """
+        from osteotrace.session.comparing import saving
+
+        found = self._to_tell()
+        known = {one.study_uid: one for one in self.studies}
+        catalogues = {}
+        for one in found.studies:
+            own = self.in_hand(known[one.study_uid]).study.catalogue
+            if own is not None:
+                catalogues[one.number] = own
+        place = self._session.records_folder() if folder is None else folder
+        return saving.save(self._session, found, catalogues, place)
+
+    def _to_tell(self) -> Comparison:
+        """Return every date compared, or refuse one date alone."""
+        found = self.over_time()
+        if found is None:
+            raise OsteotraceError(
+                "one reading",
+                expected="readings of two dates or more",
+                advice="read the other study first",
+            )
+        return found
 
 
 def _part(progress: Progress | None, number: int, of: int) -> Progress | None:

@@ -178,6 +178,10 @@ class CompareSheet:
         How both studies were made differently.
     notes : tuple of str
         What to mind of the whole.
+    doubts : tuple of (str, bool)
+        Flags of the values compared, and whether the reader lets them pass.
+    judged_by : str
+        Name of the file with the site's own coefficients; empty for the default ones.
     timeline : tuple of TimelinePoint
         What stands on the time axis, every date of it.
     timeline_uids : tuple of str
@@ -201,6 +205,8 @@ class CompareSheet:
     not_carried: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, bool], ...] = ()
+    judged_by: str = ""
     timeline: tuple[TimelinePoint, ...] = ()
     timeline_uids: tuple[str, ...] = ()
     hidden: str = ""

@@ -15,6 +15,7 @@ from osteotrace.session.comparing.sheet import (
     lesion_rows,
     match_rows,
 )
+from osteotrace.session.comparing.standards import doubts
 
 if TYPE_CHECKING:
     from osteotrace.comparison import Comparison
@@ -73,6 +74,10 @@ def _with(sheet: CompareSheet, found: Comparison, comparing: Comparing) -> Compa
         alone=alone(found),
         differences=difference_lines(found),
         notes=found.notes,
+        doubts=tuple(
+            (flag, flag in comparing.standards.accepted_flags) for flag in doubts(found)
+        ),
+        judged_by=comparing.standards.source,
     )
 
 
