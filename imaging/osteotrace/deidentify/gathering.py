@@ -193,7 +193,9 @@ def _source(file: Path, *, burned_in: bool) -> Source | Refused | None:
 def _dicom(file: Path, found: Elements, *, burned_in: bool) -> Source | Refused:
     sop_class = _said(found, "sop_class") or _said(found, "media_class")
     uids = [_said(found, "sop_uid") or _said(found, "media_uid")]
-    uids += [_said(found, "study_uid"), _said(found, "series_uid")]
+    series = _said(found, "series_uid")
+    # Some exports leave the study out; its series is one then.
+    uids += [_said(found, "study_uid") or f"study of {series}", series]
     if not all(uids):
         return Refused(file, "a DICOM file without its UIDs")
     if found.transfer_syntax == DEFLATED:

@@ -31,6 +31,8 @@ _WITH_UNIT: Final = re.compile(
 )
 # Vertebrae, grades and ranges of them; teeth by number have two digits and pass above.
 _LEVEL: Final = re.compile(r"[cCtTlLsS][0-9]{1,2}|[fF][0-9]|[IVX]{1,4}")
+# A known word with its number, such as a stage or a phase.
+_NUMBERED: Final = re.compile(r"([^\W\d_]{3,})([0-9]{1,2})")
 # Signs between words. Others, such as letters of another script, are words.
 _PLAIN: Final = frozenset(" \t\n.,;:!?/()[]{}<>=+-–—−±×·*%°'\"&|#_~≤≥²³→µ…@^")
 # The longest text that is worth cleaning; a record's sentences are shorter.
@@ -115,6 +117,9 @@ def _kept(
     if known in words or _NUMBER.fullmatch(run) or _WITH_UNIT.fullmatch(run):
         return run
     if _LEVEL.fullmatch(run):
+        return run
+    numbered = _NUMBERED.fullmatch(known)
+    if numbered is not None and numbered[1] in words and numbered[1] not in excluded:
         return run
     parts = re.split(r"([._])", run)
     if len(parts) > 1:
