@@ -317,8 +317,8 @@ class OddPeer:
     def instances(self, study_uid: str, series_uid: str = "") -> list[Held]:
         return self.named
 
-    def holders(self, sop_uid: str) -> list[Held]:
-        return [one for one in self.named if one.sop_uid == sop_uid]
+    def holders(self, sop_uids: Sequence[str]) -> list[Held]:
+        return [one for one in self.named if one.sop_uid in sop_uids]
 
     def retrieve(
         self, wanted: Sequence[Held], receive: Callable[[bytes], None], *, whole: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.pacs import answers, faults, wildcards
@@ -84,16 +84,19 @@ class WebPeer:
             return []
         return [_held(one, study_uid, series_uid) for one in found]
 
-    def holders(self, sop_uid: str) -> list[Held]:
-        """Return where an instance lies, in whatever study."""
-        found = self._paged(
-            self._client.search_for_instances,
-            "SOPInstanceUID",
-            fields=("SOPClassUID", "SeriesInstanceUID", "StudyInstanceUID"),
-            search_filters={"SOPInstanceUID": sop_uid},
-        )
-        held = (_held(one, "", "") for one in found)
-        return [one for one in held if one.study_uid and one.series_uid]
+    def holders(self, sop_uids: Sequence[str]) -> list[Held]:
+        """Return where instances lie, in whatever study."""
+        found: list[Held] = []
+        for sop_uid in sop_uids:
+            answered = self._paged(
+                self._client.search_for_instances,
+                "SOPInstanceUID",
+                fields=("SOPClassUID", "SeriesInstanceUID", "StudyInstanceUID"),
+                search_filters={"SOPInstanceUID": sop_uid},
+            )
+            held = (_held(one, "", "") for one in answered)
+            found += [one for one in held if one.study_uid and one.series_uid]
+        return found
 
     def retrieve(
         self, wanted: Sequence[Held], receive: Callable[[bytes], None], *, whole: bool
@@ -107,7 +110,8 @@ class WebPeer:
                 )
             return
         for one in wanted:
-            self._stream(lambda one=one: iter([self._instance(one)]), receive)  # type: ignore[misc]
+            with suppress(faults.NotThere):
+                self._stream(lambda one=one: iter([self._instance(one)]), receive)  # type: ignore[misc]
 
     def store(
         self, files: Sequence[Outgoing], stored: Callable[[Outgoing], None]

@@ -67,29 +67,27 @@ class DimsePeer:
                 found += [_held(image, asked) for image in images]
         return found
 
-    def holders(self, sop_uid: str) -> list[Held]:
-        """Return where an instance lies, as far as the peer takes such a question.
+    def holders(self, sop_uids: Sequence[str]) -> list[Held]:
+        """Return where instances lie, as far as the peer takes such a question.
 
         Only a peer that knows relational queries (PS3.4 C.4.1.2.2.1) does.
         """
-        keys = {
-            "SOPInstanceUID": sop_uid,
-            "StudyInstanceUID": "",
-            "SeriesInstanceUID": "",
-            "SOPClassUID": "",
-        }
+        keys = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID"), "")
+        found: list[Held] = []
         with associated(self._archive, contexts([(FIND, None)])) as association:
-            try:
-                images = list(self._found(association, "IMAGE", keys))
-            except faults.Unavailable:
-                raise
-            except OsteotraceError:
-                return []
-        held = (_held(image, {}) for image in images)
+            for sop_uid in sop_uids:
+                asked = keys | {"SOPInstanceUID": sop_uid}
+                try:
+                    images = list(self._found(association, "IMAGE", asked))
+                except faults.Unavailable:
+                    raise
+                except OsteotraceError:
+                    break
+                found += [_held(image, {}) for image in images]
         return [
             one
-            for one in held
-            if one.study_uid and one.series_uid and one.sop_uid == sop_uid
+            for one in found
+            if one.study_uid and one.series_uid and one.sop_uid in sop_uids
         ]
 
     def retrieve(

@@ -44,13 +44,13 @@ class Peer(Protocol):
     def instances(self, study_uid: str, series_uid: str = "") -> list[Held]:
         """Return the instances of a study, or of one series of it; none is empty."""
 
-    def holders(self, sop_uid: str) -> list[Held]:
-        """Return where an instance lies, in whatever study, as far as can be asked."""
+    def holders(self, sop_uids: Sequence[str]) -> list[Held]:
+        """Return where instances lie, in whatever study, as far as can be asked."""
 
     def retrieve(
         self, wanted: Sequence[Held], receive: Callable[[bytes], None], *, whole: bool
     ) -> None:
-        """Have instances sent, each a DICOM file's bytes.
+        """Have instances sent, as files' bytes; what is not there does not come.
 
         Parameters
         ----------

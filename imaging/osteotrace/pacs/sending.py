@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from osteotrace.errors import OsteotraceError
@@ -38,8 +37,7 @@ def send(
     tell()
     for batch in _by_study(fresh):
         _store(archive, peer, batch)
-        kept = _read_back(archive, peer, [_held(one) for one in batch], batch)
-        _check_kept(archive, batch, kept)
+        _check_kept(archive, batch, _kept(archive, peer, batch))
         done += len(batch)
         tell()
     return Sent(stored=tuple(one.sop_uid for one in fresh), already_there=tuple(there))
@@ -55,9 +53,7 @@ def _already_there(archive: Archive, peer: Peer, going: Sequence[Outgoing]) -> l
     """
     found: list[str] = []
     for batch in _by_study(going):
-        uids = {one.sop_uid for one in batch}
-        there = [held for held in _holders(archive, peer, batch) if held.sop_uid in uids]
-        wrong = _read_back(archive, peer, there, batch)
+        wrong = _read_back(archive, peer, _holders(archive, peer, batch), batch)
         differing = {uid: names for uid, names in wrong.items() if names}
         if differing:
             raise _changed(archive, differing, batch)
@@ -65,21 +61,62 @@ def _already_there(archive: Archive, peer: Peer, going: Sequence[Outgoing]) -> l
     return found
 
 
-def _holders(archive: Archive, peer: Peer, batch: Sequence[Outgoing]) -> list[Held]:
-    """Return what an archive holds under the UIDs of files of one study."""
-    there: list[Held] = []
+def _held_beside(archive: Archive, peer: Peer, batch: Sequence[Outgoing]) -> list[Held]:
+    """Return all that an archive holds in the series of files of one study."""
+    held: list[Held] = []
     for series in dict.fromkeys((one.study_uid, one.series_uid) for one in batch):
-        there += faults.repeated(archive, lambda at=series: peer.instances(*at))  # type: ignore[misc]
-    known = {one.sop_uid for one in there}
-    for one in batch:
-        if one.sop_uid in known:
-            continue
-        there += faults.repeated(archive, lambda uid=one.sop_uid: peer.holders(uid))  # type: ignore[misc]
-    return there
+        held += faults.repeated(archive, lambda at=series: peer.instances(*at))  # type: ignore[misc]
+    return held
+
+
+def _holders(archive: Archive, peer: Peer, batch: Sequence[Outgoing]) -> list[Held]:
+    """Return what an archive holds beside files or, elsewhere, under their UIDs."""
+    held = _held_beside(archive, peer, batch)
+    known = {one.sop_uid for one in held}
+    unknown = [one.sop_uid for one in batch if one.sop_uid not in known]
+    if unknown:
+        held += faults.repeated(archive, lambda: peer.holders(unknown))
+    return held
+
+
+def _kept(
+    archive: Archive, peer: Peer, batch: Sequence[Outgoing]
+) -> dict[str, list[str]]:
+    """Return in which elements what an archive keeps differs from what it was sent.
+
+    Raises
+    ------
+    OsteotraceError
+        If something is not there, however often it is looked for: archives list what
+        they take after a while.
+    """
+    found: dict[str, list[str]] = {}
+
+    def look() -> None:
+        left = [one for one in batch if one.sop_uid not in found]
+        held = _held_beside(archive, peer, left)
+        listed = {one.sop_uid for one in held}
+        held += [
+            Held(one.study_uid, one.series_uid, one.sop_uid, one.sop_class_uid)
+            for one in left
+            if one.sop_uid not in listed
+        ]
+        found.update(_read_back(archive, peer, held, left))
+        missing = [one for one in left if one.sop_uid not in found]
+        if missing:
+            raise faults.Unavailable(
+                f"{missing[0].path.name} sent, but not there when read back",
+                expected="what was sent, the same as the file",
+                advice="send it again; if that does not help, ask the administrator",
+                where=archive.where,
+            )
+
+    faults.repeated(archive, look)
+    return found
 
 
 def _read_back(
-    archive: Archive, peer: Peer, there: Sequence[Held], batch: Sequence[Outgoing]
+    archive: Archive, peer: Peer, held: Sequence[Held], batch: Sequence[Outgoing]
 ) -> dict[str, list[str]]:
     """Return the elements in which an archive's instances differ from the files."""
     ours = {one.sop_uid: one for one in batch}
@@ -92,16 +129,26 @@ def _read_back(
             names = contents.differing(one.path, one.content, theirs, archive.may_change)
             differing[one.sop_uid] = names
 
-    for _, group in groupby(there, key=lambda one: (one.study_uid, one.series_uid)):
-        wanted = list(group)
+    for group in _by_series(held):
+        wanted = [one for one in group if one.sop_uid in ours]
 
-        def ask(wanted: list[Held] = wanted) -> None:
+        def ask(wanted: list[Held] = wanted, all_held: list[Held] = group) -> None:
             left = [one for one in wanted if one.sop_uid not in differing]
-            if left:
+            if len(left) * 2 > len(all_held):
+                # At once is quicker, and what is not ours is left alone.
+                peer.retrieve(all_held, compare, whole=True)
+            elif left:
                 peer.retrieve(left, compare, whole=False)
 
         faults.repeated(archive, ask)
     return differing
+
+
+def _by_series(held: Sequence[Held]) -> list[list[Held]]:
+    found: dict[tuple[str, str], list[Held]] = {}
+    for one in held:
+        found.setdefault((one.study_uid, one.series_uid), []).append(one)
+    return list(found.values())
 
 
 def _store(archive: Archive, peer: Peer, batch: Sequence[Outgoing]) -> None:
@@ -120,13 +167,6 @@ def _check_kept(
 ) -> None:
     """Refuse where an archive keeps something else than it was sent."""
     for one in batch:
-        if one.sop_uid not in kept:
-            raise OsteotraceError(
-                f"{one.path.name} sent, but not there when read back",
-                expected="what was sent, the same as the file",
-                advice="send it again; if that does not help, ask the administrator",
-                where=archive.where,
-            )
         if kept[one.sop_uid]:
             raise OsteotraceError(
                 f"{one.path.name} kept with other content than was sent: "
@@ -165,7 +205,3 @@ def _by_study(going: Sequence[Outgoing]) -> list[list[Outgoing]]:
     for one in going:
         found.setdefault(one.study_uid, []).append(one)
     return list(found.values())
-
-
-def _held(one: Outgoing) -> Held:
-    return Held(one.study_uid, one.series_uid, one.sop_uid, one.sop_class_uid)
