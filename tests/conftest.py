@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.fixtures.small_study",
     "tests.fixtures.small_protocol",
     "tests.fixtures.enhanced_study",
+    "tests.fixtures.shown_records",
     "tests.fixtures.synthetic",
     "tests.fixtures.sample_cases",
     "tests.fixtures.peers",

@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from tests.fixtures.assessments import assessment, caliper_finding
 from tests.fixtures.compared import ball, case, compared, finding, reading
 from tests.fixtures.comparisons import staging
+from tests.fixtures.shown_records import differences
 from tests.test_documents import assert_examples_run
 
 import osteotrace as ot
@@ -280,6 +281,20 @@ def test_records_that_show_themselves_are_equal_after_pickle_and_json(
         if name != "Protocol":
             text = msgspec.json.encode(record)
             assert msgspec.json.decode(text, type=type(record)) == record
+
+
+def test_a_test_that_compares_two_records_says_where_they_differ(
+    records: dict[str, Any],
+) -> None:
+    made = records["Assessment"]
+    gap = made.findings[0]
+    value = msgspec.structs.replace(gap.measurements[0], value=1.5)
+    measurements = (value, *gap.measurements[1:])
+    other = assessment(msgspec.structs.replace(gap, measurements=measurements))
+    (place,) = differences(made, other, "Assessment")
+    said = f"Assessment.findings[0].measurements[0].value: {gap.measurements[0].value!r}"
+    assert place == f"{said} != 1.5"
+    assert not list(differences(made, made, "Assessment"))
 
 
 def test_a_record_with_an_unknown_code_still_has_a_line() -> None:
