@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,12 +31,11 @@ from osteotrace.records import publication
 from osteotrace.regions import Polyline
 from osteotrace.reports import columns, figures, results, tables
 from osteotrace.reports.figures import case_views
-from osteotrace.reports.results import run_tables, studies
+from osteotrace.reports.results import run_tables, studies, wide
 from osteotrace.segmentation.marked import ball, from_voxels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pydicom import Dataset
     from tests.fixtures.synthetic import WriteSeries
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
     from osteotrace.reports.tables import Row
 
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 METHOD = Method(name="test", version="1")
 REFUSED = OsteotraceError("a tilt", expected="none", advice="choose another")
 FAILED = tables.failure_row(
@@ -162,12 +163,12 @@ def test_all_tables_say_the_same(tmp_path: Path) -> None:
     assert kept == rows
     told = in_csv(tmp_path / results.CSV)
     assert told == in_csv_of(rows)
-    wide = in_csv(tmp_path / results.WIDE)
-    assert [row["study_uid"] for row in wide] == ["1.2.1", "1.2.2", "1.2.3", "1.2.9"]
+    told_wide = in_csv(tmp_path / results.WIDE)
+    assert [row["study_uid"] for row in told_wide] == ["1.2.1", "1.2.2", "1.2.3", "1.2.9"]
     for row in rows:
         if row["value"] is None:
             continue
-        (study,) = (one for one in wide if one["study_uid"] == row["study_uid"])
+        (study,) = (one for one in told_wide if one["study_uid"] == row["study_uid"])
         name = f"{row['label']}.{row['quantity']}"
         assert float(study[name]) == row["value"]
         assert study[f"{name}.unit"] == row["unit"]
@@ -181,13 +182,13 @@ def in_csv_of(rows: list[Row]) -> list[dict[str, str]]:
 
 def test_the_wide_table_says_what_became_of_each_study(tmp_path: Path) -> None:
     results.write_tables(tmp_path, run())
-    wide = {row["study_uid"]: row for row in in_csv(tmp_path / results.WIDE)}
-    assert wide["1.2.9"]["status"] == "failed"
-    assert wide["1.2.9"]["reason"] == FAILED["reason"]
-    stages = [name for name in wide["1.2.3"] if name.startswith("stage.")]
+    by_uid = {row["study_uid"]: row for row in in_csv(tmp_path / results.WIDE)}
+    assert by_uid["1.2.9"]["status"] == "failed"
+    assert by_uid["1.2.9"]["reason"] == FAILED["reason"]
+    stages = [name for name in by_uid["1.2.3"] if name.startswith("stage.")]
     assert stages
-    assert all(wide["1.2.1"][name] == "" for name in stages)
-    read = wide["1.2.1"]
+    assert all(by_uid["1.2.1"][name] == "" for name in stages)
+    read = by_uid["1.2.1"]
     values = [r for f in assessment().findings for r in f.measurements]
     assert int(read["n_findings"]) == len(assessment().findings)
     assert int(read["n_values"]) + int(read["n_not_measured"]) == len(values)
@@ -265,6 +266,16 @@ def test_every_column_is_described_with_its_unit_and_meaning(tmp_path: Path) -> 
     described = [row for row in told if row["of"] == results.PARQUET]
     assert [row["name"] for row in described] == parquet.names
     assert [row["type"] for row in described] == [str(kind) for kind in parquet.types]
+
+
+def test_the_page_on_results_describes_every_column_and_status() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for column in {*columns.TABLE, *wide.COLUMNS}:
+        told = f"| `{column.name}` | {column.kind} | {column.unit} | {column.meaning} |"
+        assert told in page
+    for status, meaning in columns.STATUSES.items():
+        assert f"| `{status}` | {meaning} |" in page
+    assert f"Version {columns.SCHEMA_VERSION} of these columns" in page
 
 
 def test_every_quantity_of_the_table_is_in_the_dictionary_with_its_code(

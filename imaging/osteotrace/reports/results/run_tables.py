@@ -41,7 +41,7 @@ Written by {SOFTWARE_NAME} {VERSION}.
                    one row a measurement. u is the standard uncertainty, in the unit of
                    the value; interval95 its 95 % interval; points are patient LPS, mm.
                    status: accepted, flagged (see flags), not_measured or failed (see
-                   reason). Patients are pseudonyms.
+                   reason), no_value, staged or nothing_found. Patients are pseudonyms.
 {PARQUET}
                    the same rows, typed; the version of the columns in its metadata.
 {WIDE}
@@ -63,7 +63,8 @@ Written by {SOFTWARE_NAME} {VERSION}.
                    what that is.
   caliper_*.png    the plane of each caliper; dashed circles are the points as drawn,
                    the barred line the fitted edges.
-  case.jpg         all findings of the study in one picture.
+  case.jpg         all findings of the study in one picture; yellow is the region of a
+                   value, blue what else was marked. case_small.jpg is for the sheet.
   lesion_*.png     three planes through every other finding, with what was marked and
                    fitted.
 
