@@ -43,14 +43,7 @@ def test_each_study_has_its_own_rows_in_the_order_of_patient_and_date(
     assert order == sorted(order)
 
 
-def test_processes_give_the_rows_of_one_and_those_of_the_library(
-    undisturbed: Measured, tmp_path: Path
-) -> None:
-    run = measure_tree(
-        undisturbed.tree, undisturbed.protocol, tmp_path / "out", workers=2, **ASKED
-    )
-    assert run.n_done == COUNT
-    assert undisturbed.tables(tmp_path / "out") == undisturbed.tables()
+def test_the_rows_are_those_of_the_library(undisturbed: Measured) -> None:
     direct = [
         whole_row(row) | {"assessment_uid": ""}
         for study in reading.measure_studies(
@@ -59,8 +52,7 @@ def test_processes_give_the_rows_of_one_and_those_of_the_library(
         if study.assessment is not None
         for row in tables.rows(study.assessment, study.catalogue or ())
     ]
-    assert list(run.frame()["label"]) == [row["label"] for row in direct]
-    told = [{**row, "assessment_uid": ""} for row in rows_of(tmp_path / "out")]
+    told = [{**row, "assessment_uid": ""} for row in rows_of(undisturbed.out)]
     assert told == list(csv.DictReader(tables.to_csv(direct).splitlines()))
 
 
@@ -206,6 +198,23 @@ def test_the_command_measures_a_tree_and_says_what_failed(
     assert again.code == 2
     assert "--resume" in again.err
     assert len(again.err.splitlines()) == 1
+
+
+def test_a_worklist_says_which_studies_are_measured(
+    osteotrace: Run, undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    worklist = tmp_path / "worklist.csv"
+    worklist.write_text(f"study_uid\n{study_uid(2)}\n2.25.4711\n")
+    outcome = osteotrace(
+        *("measure", undisturbed.tree, "--protocol", undisturbed.protocol),
+        *("--out", tmp_path / "out", "--worklist", worklist, "--pictures", "none"),
+    )
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert "2.25.4711" in line
+    assert "no image of this study" in line
+    studies = {row["study_uid"]: row["status"] for row in rows_of(tmp_path / "out")}
+    assert studies == {study_uid(2): "accepted", "2.25.4711": "failed"}
 
 
 def test_the_wrong_number_of_workers_is_refused(

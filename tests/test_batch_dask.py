@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.fixtures.study_trees import ASKED, COUNT
 
 from osteotrace.batch import measure_tree, pools
-from osteotrace.reports import results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def test_without_dask_the_extra_is_named(
     tmp_path: Path,
     refusal: Refusal,
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     error = refusal(
         lambda: measure_tree(
             *(undisturbed.tree, undisturbed.protocol, tmp_path / "out"),
@@ -118,21 +118,3 @@ def test_without_dask_the_extra_is_named(
         )
     )
     assert 'pip install "osteotrace[dask]"' in error.advice
-
-
-def test_a_worker_of_other_versions_ends_the_run_with_one_line(
-    undisturbed: Measured, cluster: LocalCluster, tmp_path: Path, refusal: Refusal
-) -> None:
-    from osteotrace.batch import running
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "versions", lambda: (("osteotrace", "0.0"),))
-        error = refusal(
-            lambda: measure_tree(
-                *(undisturbed.tree, undisturbed.protocol, tmp_path / "out"),
-                scheduler=cluster.scheduler_address,
-                **ASKED,
-            )
-        )
-    assert "the run began with osteotrace 0.0 and not" in error.found
-    assert (tmp_path / "out" / results.CSV).is_file()

@@ -56,14 +56,15 @@ def test_a_study_that_kills_its_process_is_tried_alone_once_and_is_then_a_row(
     numbers = processes(deadly_process.__name__)
     deadly = tmp_path / "deadly"
     deadly.mkdir()
-    (deadly / ALWAYS).write_bytes(b"")
-    (deadly / ONCE).write_bytes(b"once")
+    (deadly / ALWAYS).write_text("dies whenever it is tried")
+    (deadly / ONCE).write_text("1")
     monkeypatch.setenv(deadly_process.VARIABLE, str(deadly))
     out = tmp_path / "out"
-    run = measure_tree(undisturbed.tree, undisturbed.protocol, out, **ASKED)
+    run = measure_tree(undisturbed.tree, undisturbed.protocol, out, workers=2, **ASKED)
     assert (run.n_done, run.n_failed) == (COUNT - 1, 1)
-    # It died over both, and over one of them again.
-    assert len(numbers) == 3
+    # Twice, and not a third time.
+    assert (deadly / ALWAYS).read_text() == "es whenever it is tried"
+    assert (deadly / ONCE).read_text() == ""
     (failed,) = run.failures()
     assert failed.study_uid == ALWAYS
     assert "SIGKILL" in str(failed.error)

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from tests.fixtures.study_trees import ASKED, study_uid, write_study
 
-from osteotrace.batch import journal, measure_tree, software
-from osteotrace.batch.journal import LINES, RUN
+from osteotrace.batch import journal, measure_tree, running, software
+from osteotrace.batch.journal import LINES, RUN, UNFINISHED
 from osteotrace.reports import results
 
 if TYPE_CHECKING:
@@ -242,6 +242,39 @@ def test_a_run_goes_on_with_its_own_protocol_tree_and_software_only(
     assert "numpy 0.0 and not" in error.found
 
 
+def test_a_worker_of_other_versions_ends_the_run_with_one_line(
+    undisturbed: Measured,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    refusal: Refusal,
+) -> None:
+    monkeypatch.setattr(running, "versions", lambda: (("osteotrace", "0.0"),))
+    out = tmp_path / "out"
+    error = refusal(
+        lambda: measure_tree(undisturbed.tree, undisturbed.protocol, out, **ASKED)
+    )
+    assert "the run began with osteotrace 0.0 and not" in error.found
+    assert (out / results.CSV).is_file()
+
+
+def test_a_worker_that_does_not_see_the_folder_of_the_run_ends_it(
+    undisturbed: Measured, tmp_path: Path, refusal: Refusal
+) -> None:
+    out = tmp_path / "out"
+
+    def unshare(far: Progress) -> None:
+        if far.done == 1:
+            (out / UNFINISHED).rmdir()
+
+    error = refusal(
+        lambda: measure_tree(
+            undisturbed.tree, undisturbed.protocol, out, progress=unshare, **ASKED
+        )
+    )
+    assert "no folder of this run" in error.found
+    assert len(studies_in(out)) == 1
+
+
 def test_a_folder_of_something_else_is_no_run(
     undisturbed: Measured, tmp_path: Path, refusal: Refusal
 ) -> None:
@@ -283,6 +316,19 @@ def test_studies_that_vanish_in_the_middle_are_rows_with_the_reason(
     assert sorted(studies_in(tmp_path / "out")) == [study_uid(n) for n in range(3)]
     assert all("No such file" in str(one.error) for one in run.failures())
     assert all(str(tree) not in str(one.rows) for one in run.failures())
+    # They are there again: what failed is tried once more, and nothing else.
+    for number in range(3):
+        write_study(tree, number)
+    told: list[Progress] = []
+    run = measure_tree(
+        *(tree, undisturbed.protocol, tmp_path / "out"),
+        resume=True,
+        progress=told.append,
+        **ASKED,
+    )
+    assert (run.n_done, run.n_failed) == (3, 0)
+    assert [one.done for one in told] == [1, 2, 3]
+    assert len(studies_in(tmp_path / "out")) == 3
 
 
 @pytest.fixture

@@ -301,10 +301,13 @@ def test_only_the_studies_of_a_worklist_are_measured(
     )
     measure = ("measure", tmp_path / "in", "--protocol", protocol, "--worklist", listed)
     outcome = osteotrace(*measure, "--out", tmp_path / "results")
-    assert "1 studies of the worklist are not below" in outcome.err
-    assert outcome.code == 0
+    # One that is not there is a row that says so, and a line.
+    assert outcome.code == 1
+    assert "study 2.25.4" in outcome.err
     table = lines_of(tmp_path / "results" / "measurements.csv")
-    assert {row["study_uid"] for row in table} == {STUDY_UID}
+    measured = {row["study_uid"] for row in table if row["status"] != "failed"}
+    assert measured == {STUDY_UID}
+    assert {row["study_uid"] for row in table} == {STUDY_UID, "2.25.4"}
     listed.write_text("study_uid\n2.25.4\n")
     nothing = osteotrace(*measure, "--out", tmp_path / "others")
     assert (nothing.code, nothing.out) == (1, "")

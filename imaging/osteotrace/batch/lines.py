@@ -97,8 +97,9 @@ class Lines:
         """How many of them could not be measured."""
         return len(self._failed)
 
-    def __contains__(self, study_uid: object) -> bool:
-        return study_uid in self._where
+    def has_measured(self, study_uid: str) -> bool:
+        """Tell whether a study is done; one that failed may be tried again."""
+        return study_uid in self._where and study_uid not in self._failed
 
     def written(self, tasks: list[tuple[StudyOutcome, ...]]) -> bytes:
         """Return the next lines as they have to stand in the file."""

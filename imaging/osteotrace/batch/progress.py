@@ -57,17 +57,21 @@ class Pace:
     before: int
     tell: Callable[[Progress], None] | None
     _began: float = field(default_factory=time.monotonic)
+    _done: int = 0
+    _failed: int = 0
 
-    def say(self, done: int, failed: int) -> None:
-        """Tell it."""
+    def say(self, done: int = 0, failed: int = 0) -> None:
+        """Tell it, with so many studies more that are done, and of them failed."""
+        self._done += done
+        self._failed += failed
         if self.tell is None:
             return
         passed = time.monotonic() - self._began
-        rate = left = None
-        if done > self.before and passed > 0:
-            rate = (done - self.before) / passed * 60
-            left = (self.total - done) / rate * 60
-        self.tell(Progress(done, self.total, failed, rate, left))
+        far, rate, left = self.before + self._done, None, None
+        if self._done and passed > 0:
+            rate = self._done / passed * 60
+            left = (self.total - far) / rate * 60
+        self.tell(Progress(far, self.total, self._failed, rate, left))
 
 
 def _duration(seconds: float) -> str:

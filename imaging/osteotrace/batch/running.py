@@ -13,7 +13,7 @@ from osteotrace.batch.alike import alike
 from osteotrace.batch.journal import UNFINISHED
 from osteotrace.batch.progress import Pace
 from osteotrace.batch.software import versions
-from osteotrace.batch.studies import failed
+from osteotrace.batch.studies import failed, failure
 from osteotrace.batch.tasks import Outcome, Settings, Study, Task
 from osteotrace.errors import OsteotraceError
 from osteotrace.pseudonym import is_named
@@ -23,7 +23,7 @@ from osteotrace.reading.studies import masks_below
 from osteotrace.series import Catalogue, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -54,6 +54,7 @@ def measure_tree(
     resume: bool = False,
     records: bool | None = None,
     pictures: Pictures | None = None,
+    only: Collection[str] | None = None,
     seconds: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     now: datetime | None = None,
@@ -86,12 +87,16 @@ def measure_tree(
         Address or scheduler file of a Dask cluster, whose workers measure instead. They
         need the same versions, and the same folders under the same paths.
     resume : bool
-        Go on with the run in ``out``; what is done is not done again.
+        Go on with the run in ``out``: what was measured is not measured again, what
+        failed is tried once more.
     records : bool, optional
         Whether DICOM SR and SEG are written; by default as the protocol says, else no.
     pictures : str, optional
         ``finding``, ``case`` or ``none``; by default as the protocol says, else one a
         case.
+    only : collection of str, optional
+        StudyInstanceUIDs of a worklist: no other study is measured, and one that is not
+        there is a row that says so.
     seconds : float, optional
         A study that takes longer is given up.
     progress : callable, optional
@@ -133,11 +138,17 @@ def measure_tree(
     )
     pool = pools.cluster(scheduler) if scheduler else pools.here(workers)
     with pool as measuring, opening.opened(place, settings, resume=resume) as journal:
-        tasks = _tasks(catalogue, settings, journal.lines)
-        waiting = sum(len(task.studies) for task in tasks)
-        before = len(journal.lines)
-        pace = Pace(before + waiting, before, progress)
+        studies = by_study(catalogue)
+        if only is not None:
+            studies = [one for one in studies if _uid(one) in only]
+        tasks = _tasks(studies, settings, journal.lines)
+        missing = _missing(only or (), studies, settings)
+        waiting = len(missing) + sum(len(task.studies) for task in tasks)
+        total = len(studies) + len(missing)
+        pace = Pace(total, total - waiting, progress)
         try:
+            pace.say()
+            _keep([(one,) for one in missing], journal, pace)
             _measure(tasks, measuring, journal, pace)
         except BaseException:
             # Whatever stopped it: the tables tell of what is done.
@@ -153,27 +164,43 @@ def _first(asked: _Asked | None, stated: _Asked | None, usual: _Asked) -> _Asked
     return usual if stated is None else stated
 
 
-def _tasks(catalogue: Catalogue, settings: Settings, done: Lines) -> list[Task]:
+def _uid(study: Catalogue) -> str:
+    return study.series[0].identity.study_uid
+
+
+def _missing(
+    wanted: Collection[str], studies: Iterable[Catalogue], settings: Settings
+) -> list[StudyOutcome]:
+    """Return the outcomes of studies that are wanted and not there."""
+    problem = OsteotraceError(
+        "no image of this study below the folder",
+        expected="the studies of the worklist",
+        advice=f"fetch it, and {RESUME}",
+    )
+    absent = set(wanted).difference(map(_uid, studies))
+    return [failure(uid, settings, problem) for uid in sorted(absent)]
+
+
+def _tasks(studies: list[Catalogue], settings: Settings, done: Lines) -> list[Task]:
     """Return what is to be done: a study each, or a patient's where they are staged."""
-    studies = sorted(by_study(catalogue), key=patient_and_date)
+    studies = sorted(studies, key=patient_and_date)
     others = alike(studies)
     together = settings.facts is not None or bool(settings.protocol.staging.systems)
     groups: dict[str, list[Study]] = {}
     for one in studies:
-        study = Study(one, others[one.series[0].identity.study_uid])
+        study = Study(one, others[_uid(one)])
         # Studies without a patient may be of several.
         whole = together and is_named(study.patient)
         groups.setdefault(study.patient if whole else study.uid, []).append(study)
     return [
         Task(tuple(group), settings)
         for group in groups.values()
-        if not all(study.uid in done for study in group)
+        if not all(done.has_measured(study.uid) for study in group)
     ]
 
 
 def _measure(tasks: list[Task], pool: Pool, journal: Journal, pace: Pace) -> None:
     """Measure tasks; those that end their process once more, each by itself."""
-    pace.say(len(journal.lines), journal.lines.n_failed)
     died = _round(deque(tasks), pool, journal, pace, at_once=None)
     twice = _round(deque(died), pool, journal, pace, at_once=1)
     for task, how in twice.items():
@@ -280,4 +307,5 @@ def _keep(done: Iterable[tuple[StudyOutcome, ...]], journal: Journal, pace: Pace
             advice=f"make room, and {RESUME}",
             where=str(journal.place),
         ) from problem
-    pace.say(len(journal.lines), journal.lines.n_failed)
+    studies = [study for task in done for study in task]
+    pace.say(len(studies), sum(study.error is not None for study in studies))

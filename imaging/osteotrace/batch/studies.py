@@ -59,22 +59,34 @@ def measured(task: Task) -> Outcome:
 
 def failed(study: Study, settings: Settings, error: OsteotraceError) -> StudyOutcome:
     """Return the outcome of a study that could not be measured: one row, the reason."""
+    return failure(study.uid, settings, error, patient=study.patient, date=study.date)
+
+
+def failure(
+    study_uid: str,
+    settings: Settings,
+    error: OsteotraceError,
+    *,
+    patient: str = "",
+    date: str = "",
+) -> StudyOutcome:
+    """Return the outcome of a study of which no more than the UID may be known."""
     from osteotrace.reports import tables
 
     row = tables.failure_row(
-        study.uid,
-        study.patient,
+        study_uid,
+        patient,
         error,
-        study_date=study.date,
+        study_date=date,
         protocol=settings.protocol.name,
         protocol_sha256=settings.protocol.sha256,
         reader=settings.reader,
         software=SOFTWARE,
     )
     return StudyOutcome(
-        study_uid=study.uid,
-        patient=study.patient,
-        date=study.date,
+        study_uid=study_uid,
+        patient=patient,
+        date=date,
         rows=[_without_empties(row)],
         error=Problem(found=error.found, expected=error.expected, advice=error.advice),
     )

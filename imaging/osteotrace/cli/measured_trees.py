@@ -43,8 +43,7 @@ def measure(
     """Measure a tree; return the exit code."""
     from osteotrace import batch
 
-    if worklist is not None:
-        catalogue = _listed(catalogue, worklist)
+    only = None if worklist is None else _listed(catalogue, worklist)
     with _progress() as tell, _ended_by_signals():
         try:
             run = batch.measure_tree(
@@ -60,6 +59,7 @@ def measure(
                 resume=resume,
                 records=asked.records,
                 pictures=asked.pictures,
+                only=only,
                 progress=tell,
             )
         except KeyboardInterrupt:
@@ -74,28 +74,19 @@ def measure(
     return 1 if run.n_failed or run.n_not_measured else 0
 
 
-def _listed(catalogue: "Catalogue", worklist: Path) -> "Catalogue":
-    """Return the part of a catalogue that a worklist names."""
+def _listed(catalogue: "Catalogue", worklist: Path) -> frozenset[str]:
+    """Return the studies that a worklist names; one of them has to be there."""
     from osteotrace.pacs.worklist import study_uids
-    from osteotrace.series import Catalogue
 
     wanted = study_uids(worklist)
-    series = tuple(one for one in catalogue if one.identity.study_uid in wanted)
-    missing = wanted - {one.identity.study_uid for one in series}
-    if not series:
+    if wanted.isdisjoint(one.identity.study_uid for one in catalogue):
         raise OsteotraceError(
             f"none of the {len(wanted)} studies of the worklist",
             expected="images of at least one of them",
             advice="check the folder, or fetch the studies first",
             where=str(catalogue.root),
         )
-    if missing:
-        typer.echo(
-            f"{SOFTWARE_NAME}: {len(missing)} studies of the worklist are not below "
-            f"{catalogue.root}, {min(missing)} among them",
-            err=True,
-        )
-    return Catalogue(root=catalogue.root, series=series, skipped=catalogue.skipped)
+    return wanted
 
 
 def _stopped(out: Path) -> OsteotraceError:

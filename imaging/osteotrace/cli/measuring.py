@@ -188,7 +188,7 @@ def measure(
         typer.Option(
             "--worklist",
             metavar="FILE",
-            help="Measure the studies of this CSV only (a column study_uid).",
+            help="Measure these studies only: a CSV with study_uid, as fetch writes.",
         ),
     ] = None,
     workers: Annotated[
