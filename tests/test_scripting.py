@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import runpy
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,17 @@ def test_a_catalogue_says_what_can_be_measured(catalogue: ot.Catalogue) -> None:
     row = frame[frame["modality"] == "MR"].iloc[0]
     assert (row["slice_mm"], row["row_mm"], row["column_mm"]) == (2.0, 0.7, 0.9)
     assert row["measurable"]
+
+
+def test_a_scan_of_thousands_shows_its_first_series_and_each_note_once(
+    catalogue: ot.Catalogue,
+) -> None:
+    noted = [replace(one, notes=("a note",)) for one in catalogue]
+    many = replace(catalogue, series=tuple(noted * 400))
+    assert f"and {1200 - 30} more: see .frame()" in str(many)
+    assert str(many).count("a note") == 1
+    assert "series 0, 1, 2, 3, 4, 5, 6, 7 and 1192 more: a note" in str(many)
+    assert len(many.frame()) == 1200
 
 
 def test_a_volume_shows_its_middle_slice_and_where_its_sides_are(

@@ -37,8 +37,8 @@ def run_card(run: Run) -> Card:
 
 
 def _failures(run: Run) -> Table:
-    # A run may have thousands.
-    first = islice(run.failures(), MOST_ROWS)
+    # A run may have thousands, and where none failed nothing is looked through.
+    first = islice(run.failures(), min(run.n_failed, MOST_ROWS))
     rows = [
         (one.patient, one.date, f"found {one.error.found}; {one.error.advice}")
         for one in first

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from osteotrace.geometry import Grid, patient_letters
 from osteotrace.measurements.measurement import SPOKEN
 from osteotrace.reports.figures.drawing import grey_window
 from osteotrace.reports.shown.cards import (
+    MOST_ROWS,
     Card,
     Picture,
     card_of,
@@ -30,16 +32,17 @@ from osteotrace.series.wording import tilt_in_words, verdict_in_words
 from osteotrace.volume import ARBITRARY, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from osteotrace.reports.shown.cards import Table
     from osteotrace.series import SeriesIdentity
 
-_COLUMNS: Final = (
-    "#", "patient", "study", "series", "volume", "voxels", "spacing mm", "geometry",
-    "what sets it apart",
-)  # fmt: skip
+_OF_A_VOLUME: Final = ("volume", "voxels", "spacing mm", "geometry")
+_COLUMNS: Final = ("#", "patient", "study", "series", *_OF_A_VOLUME)
+# Series that are named behind a note that several of them have.
+_MOST_NAMED: Final = 8
 # Pixels of the longer side of a volume's picture.
 PICTURE_SIZE: Final = 256
 
@@ -63,8 +66,8 @@ def _(catalogue: Catalogue) -> Card:
     return Card(
         kind="Catalogue",
         title=title_of(catalogue),
-        tables=(table(_COLUMNS, _rows(catalogue.series)),),
-        lines=(*_exams(catalogue), *_remarks(catalogue.series), *_skipped(catalogue)),
+        tables=(_overview(catalogue.series),),
+        lines=(*_exams(catalogue), *_notes(catalogue.series), *_skipped(catalogue)),
     )
 
 
@@ -80,8 +83,8 @@ def _(series: Series) -> Card:
         kind="Series",
         title=title_of(series),
         facts=_identity(series.identity),
-        tables=(table(_COLUMNS[4:], (row[4:] for row in _rows([series]))),),
-        lines=tuple(_remarks([series])),
+        tables=(_volumes(series),),
+        lines=tuple(dict.fromkeys(_notes_of(series))),
     )
 
 
@@ -137,28 +140,39 @@ def _(grid: Grid) -> Card:
 # Words -------------------------------------------------------------------------------
 
 
-def _rows(every: Sequence[Series]) -> Iterator[Sequence[str]]:
-    """Yield a row a volume; what the row above says already is left empty."""
+def _overview(every: Sequence[Series]) -> Table:
+    """Return a row a volume; what the row above says already is left empty.
+
+    A scan may hold thousands: rows are made of those alone that are shown.
+    """
+    rows: list[tuple[str, ...]] = []
     above: tuple[str, str] | None = None
-    for number, series in enumerate(every):
+    for number, series in enumerate(every[:MOST_ROWS]):
         who = series.identity
         study = who.patient, who.date or who.study_uid
         named = ("", "") if study == above else study
         above = study
-        head = [str(number), *named, _name(who)]
+        head: tuple[str, ...] = (str(number), *named, _name(who))
         for header in series.volumes:
-            several = len(series.volumes) > 1
-            yield (
-                *head,
-                str(header.k) if several else "",
-                _size(header),
-                "" if header.grid is None else _spacing(header.grid),
-                verdict_in_words(header),
-                header.kind if several else "",
-            )
-            head = [""] * len(head)
+            rows.append((*head, *_volume_row(header, len(series.volumes))))
+            head = ("",) * len(head)
         if not series.volumes:
-            yield (*head, "", "", "", "no image", "")
+            rows.append((*head, "", "", "", "no image"))
+    shown = table(_COLUMNS, rows)
+    there = sum(max(len(series.volumes), 1) for series in every)
+    return replace(shown, left_out=there - len(shown.rows))
+
+
+def _volumes(series: Series) -> Table:
+    count = len(series.volumes)
+    rows = [(*_volume_row(one, count), one.kind) for one in series.volumes]
+    return table((*_OF_A_VOLUME, "what sets it apart"), rows)
+
+
+def _volume_row(header: VolumeHeader, count: int) -> tuple[str, str, str, str]:
+    spacing = "" if header.grid is None else _spacing(header.grid)
+    number = str(header.k) if count > 1 else ""
+    return number, _size(header), spacing, verdict_in_words(header)
 
 
 def _identity(who: SeriesIdentity) -> tuple[tuple[str, str], ...]:
@@ -214,11 +228,24 @@ def _unit(unit: str) -> str:
     return SPOKEN.get(unit, "") or (UNITS[unit].meaning if unit in UNITS else unit)
 
 
-def _remarks(every: Iterable[Series]) -> Iterator[str]:
-    for series in every:
-        notes = [*series.notes, *(note for one in series.volumes for note in one.notes)]
-        for note in dict.fromkeys(notes):
-            yield f"{series.identity.description or series.identity.modality}: {note}"
+def _notes_of(series: Series) -> Iterator[str]:
+    yield from series.notes
+    for one in series.volumes:
+        yield from one.notes
+
+
+def _notes(every: Sequence[Series]) -> Iterator[str]:
+    """Yield each note once, with the numbers of the series that have it."""
+    having: dict[str, list[int]] = {}
+    for number, series in enumerate(every):
+        for note in dict.fromkeys(_notes_of(series)):
+            having.setdefault(note, []).append(number)
+    for note, numbers in list(having.items())[:MOST_ROWS]:
+        named = ", ".join(map(str, numbers[:_MOST_NAMED]))
+        more = len(numbers) - _MOST_NAMED
+        yield f"series {named}{f' and {more} more' if more > 0 else ''}: {note}"
+    if len(having) > MOST_ROWS:
+        yield f"and {len(having) - MOST_ROWS} other notes: see .frame()"
 
 
 def _exams(catalogue: Catalogue) -> Iterator[str]:
