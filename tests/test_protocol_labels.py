@@ -279,6 +279,33 @@ def test_one_label_that_two_patterns_fit_is_one_finding(
         measured(study, protocol(narrow, gas))
 
 
+def test_each_station_is_measured_and_a_label_that_comes_again_is_numbered(
+    study: Path, scanned: Volume
+) -> None:
+    from pydicom import dcmread
+
+    for file in sorted((study / "ct").iterdir()):
+        image = dcmread(file)
+        image.SeriesInstanceUID, image.FrameOfReferenceUID = "2.25.31", "2.25.32"
+        image.ImagePositionPatient[2] += 100
+        image.SOPInstanceUID = f"2.25.31.{image.InstanceNumber}"
+        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+        (study / "ct2").mkdir(exist_ok=True)
+        image.save_as(study / "ct2" / file.name)
+    nifti(study / "ct" / "labels.nii.gz", scanned, "left femur marrow")
+    below = ot.load(study / "ct2")
+    nifti(study / "ct2" / "labels.nii.gz", below, "left femur marrow", "L3 marrow")
+    with pytest.raises(OsteotraceError, match="2 volumes that fit"):
+        measured(study, protocol(EACH))
+    asked = protocol(EACH + "select = { each = true }\n")
+    found = values(measured(study, asked))
+    assert {label: one.series_uid for label, one in found.items()} == {
+        "left femur values": scanned.identity.series_uid,
+        "left femur values (2)": "2.25.31",
+        "L3 values": "2.25.31",
+    }
+
+
 def test_each_labelled_vertebra_is_measured_and_those_asked_for_alone(
     study: Path, scanned: Volume
 ) -> None:

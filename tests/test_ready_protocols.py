@@ -76,9 +76,9 @@ def test_a_cavity_of_the_palate_has_a_rim_as_by_the_case_s_own_protocol() -> Non
 def _grid(shape: tuple[int, ...]) -> ot.Grid:
     slices, rows, columns = shape
     return ot.Grid(
-        row_direction=(1.0, 0.0, 0.0),
-        column_direction=(0.0, 1.0, 0.0),
-        pixel_spacing=(1.0, 1.1),
+        row_direction=np.array([1.0, 0.0, 0.0]),
+        column_direction=np.array([0.0, 1.0, 0.0]),
+        pixel_spacing=np.array([1.0, 1.1]),
         origins=np.array([[0.0, 0.0, 3.0 * k] for k in range(slices)]),
         rows=rows,
         columns=columns,

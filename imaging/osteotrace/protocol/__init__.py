@@ -13,7 +13,12 @@ from osteotrace.protocol.entries import (
 )
 from osteotrace.protocol.entry import Entry, Where
 from osteotrace.protocol.mask_sources import MaskSources
-from osteotrace.protocol.meant import Fitting, fitting_volumes, meant_volume
+from osteotrace.protocol.meant import (
+    Fitting,
+    fitting_volumes,
+    meant_volume,
+    meant_volumes,
+)
 from osteotrace.protocol.outcomes import Results, Stagings
 from osteotrace.protocol.toml_files import (
     MAX_BYTES,
@@ -38,6 +43,7 @@ __all__ = [
     "Where",
     "fitting_volumes",
     "meant_volume",
+    "meant_volumes",
     "names",
     "parse",
     "read",

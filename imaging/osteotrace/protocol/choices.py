@@ -64,6 +64,9 @@ class SeriesChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Which of several is taken: ``thinnest``, ``most_slices``, or ``segmented`` (a
         DICOM SEG of the study refers to it); of several, one after the other. Where it is
         empty, or two are alike in it, several are an error that names them.
+    each : bool
+        Whether an entry is measured on every one of those instead, as on the stations of
+        a whole-body exam.
     """
 
     modality: str = ""
@@ -80,6 +83,7 @@ class SeriesChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     contrast: bool | None = None
     cone_beam: bool | None = None
     prefer: Preference | Literal[""] | tuple[Preference, ...] = ""
+    each: bool = False
 
     @property
     def allow_gaps(self) -> bool:

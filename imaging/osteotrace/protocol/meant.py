@@ -79,6 +79,27 @@ def fitting_volumes(
     return Fitting(headers=tuple(headers), others=tuple(others))
 
 
+def meant_volumes(
+    study: Catalogue, entry: Entry, *, allow_gaps: bool = False
+) -> tuple[VolumeHeader, ...]:
+    """Return the volumes of a study that an entry means, those that are preferred.
+
+    Parameters
+    ----------
+    study, entry, allow_gaps
+        As in `fitting_volumes`.
+
+    Raises
+    ------
+    OsteotraceError
+        If none fits.
+    """
+    found = fitting_volumes(study, entry, allow_gaps=allow_gaps)
+    if not found.headers:
+        raise _none_fits(study, f"{entry.called}: {asked(entry)}", found.others)
+    return _preferred(found.headers, entry, study)
+
+
 def meant_volume(
     study: Catalogue, entry: Entry, *, allow_gaps: bool = False
 ) -> VolumeHeader:
@@ -94,18 +115,15 @@ def meant_volume(
     OsteotraceError
         If none or more than one fits, or it lies in another frame of reference.
     """
-    found = fitting_volumes(study, entry, allow_gaps=allow_gaps)
+    preferred = meant_volumes(study, entry, allow_gaps=allow_gaps)
     meant = f"{entry.called}: {asked(entry)}"
-    if not found.headers:
-        raise _none_fits(study, meant, found.others)
-    preferred = _preferred(found.headers, entry, study)
     if len(preferred) > 1:
         raise OsteotraceError(
             f"{len(preferred)} volumes that fit {meant}: "
             + "; ".join(_told(one) for one in preferred[:MOST_TOLD]),
             expected="one volume that the protocol means",
             advice="narrow the protocol's choice of series, or say which it should "
-            'prefer ("thinnest" or "most_slices")',
+            'prefer ("thinnest" or "most_slices"), or ask for each',
             where=str(study.root),
             usage=True,
         )
@@ -147,7 +165,7 @@ def asked(entry: Entry) -> str:
     choice = entry.select or SeriesChoice()
     for key in choice.__struct_fields__:
         value = getattr(choice, key)
-        if key not in ("modality", "prefer") and value != getattr(_ANY, key):
+        if key not in ("modality", "prefer", "each") and value != getattr(_ANY, key):
             words = ", ".join(map(str, value)) if isinstance(value, tuple) else value
             said.append(f"{key} {words!s}")
     return ", ".join(said)

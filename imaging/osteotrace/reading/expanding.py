@@ -53,8 +53,12 @@ def expanded(entries: Iterable[Entry], images: StudyImages) -> tuple[Entry, ...]
     found: dict[str, Entry] = {}
     for one in (one for entry in asked for one in _of_study(entry, images)):
         first = found.setdefault(one.label, one)
+        if first.series_uid != one.series_uid:
+            # Another series of several that are all measured.
+            again = _numbered(one, found)
+            found[again.label] = again
         # One lesion that two patterns fit, or that is marked and labelled, is one.
-        if type(first) is not type(one):
+        elif type(first) is not type(one):
             raise OsteotraceError(
                 f"the label {one.label!r} for two kinds of findings",
                 expected="a label for each",
@@ -64,6 +68,16 @@ def expanded(entries: Iterable[Entry], images: StudyImages) -> tuple[Entry, ...]
     if asked and not found:
         raise _nothing(asked, images)
     return tuple(found.values())
+
+
+def _numbered(entry: Entry, found: Mapping[str, Entry]) -> Entry:
+    """Return an entry under a label that no other one has; the same for one series."""
+    number = 2
+    while (label := f"{entry.label} ({number})") in found and (
+        found[label].series_uid != entry.series_uid
+    ):
+        number += 1
+    return found.get(label) or msgspec.structs.replace(entry, label=label)
 
 
 def _nothing(asked: tuple[Entry, ...], images: StudyImages) -> OsteotraceError:
@@ -85,13 +99,16 @@ def _of_study(entry: Entry, images: StudyImages) -> Iterator[Entry]:
     if entry.optional and not images.fits(entry):
         return
     if isinstance(entry, MarkedEntry):
+        # A mark says itself on which series it is.
         yield from _marked(entry, images)
-    elif isinstance(entry, VertebraEntry) and entry.levels and not entry.level:
-        yield from _levels(entry, images)
-    elif any("*" in (where.label or "") for _, where in regions(entry)):
-        yield from _labels(entry, images)
-    else:
-        yield from _as_it_is(entry, images)
+        return
+    for one in images.each(entry):
+        if isinstance(one, VertebraEntry) and one.levels and not one.level:
+            yield from _levels(one, images)
+        elif any("*" in (where.label or "") for _, where in regions(one)):
+            yield from _labels(one, images)
+        else:
+            yield from _as_it_is(one, images)
 
 
 def _as_it_is(entry: Entry, images: StudyImages) -> Iterator[Entry]:

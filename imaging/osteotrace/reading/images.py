@@ -21,6 +21,7 @@ from osteotrace.protocol import (
     Where,
     fitting_volumes,
     meant_volume,
+    meant_volumes,
 )
 from osteotrace.protocol.entry import regions
 from osteotrace.reading import label_makers
@@ -76,7 +77,9 @@ class StudyImages:
         self._allow_gaps = allow_gaps
         self._volumes: dict[tuple[str, int], Volume] = {}
         self._labels: dict[tuple[str, int], LabelSources] = {}
-        self._drawn: dict[str, Mask] = {}
+        self._given: dict[str, Mask] = {}
+        # Headers are opened to tell which volume is meant: once a choice.
+        self._meant: dict[tuple[object, ...], VolumeHeader] = {}
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
@@ -96,13 +99,39 @@ class StudyImages:
 
     def volume(self, entry: Entry) -> Volume:
         """Return the one volume that an entry means; errors as `meant_volume`."""
-        header = meant_volume(self._study, entry, allow_gaps=self._allow_gaps)
+        asked = (
+            entry.modality,
+            entry.series,
+            entry.series_uid,
+            entry.frame_of_reference_uid,
+            entry.select,
+        )
+        header = self._meant.get(asked)
+        if header is None:
+            header = meant_volume(self._study, entry, allow_gaps=self._allow_gaps)
+            self._meant[asked] = header
         key = (header.identity.series_uid, header.k)
         if key not in self._volumes:
             allowed = entry.select is not None and entry.select.allow_gaps
             gaps = self._allow_gaps or allowed
             self._volumes[key] = load_volume(header, allow_gaps=gaps)
         return self._volumes[key]
+
+    def each(self, entry: Entry) -> tuple[Entry, ...]:
+        """Return an entry for every series that it means, where it asks for each.
+
+        Raises
+        ------
+        OsteotraceError
+            As `meant_volumes`.
+        """
+        if entry.select is None or not entry.select.each or entry.series_uid:
+            return (entry,)
+        headers = meant_volumes(self._study, entry, allow_gaps=self._allow_gaps)
+        series = dict.fromkeys(header.identity.series_uid for header in headers)
+        return tuple(
+            msgspec.structs.replace(entry, series_uid=one) for one in sorted(series)
+        )
 
     def fits(self, entry: Entry) -> bool:
         """Tell whether the study holds a volume that an entry means, or several."""
@@ -130,7 +159,7 @@ class StudyImages:
         if where.corners is not None:
             return marked.box(volume, *where.corners, role=role)
         assert where.label is not None
-        mask = self._drawn.get(where.label)
+        mask = self._given.get(where.label)
         if mask is None:
             mask = self._labels_of(volume).holding(where.label)[where.label].mask
         return msgspec.structs.replace(mask, role=role)
@@ -141,11 +170,11 @@ class StudyImages:
 
     def draw(self, label: str, mask: Mask) -> None:
         """Hold a mask that a label of an entry means, before any source is asked."""
-        self._drawn[label] = mask
+        self._given[label] = mask
 
     def has_label(self, volume: Volume, label: str) -> bool:
         """Tell whether there is a label of a name on a volume."""
-        return label in self._drawn or self._labels_of(volume).has(label)
+        return label in self._given or self._labels_of(volume).has(label)
 
     def labels_like(self, volume: Volume, pattern: str) -> dict[str, str]:
         """Return the labels on a volume that fit a pattern.
@@ -174,7 +203,7 @@ class StudyImages:
         held = [
             self._labels_of(volume).holding(where.label).notes
             for _, where in regions(entry)
-            if where.label is not None and where.label not in self._drawn
+            if where.label is not None and where.label not in self._given
         ]
         return tuple(dict.fromkeys(note for notes in held for note in notes))
 

@@ -62,6 +62,9 @@ class LoadedVolume(StudyImages):
             )
         return msgspec.structs.replace(self._drawn[where.label], role=role)
 
+    def has_label(self, volume: Volume, label: str) -> bool:
+        return label in self._drawn
+
     def notes_of(self, entry: Entry, volume: Volume) -> tuple[str, ...]:
         return ()
 
