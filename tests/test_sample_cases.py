@@ -3,8 +3,10 @@
 import itertools
 import math
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -49,10 +51,13 @@ def truths() -> dict[str, CaseTruth]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(
+    tmp_path_factory: pytest.TempPathFactory, samples_with: Callable[[str], Path]
+) -> Path:
     """Two small cases on disk."""
     folder = tmp_path_factory.mktemp("samples")
-    phantoms.write_samples(folder, SMALL)
+    for name in SMALL:
+        copytree(samples_with(name), folder, dirs_exist_ok=True)
     return folder
 
 
@@ -530,10 +535,12 @@ def test_measuring_a_committed_case_gives_its_table(name: str) -> None:
         for name in phantoms.CASES
     ],
 )
-def test_measuring_any_case_gives_its_table(tmp_path: Path, name: str) -> None:
-    phantoms.write_samples(tmp_path, [name])
-    asked = tmp_path / samples.PROTOCOLS / f"{name}.toml"
-    assert off_the_table(name, tmp_path / name, asked) == []
+def test_measuring_any_case_gives_its_table(
+    samples_with: Callable[[str], Path], name: str
+) -> None:
+    written = samples_with(name)
+    asked = written / samples.PROTOCOLS / f"{name}.toml"
+    assert off_the_table(name, written / name, asked) == []
 
 
 @pytest.mark.slow

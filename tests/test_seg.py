@@ -27,7 +27,7 @@ from tests.fixtures.mask_studies import (
 from tests.fixtures.stacks import stack
 
 import osteotrace as ot
-from osteotrace import about, phantoms
+from osteotrace import about
 from osteotrace.codes import KINDS, PRIVATE_SCHEME, PRIVATE_SCHEME_UID
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import to_json
@@ -692,14 +692,16 @@ def test_a_mask_in_a_space_that_was_not_read_lives_in_json_alone(
 
 
 def test_measuring_a_sample_case_writes_its_masks_beside_the_report(
-    osteotrace: Callable[..., Any], tmp_path: Path
+    osteotrace: Callable[..., Any],
+    samples_with: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
-    phantoms.write_samples(tmp_path, ["crmo_2_after"])
+    samples = samples_with("crmo_2_after")
     outcome = osteotrace(
         "measure",
-        tmp_path / "crmo_2_after",
+        samples / "crmo_2_after",
         "--protocol",
-        tmp_path / "protocols" / "crmo_2_after.toml",
+        samples / "protocols" / "crmo_2_after.toml",
         "--out",
         tmp_path / "out",
     )

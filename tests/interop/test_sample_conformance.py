@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 from osteotrace.geometry import Grid
 from osteotrace.phantoms.dicom_series import SeriesLabel
 from osteotrace.phantoms.enhanced_ct import write_enhanced_ct
-from osteotrace.phantoms.samples import write_samples
 
 COMMITTED = Path(__file__).parents[2] / "sample_dicom"
 FILES = sorted(COMMITTED.rglob("*.dcm"))
@@ -45,9 +45,10 @@ def test_dciodvfy_finds_no_error_in_any_committed_sample() -> None:
 
 @pytest.mark.interop
 @pytest.mark.parametrize("name", ["crmo_2_after", "mandible_month67"])
-def test_dciodvfy_finds_no_error_in_true_masks(tmp_path: Path, name: str) -> None:
-    write_samples(tmp_path, [name])
-    (file,) = (tmp_path / name / "MR-labels").iterdir()
+def test_dciodvfy_finds_no_error_in_true_masks(
+    samples_with: Callable[[str], Path], name: str
+) -> None:
+    (file,) = (samples_with(name) / name / "MR-labels").iterdir()
     code, lines = _said(file)
     assert [line for line in lines if line.startswith("Error")] == []
     assert code == 0

@@ -16,6 +16,7 @@ from osteotrace_napari.tools.edema import MarrowEdema
 from osteotrace_napari.tools.pointer import Pointer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from osteotrace.volume import Volume
@@ -64,10 +65,8 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("samples")
-    phantoms.write_samples(made, (CASE,))
-    return made / CASE
+def folder(samples_with: Callable[[str], Path]) -> Path:
+    return samples_with(CASE) / CASE
 
 
 @pytest.fixture(scope="module")

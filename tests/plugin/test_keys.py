@@ -190,7 +190,7 @@ class Room:
 
 
 @pytest.fixture
-def room(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Room]:
+def room(request: pytest.FixtureRequest, loaded: None, qtbot: Any) -> Iterator[Room]:
     """Give a window with layers; its second canvas is gone before napari counts them."""
     if not os.environ.get("DISPLAY"):
         pytest.fail("no display: run it under xvfb-run, as make test does")

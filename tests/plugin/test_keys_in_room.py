@@ -144,9 +144,8 @@ def try_to_move(room: ReadingRoom, qtbot: Any) -> list[tuple[str, str]]:
                 press(qtbot, canvas, key)
                 middle = canvas.rect().center()
                 qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
-                for by in (20, 40):
-                    qtbot.wait(20)
-                    qtbot.mouseMove(canvas, middle + QPoint(by, by // 2))
+                qtbot.wait(20)
+                qtbot.mouseMove(canvas, middle + QPoint(40, 20))
                 qtbot.mouseRelease(
                     canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(40, 20)
                 )

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from osteotrace import phantoms
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from osteotrace.series import VolumeHeader
@@ -22,11 +21,10 @@ CASE = "mandible_month00"
 
 @pytest.fixture
 def study(
-    room: ReadingRoom, qtbot: Any, tmp_path: Path
+    room: ReadingRoom, qtbot: Any, samples_with: Callable[[str], Path]
 ) -> dict[tuple[str, str], VolumeHeader]:
     """Open the sample and return its series, by modality and frame of reference."""
-    phantoms.write_samples(tmp_path, (CASE,))
-    room.opening.open(tmp_path / CASE)
+    room.opening.open(samples_with(CASE) / CASE)
     qtbot.waitUntil(lambda: not room.busy, timeout=PATIENCE_MS)
     return {
         (header.identity.modality, header.frame_of_reference_uid): header

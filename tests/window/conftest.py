@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ import pytest
 from tests.window.screen import Screen
 
 import osteotrace as ot
-from osteotrace import phantoms
 from osteotrace.session import Session
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from osteotrace.series import Catalogue, VolumeHeader
     from osteotrace.volume import Volume
 
-# Said at the end of a run: what was counted.
-_TOLD = pytest.StashKey[list[str]]()
+# The name of what a test has to say at the end of a run.
+_TOLD = "told"
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
 
 
@@ -53,22 +53,26 @@ def case(studies: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def spine(studies: Path) -> Path:
-    """Write the sample spine."""
-    phantoms.write_samples(studies, ["spine_2023-07"])
+def spine(studies: Path, samples_with: Callable[[str], Path]) -> Path:
+    """Copy the sample spine: records go beside the folder that is opened."""
+    shutil.copytree(samples_with("spine_2023-07"), studies, dirs_exist_ok=True)
     return studies
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Say a line at the end of the run, also where all went well."""
-    return request.config.stash.setdefault(_TOLD, []).append
+    # A property goes with the report of a test, from whichever process it ran in.
+    return partial(record_property, _TOLD)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what was counted."""
-    for line in config.stash.get(_TOLD, []):
-        terminalreporter.write_line(f"window: {line}")
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, line in report.user_properties:
+                if name == _TOLD and report.when == "call":
+                    terminalreporter.write_line(f"window: {line}")
 
 
 def volume_of(folder: Path, modality: str = "CT") -> Volume:
