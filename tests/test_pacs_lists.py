@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from tests.fixtures.small_study import CT_FRAME_UID, CT_SERIES_UID, STUDY_UID
 
 from osteotrace import pacs
-from osteotrace.pacs import lists, worklist
+from osteotrace.pacs import contents, lists, worklist
 from osteotrace.pseudonym import pseudonym
 from osteotrace.records import sr
 
@@ -254,64 +254,61 @@ region = {{ centre = [0.0, -0.25, 0.0], radius = 3.0 }}
 """
 
 
-@pytest.mark.parametrize("name", ["web", "dimse"])
-def test_the_command_line_fetches_measures_and_sends(
+def test_the_command_line_fetches_measures_and_sends_over_both_protocols(
     osteotrace: Callable[..., Outcome],
     orthanc: Orthanc,
     settings: Path,
     small_study: Path,
     tmp_path: Path,
-    name: str,
 ) -> None:
-    known = ("--archive", name, "--archives", settings)
-    protocol = tmp_path / "protocol.toml"
+    protocol, results = tmp_path / "protocol.toml", tmp_path / "results"
     protocol.write_text(PROTOCOL)
-    assert osteotrace("send", small_study / "ct", *known).code == 0
-    listed, results = tmp_path / "list.csv", tmp_path / "results"
-    found = osteotrace("query", "--patient-id", "TEST-1", "--worklist", listed, *known)
-    assert (found.code, found.err) == (0, "")
-    assert pseudonym("TEST-1") in found.out
-    assert "Test" not in found.out
-    fetched = osteotrace("fetch", listed, "--out", tmp_path / "in", *known)
-    assert (fetched.code, fetched.err) == (0, "")
-    assert "1 studies with 20 instances" in fetched.out
-    measured = osteotrace(
-        "measure", tmp_path / "in", "--out", results, "--protocol", protocol
-    )
-    assert measured.code == 0, measured.err
-    ledger = tmp_path / "sent.csv"
-    sent = osteotrace("send", results, "--ledger", ledger, *known)
-    assert (sent.code, sent.err) == (0, "")
-    (row,) = lines_of(ledger)
-    assert (row["study_uid"], row["status"], row["n_sent"]) == (STUDY_UID, "sent", "2")
-    again = json.loads(osteotrace("send", results, "--json", *known).out)
-    assert again[0]["status"] == "already there"
-    check_read_back(orthanc, name, results, tmp_path / "back")
+    for name in ("web", "dimse"):
+        orthanc.empty()
+        known = ("--archive", name, "--archives", settings)
+        study, listed = tmp_path / name, tmp_path / f"{name}.csv"
+        assert osteotrace("send", small_study / "ct", *known).code == 0
+        asked = ("--patient-id", "TEST-1", "--worklist", listed)
+        found = osteotrace("query", *asked, *known)
+        assert (found.code, found.err) == (0, "")
+        assert pseudonym("TEST-1") in found.out
+        assert "Test" not in found.out
+        fetched = osteotrace("fetch", listed, "--out", study, *known)
+        assert (fetched.code, fetched.err) == (0, "")
+        assert "1 studies with 20 instances" in fetched.out
+        if not results.exists():
+            measure = ("measure", study, "--out", results, "--protocol", protocol)
+            assert osteotrace(*measure).code == 0
+        ledger = tmp_path / f"{name}-sent.csv"
+        sent = osteotrace("send", results, "--ledger", ledger, *known)
+        assert (sent.code, sent.err) == (0, "")
+        (row,) = lines_of(ledger)
+        assert (row["study_uid"], row["status"]) == (STUDY_UID, "sent")
+        assert (row["n_sent"], row["n_already_there"]) == ("2", "0")
+        again = json.loads(osteotrace("send", results, "--json", *known).out)
+        assert again[0]["status"] == "already there"
+        check_read_back(orthanc, name, results, tmp_path / f"{name}-back")
+    assert contents_below(tmp_path / "web") == contents_below(tmp_path / "dimse")
 
 
-def test_only_the_studies_of_a_worklist_are_measured(
-    osteotrace: Callable[..., Outcome], small_study: Path, tmp_path: Path
+def contents_below(folder: Path) -> dict[str, dict[str, bytes]]:
+    """Return what the files below a folder say, by name."""
+    return {
+        path.name: contents.content_of(pydicom.dcmread(path))
+        for path in folder.rglob("*.dcm")
+    }
+
+
+def test_what_was_fetched_is_measured_and_what_failed_is_not(
+    osteotrace: Callable[..., Outcome], template: Path, tmp_path: Path
 ) -> None:
-    uids = write_studies(tmp_path / "in", small_study / "ct" / "000.dcm", 2)
-    shutil.copytree(small_study / "ct", tmp_path / "in" / "small")
-    protocol, listed = tmp_path / "protocol.toml", tmp_path / "list.csv"
-    protocol.write_text(PROTOCOL)
-    listed.write_text(
-        f"study_uid,status\n{STUDY_UID},fetched\n{uids[0]},failed\n2.25.4,\n"
-    )
-    measure = ("measure", tmp_path / "in", "--protocol", protocol, "--worklist", listed)
-    outcome = osteotrace(*measure, "--out", tmp_path / "results")
-    # One that is not there is a row that says so, and a line.
-    assert outcome.code == 1
-    assert "study 2.25.4" in outcome.err
-    table = lines_of(tmp_path / "results" / "measurements.csv")
-    measured = {row["study_uid"] for row in table if row["status"] != "failed"}
-    assert measured == {STUDY_UID}
-    assert {row["study_uid"] for row in table} == {STUDY_UID, "2.25.4"}
-    listed.write_text("study_uid\n2.25.4\n")
-    nothing = osteotrace(*measure, "--out", tmp_path / "others")
-    assert (nothing.code, nothing.out) == (1, "")
-    assert "none of the 1 studies of the worklist" in nothing.err
+    listed = tmp_path / "fetched.csv"
+    listed.write_text("line,status,study_uid\n2,fetched,2.25.4\n3,failed,2.25.5\n")
+    assert worklist.study_uids(listed) == {"2.25.4"}
+    measure = ("measure", template, "--out", tmp_path / "out")
+    outcome = osteotrace(*measure, "--worklist", listed)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "none of the 1 studies of the worklist" in outcome.err
 
 
 def check_read_back(orthanc: Orthanc, name: str, results: Path, back: Path) -> None:
