@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
 
 import msgspec
 import pytest
 
 import osteotrace as ot
+from osteotrace import measurements
+from osteotrace.alignment import align
+from osteotrace.deidentify import deidentify_tree
+from osteotrace.pacs import connect
+from osteotrace.volume import to_image, write_image
 
 HEADING = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 # A parameter and what it may be: ``row, column : int``, ``*paths : path``, ``name``.
@@ -18,6 +25,10 @@ VERBS = [name for name in ot.__all__ if inspect.isfunction(getattr(ot, name))]
 # Fields that say what a JSON text holds; nobody gives them.
 OF_THE_FORMAT = {"schema_version", "records_kind", "comparison_version"}
 NEVER_FAILS = {"paragraph"}
+# What measuring one lesion gives.
+READINGS = {"LesionReading", "CaliperReading", "VertebraReading", "SequestraReading"}
+# What a module calls the end of another's measuring.
+PART = "reading"
 RECORDS = [name for name in ot.__all__ if inspect.isclass(getattr(ot, name))]
 
 
@@ -79,6 +90,33 @@ def test_every_method_of_a_record_is_documented(name: str) -> None:
         if own.startswith("_") or not inspect.isfunction(method):
             continue
         assert inspect.getdoc(method), f"osteotrace.{name}.{own} says nothing"
+
+
+def measuring_functions() -> dict[str, object]:
+    """Every function that measures one lesion, by its place; no part of another."""
+    found: dict[str, object] = {}
+    for one in pkgutil.walk_packages(measurements.__path__, f"{measurements.__name__}."):
+        for name, function in vars(importlib.import_module(one.name)).items():
+            own = inspect.isfunction(function) and function.__module__ == one.name
+            gives = str(getattr(function, "__annotations__", {}).get("return"))
+            if own and gives in READINGS and name != PART and not name.startswith("_"):
+                found[f"{one.name}.{name}"] = function
+    return found
+
+
+def test_every_measuring_function_behind_the_door_is_documented_as_well() -> None:
+    behind = {
+        **measuring_functions(),
+        "align": align,
+        "to_image": to_image,
+        "write_image": write_image,
+        "connect": connect,
+        "deidentify_tree": deidentify_tree,
+    }
+    assert len(behind) > 20
+    for name, function in behind.items():
+        assert_is_whole(function, of=name)
+        assert "Raises" in sections(function), f"{name} names no error"
 
 
 def test_the_examples_of_numpydoc_are_understood() -> None:

@@ -76,6 +76,12 @@ def align(
     progress : callable, optional
         Called with the parts done so far and all of them.
 
+    Returns
+    -------
+    Alignment
+        The transform from earlier to later, LPS mm, with its standard uncertainty in mm
+        and degrees and what it rests on.
+
     Raises
     ------
     OsteotraceError

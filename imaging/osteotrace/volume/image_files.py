@@ -53,6 +53,11 @@ def to_image(volume: Volume) -> Any:
     ----------
     volume : Volume
 
+    Returns
+    -------
+    SimpleITK.Image
+        Its size is (columns, rows, slices), as SimpleITK counts.
+
     Raises
     ------
     OsteotraceError
