@@ -196,7 +196,7 @@ def _overlay(
         ink = min(full, shade)
         for line in lines:
             flat = [tuple(point) for point in (line * FINER).tolist()]
-            pen.line(flat, fill=ink, width=round(width * FINER), joint="curve")
+            pen.line(flat, fill=ink, width=round(width * FINER))
         radius = (POINT + (width - LINE) / 2) * FINER
         for x, y in [] if points is None else (points * FINER).tolist():
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
