@@ -16,6 +16,7 @@ import osteotrace as ot
 from osteotrace.deidentify import Options, Secret, deidentify_tree
 from osteotrace.deidentify import records as remaking
 from osteotrace.measurements.measurement import Measurement
+from osteotrace.records.publication import new_draft
 from osteotrace.records.report_content.segments import segmentations_read
 
 if TYPE_CHECKING:
@@ -245,6 +246,10 @@ def test_a_run_that_was_stopped_twice_ends_with_the_bytes_of_one_that_was_not(
         deidentify_tree(case.source, out, SECRET)
     with pytest.raises(ot.OsteotraceError, match="another secret"):
         deidentify_tree(case.source, out, SECRET, Options(dates="keep"), resume=True)
+
+    # What a killed run had begun to write is not there in the end.
+    draft = new_draft(out / "study")
+    draft.write_bytes(b"half")
 
     # Stopped again, between the studies and the records.
     monkeypatch.setattr(remaking, "remade_reading", stopped)

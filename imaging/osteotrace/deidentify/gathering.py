@@ -192,12 +192,9 @@ def _source(file: Path, *, burned_in: bool) -> Source | Refused | None:
 
 def _dicom(file: Path, found: Elements, *, burned_in: bool) -> Source | Refused:
     sop_class = _said(found, "sop_class") or _said(found, "media_class")
-    uids = [_said(found, "sop_uid") or _said(found, "media_uid")]
-    series = _said(found, "series_uid")
-    # Some exports leave the study out; its series is one then.
-    uids += [_said(found, "study_uid") or f"study of {series}", series]
-    if not all(uids):
-        return Refused(file, "a DICOM file without its UIDs")
+    sop_uid = _said(found, "sop_uid") or _said(found, "media_uid")
+    if not sop_uid:
+        return Refused(file, "a DICOM file without a SOPInstanceUID")
     if found.transfer_syntax == DEFLATED:
         return Refused(file, "a deflated DICOM file: inflate it first")
     try:
@@ -208,12 +205,15 @@ def _dicom(file: Path, found: Elements, *, burned_in: bool) -> Source | Refused:
         return Refused(file, "a DICOM object of a kind that is not supported", sop_class)
     if _said(found, "burned_in").upper() == "YES" and not burned_in:
         return Refused(file, "an image that says that text is burned into it (0028,0301)")
+    series = _said(found, "series_uid")
+    # Some exports leave one of both out: what has none is one study, and one series.
+    study = _said(found, "study_uid") or f"study of {series}"
     return Source(
         file,
         kind,
-        sop_uid=uids[0],
-        study_uid=uids[1],
-        series_uid=uids[2],
+        sop_uid=sop_uid,
+        study_uid=study,
+        series_uid=series or f"series of {study}",
         patient_id=_said(found, "patient_id"),
         issuer=_said(found, "issuer"),
     )

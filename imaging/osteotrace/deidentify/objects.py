@@ -72,7 +72,8 @@ def cleaned_object(source: Dataset, subject: Subject) -> Dataset:
         for keyword, dummy in (("ContentDate", "19000101"), ("ContentTime", "000000")):
             if not made.get(keyword):
                 setattr(made, keyword, dummy)
-    if "BodyPartExamined" in source and "BodyPartExamined" not in made:
+    placed = ("BodyPartExamined", "AnatomicRegionSequence")
+    if "BodyPartExamined" in source and not any(place in made for place in placed):
         # Type 2C: whether it is one of a pair is not known any more.
         made.Laterality = made.get("Laterality", "")
     state_method(made, subject.options)
@@ -227,8 +228,13 @@ def described(keyword: str, text: str, subject: Subject) -> str:
             and _KERNEL.fullmatch(word) is not None
         )
 
-    told = cleaned(text, imaging_words(), subject.names, allow=allowed, gap="")
+    told = cleaned(_ascii(text), imaging_words(), subject.names, allow=allowed, gap="")
     return told[:_LONG_STRING].strip()
+
+
+def _ascii(text: str) -> str:
+    """Return a text in the signs of DICOM's default character set: none else is named."""
+    return text.encode("ascii", "replace").decode()
 
 
 def labelled(text: str, subject: Subject) -> str:
@@ -278,9 +284,9 @@ def _tags(element: DataElement) -> Any:
 def _optional(element: DataElement, rule: Rule, subject: Subject) -> Any:
     """Return what an option keeps: of the device, or of the patient's body."""
     options = subject.options
-    kept = options.device if rule.treatment == "device" else options.patient
+    wanted = options.device if rule.treatment == "device" else options.patient
     said = [str(one).strip(" \0") for one in values_of(element)]
-    if not kept or not any(said):
+    if not wanted or not any(said):
         return rule.fallback if said else ""
     if element.VR == "UI":
         return [mapped_uid(one, subject) for one in said]
@@ -294,9 +300,8 @@ def _optional(element: DataElement, rule: Rule, subject: Subject) -> Any:
         return said[0] if is_term(element.keyword, said[0]) else ""
     if element.VR == "DS":
         return said if all(_DECIMAL.fullmatch(one) for one in said) else None
-    return [one[:_LONG_STRING] for one in said if not words_in(one, subject)] or (
-        rule.fallback
-    )
+    kept = [_ascii(one)[:_LONG_STRING] for one in said if not words_in(one, subject)]
+    return kept or rule.fallback
 
 
 def words_in(text: str, subject: Subject) -> bool:
