@@ -377,6 +377,14 @@ def test_the_notebooks_are_as_their_script_writes_them(written: dict[str, str]) 
             assert (NOTEBOOKS / link).is_file(), f"{link} leads nowhere"
 
 
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a kernel writes (history, connection, results) out of the user's home."""
+    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "TMPDIR"):
+        (tmp_path / variable).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+
+
 def run_notebooks(written: dict[str, str], *, slow: bool) -> list[nbformat.NotebookNode]:
     """Run all notebooks in one kernel, each from nothing; return what they show."""
     cells = []
@@ -400,6 +408,7 @@ def shown_by(outputs: list[nbformat.NotebookNode]) -> str:
     return "".join(one.get("data", {}).get("text/html", "") for one in outputs)
 
 
+@pytest.mark.usefixtures("own_folders")
 def test_the_notebooks_run(written: dict[str, str]) -> None:
     shown = shown_by(run_notebooks(written, slow=False))
     assert "12.08 ± 0.01 mm" in shown
@@ -409,6 +418,7 @@ def test_the_notebooks_run(written: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_folders")
 def test_the_notebooks_run_with_their_long_cells(written: dict[str, str]) -> None:
     outputs = run_notebooks(written, slow=True)
     shown = shown_by(outputs)
