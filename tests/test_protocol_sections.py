@@ -202,3 +202,22 @@ def test_what_an_entry_says_stands_over_what_the_series_says() -> None:
     both = series.beneath(own)
     assert (both.modality, both.kernel, both.least_slices) == ("CT", "H*", 10)
     assert both.preferences == ("thinnest",)
+
+
+@pytest.mark.parametrize(
+    ("right", "mistake", "found", "expected"),
+    [
+        ("resample = true", "resample = 1", "a whole number", "true or false"),
+        ("[0.0, 1.5]", "[0.0, 1.5, 2.0]", "3 values", "2 values"),
+        ('kernel = "B*"', 'kernal = "B*"', "the unknown key 'kernal'", ""),
+        ('"thinnest"]', '"biggest"]', "'biggest', which is none of the choices", ""),
+        ('marks = ["palatal*", "PAL-*"]', "", "no key 'marks'", ""),
+    ],
+)
+def test_a_mistake_is_told_in_plain_words(
+    right: str, mistake: str, found: str, expected: str
+) -> None:
+    with pytest.raises(OsteotraceError) as caught:
+        parsed(WHOLE.replace(right, mistake))
+    assert caught.value.found == found
+    assert expected in caught.value.expected

@@ -38,9 +38,10 @@ from osteotrace.protocol.checks import check_entry, check_where
 from osteotrace.protocol.choices import SeriesChoice
 from osteotrace.protocol.entries import ABSENT, TABLES, AbsentEntry
 from osteotrace.protocol.entry import Entry
-from osteotrace.protocol.lines import line_of, wrong
+from osteotrace.protocol.lines import PROTOCOL, line_of, wrong
 from osteotrace.protocol.marked import MARKED, MarkedEntry
 from osteotrace.protocol.mask_sources import MaskSources, Program, Threshold
+from osteotrace.protocol.mistakes import mistake_of
 from osteotrace.protocol.outcomes import Results, Stagings
 from osteotrace.shown import Shown
 
@@ -222,14 +223,11 @@ class _Source:
         self, table: str, message: str, number: int | None = None
     ) -> OsteotraceError:
         """Return the error of a value of a wrong type, from what msgspec says of it."""
-        place = _PLACE.search(message)
-        if place is not None and place[1] is not None:
-            number = int(place[1])
-        quoted = _QUOTED.search(message)
-        inside = place[2] if place else ""
-        key = quoted[1] if quoted else inside
-        line = line_of(self.text, table, number, key, inside)
-        return wrong(self.file, _PLACE.sub("", message), line, key)
+        mistake = mistake_of(message)
+        number = number if mistake.number is None else mistake.number
+        line = line_of(self.text, table, number, mistake.key, mistake.inside)
+        expected = mistake.expected or PROTOCOL
+        return wrong(self.file, mistake.found, line, mistake.key, expected)
 
 
 def _series(source: _Source, found: object) -> tuple[SeriesChoice, ...]:
@@ -335,8 +333,3 @@ def _check_marks(source: _Source, entries: tuple[Entry, ...], masks: MaskSources
         found = "marks that are no source"
         expected = '"marks" among the sources of [masks]'
         raise source.refusal(MARKED, 0, "marks", found, expected)
-
-
-# msgspec ends its messages with the place, such as "at `$[...][0].start[2]`".
-_PLACE: Final = re.compile(r" - at `\$\[\.\.\.\](?:\[(\d+)\])?\.?(\w*).*`$")
-_QUOTED: Final = re.compile(r"field `(\w+)`")
