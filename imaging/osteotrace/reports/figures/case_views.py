@@ -106,8 +106,14 @@ def _planes(main: Region, shown: list[Region]) -> list[Plane]:
         own = caliper_plane(points[0], points[-1])
     except OsteotraceError:
         return list(standard)
-    width = max(own.width, standard[0].width)
-    own = replace(own, name=f"near {own.name}", width=width)
+    # The line may lie at the edge of what is shown: the middle is that of all of it.
+    aside = standard[0].centre - own.centre
+    own = replace(
+        own,
+        name=f"near {own.name}",
+        centre=own.centre + aside - (aside @ own.normal) * own.normal,
+        width=max(own.width, standard[0].width),
+    )
     others = [p for p in standard if _apart_deg(p, own) > SAME_PLANE_DEG]
     return [own, *others][:3]
 
