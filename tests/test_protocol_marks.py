@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.fixtures.foreign_reports import (
+    FINDING,
+    LENGTH,
+    MM,
+    code,
+    group,
+    in_space,
+    number,
+    report,
+    saved,
+)
+from tests.fixtures.small_study import CT_FRAME_UID, STUDY_UID
 
 import osteotrace as ot
 from osteotrace import reading
@@ -168,6 +180,7 @@ def foreign(volume: Volume, kind: str, *points: tuple[float, float, float]) -> F
     )
 
 
+GAP_FINDING = ("SCT", "52988006", "Lesion")
 A, B, C = (0.0, -5.5, 0.0), (0.0, 5.0, 0.0), (4.0, 5.0, 0.0)
 
 
@@ -208,3 +221,23 @@ def test_a_result_without_a_mark_is_refused(scanned: Volume) -> None:
     finding = msgspec.structs.replace(foreign(scanned, "lesion", A), regions=())
     with pytest.raises(OsteotraceError, match="of which only the result is known"):
         marked_again(finding, scanned)
+
+
+def test_a_length_in_a_report_of_other_software_is_snapped_and_measured(
+    small_study: Path, tmp_path: Path, first: Assessment
+) -> None:
+    study = shutil.copytree(small_study, tmp_path / "study")
+    line = in_space("POLYLINE", [*A, *B], CT_FRAME_UID)
+    (study / "sr").mkdir()
+    document = report(
+        group("PAL-9", code(FINDING, GAP_FINDING), number(LENGTH, "10.5", MM, line)),
+        StudyInstanceUID=STUDY_UID,
+        PatientID="TEST-1",
+    )
+    saved(document, study / "sr" / "1.dcm")
+    (found,) = reading.measure(study, again('"PAL-*"')).findings
+    value, own = found.measurements[0], first.findings[0].measurements[0]
+    assert isinstance(value, ot.Measurement)
+    assert isinstance(own, ot.Measurement)
+    # Edges fitted near the same rough points: 12 mm, not the 10.5 mm between them.
+    assert (found.label, value.value) == ("PAL-9", own.value)
