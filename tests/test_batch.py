@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +20,6 @@ from osteotrace.reports.columns import whole_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.fixtures.command_line import Outcome
     from tests.fixtures.study_trees import Measured
@@ -89,6 +90,21 @@ def test_a_study_that_cannot_be_measured_is_a_row_with_its_reason(
     assert "no series" in failed["reason"]
     (told,) = run.failures()
     assert told.study_uid == study_uid(1)
+
+
+def test_missing_slices_do_where_the_run_allows_them(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    missing = sorted(write_study(tmp_path / "tree", 2).iterdir())[1]
+    missing.unlink()
+    call = (tmp_path / "tree", undisturbed.protocol)
+    refused = measure_tree(*call, tmp_path / "refused", **ASKED)
+    assert refused.n_failed == 1
+    run = measure_tree(*call, tmp_path / "allowed", allow_gaps=True, **ASKED)
+    assert (run.n_done, run.n_failed) == (1, 0)
+    assert {row["geometry"] for row in rows_of(tmp_path / "allowed")} == {
+        "missing_slices"
+    }
 
 
 def ot_dataset(file: Path) -> Any:
@@ -247,3 +263,15 @@ def test_a_tree_with_nothing_that_the_protocol_means_still_has_its_table(
     assert len(rows_of(tmp_path / "out")) == COUNT
     assert len(outcome.err.splitlines()) == COUNT
     assert all("no series" in line for line in outcome.err.splitlines())
+
+
+def test_what_the_page_tells_to_type_are_options_that_there_are(osteotrace: Run) -> None:
+    page = (Path(__file__).parents[1] / "docs/batch.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    calls = " ".join(blocks).replace("\\\n", " ").splitlines()
+    own = [call for call in calls if call.strip().startswith("osteotrace measure")]
+    asked = {word for call in own for word in call.split() if word.startswith("--")}
+    asked |= set(re.findall(r"`(--(?!n|t)[a-z-]+)", page)) - {"--hostfile"}
+    told = osteotrace("measure", "--help").out
+    assert len(own) >= 4
+    assert {option for option in asked if option not in told} == set()

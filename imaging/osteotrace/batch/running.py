@@ -248,7 +248,7 @@ def _outcome(future: Future[Outcome], pool: Pool) -> Outcome:
         return future.result()
     except CancelledError as problem:
         found = "a scheduler that is gone"
-        raise _stopped(found, "one that stays until the run is done") from problem
+        raise _stopped(found, "one that is there until the run is done") from problem
     except Exception as problem:
         if how := pool.lost(problem):
             return Outcome(died=how)

@@ -1,6 +1,7 @@
 """What ``measure`` does with a tree: a run of its own, told as it goes."""
 
 import json
+import logging
 import signal
 import sys
 import time
@@ -44,6 +45,8 @@ def measure(
     from osteotrace import batch
 
     only = None if worklist is None else _listed(catalogue, worklist)
+    # What it would log of a lost worker or scheduler is told in words of ours.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _progress() as tell, _ended_by_signals():
         try:
             run = batch.measure_tree(

@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
 from osteotrace import protocol as protocols
 from osteotrace.errors import OsteotraceError
-from osteotrace.protocol import SeriesChoice
 from osteotrace.reading import cases
 from osteotrace.reading.assessing import assess
 from osteotrace.reading.case_facts import CaseFacts
@@ -19,7 +16,6 @@ from osteotrace.reading.lesions import findings_of
 from osteotrace.reports import tables
 from osteotrace.reports.shown import Card, card_of, title_of
 from osteotrace.series import Catalogue, scan
-from osteotrace.series.catalogue import ALLOWABLE, MEASURABLE
 from osteotrace.shown import Shown
 from osteotrace.uids import new_uid
 
@@ -263,8 +259,6 @@ def read_study(
         With the error, where the study cannot be measured.
     """
     who = study.series[0].identity
-    if allow_gaps:
-        protocol = _with_gaps(protocol)
     images = StudyImages(
         study,
         masks,
@@ -296,22 +290,6 @@ def read_study(
         volumes=images.volumes,
         catalogue=study,
     )
-
-
-def _with_gaps(protocol: Protocol) -> Protocol:
-    """Return a protocol that also takes volumes with missing and duplicate slices."""
-    stated = {choice.modality: choice for choice in protocol.series}
-    for entry in protocol.entries:
-        if entry.modality not in stated:
-            stated[entry.modality] = SeriesChoice(modality=entry.modality)
-    series = tuple(
-        replace(
-            choice,
-            verdicts=tuple(sorted({*(choice.verdicts or MEASURABLE), *ALLOWABLE})),
-        )
-        for choice in stated.values()
-    )
-    return replace(protocol, series=series)
 
 
 def by_study(catalogue: Catalogue) -> list[Catalogue]:
