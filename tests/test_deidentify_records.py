@@ -129,7 +129,9 @@ def _copy(source: Path, target: Path) -> None:
             (target / file.name).write_bytes(file.read_bytes())
 
 
-@pytest.fixture(scope="module", params=["shift", "remove"])
+@pytest.fixture(
+    scope="module", params=["remove", pytest.param("shift", marks=pytest.mark.slow)]
+)
 def done(
     request: pytest.FixtureRequest,
     course: Course,
