@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.plugin
 
+# For slow machines; nothing waits this long that goes well.
+PATIENCE_MS = 60_000
+
 
 @pytest.fixture
 def window(qtbot: Any) -> Any:
@@ -30,7 +33,7 @@ def window(qtbot: Any) -> Any:
     QLineEdit(made).setObjectName("field")
     made.show()
     made.activateWindow()
-    qtbot.waitActive(made)
+    qtbot.waitUntil(made.isActiveWindow, timeout=PATIENCE_MS)
     return made
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LAYERS = ("image", "labels", "shapes", "points", "vectors", "none")
 # What napari's layers and viewer do on keys that are none of ours.
 NAPARI_KEYS = (*"1234567LEPFZXMSADRTICVBYO", "Del", "Backspace", "Ctrl+A", "Ctrl+V")
+# For slow machines; nothing waits this long that goes well.
+PATIENCE_MS = 60_000
 EVERY_KEY = tuple(keys.present({}).items())
 
 
@@ -354,7 +356,9 @@ def panel(room: Room) -> Any:
         layout.addWidget(field)
     room.viewer.window.add_dock_widget(made, name="panel", area="right")
     room.keyboard.watch_panel(made)
-    room.viewer.window._qt_window.activateWindow()
+    window = room.viewer.window._qt_window
+    window.activateWindow()
+    room.qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE_MS)
     return made
 
 

@@ -48,6 +48,13 @@ def press(qtbot: Any, target: Any, key: str) -> None:
     qtbot.keyClick(target, combination.key(), combination.keyboardModifiers())
 
 
+def activate(room: ReadingRoom, qtbot: Any) -> None:
+    """Have the room's window be the one that keys go to."""
+    window = room.viewer.window._qt_window
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE_MS)
+
+
 def in_hand(room: ReadingRoom) -> str:
     """Return the name of the tool in hand, empty without one."""
     return "" if room.pointer.tool is None else room.pointer.tool.name
@@ -206,7 +213,7 @@ def test_enter_in_the_form_takes_the_field_and_accepts_nothing(
     from qtpy.QtWidgets import QApplication
 
     load("CT")
-    room.viewer.window._qt_window.activateWindow()
+    activate(room, qtbot)
     finding = hand.caliper(START, END)
     uid = finding.tracking_uid
     hand.key("Ctrl+E")
@@ -228,7 +235,7 @@ def test_escape_in_the_form_leaves_the_tool_in_hand(
     from qtpy.QtWidgets import QApplication
 
     load("CT")
-    room.viewer.window._qt_window.activateWindow()
+    activate(room, qtbot)
     hand.caliper(START, END)
     hand.key("Shift+C")
     assert in_hand(room) == "caliper"
@@ -244,7 +251,7 @@ def test_a_note_half_typed_is_kept_when_the_reader_goes_on(
     from qtpy.QtCore import Qt
 
     load("CT")
-    room.viewer.window._qt_window.activateWindow()
+    activate(room, qtbot)
     uid = hand.caliper(START, END).tracking_uid
     note = room.dock.findings.form.fields["note"]
     note.setFocus()
@@ -260,7 +267,7 @@ def test_the_overview_opens_on_a_question_mark_and_goes_with_any_key(
     from qtpy.QtWidgets import QApplication
 
     load("CT")
-    room.viewer.window._qt_window.activateWindow()
+    activate(room, qtbot)
     hand.key("?")
     overlay = QApplication.focusWidget()
     assert overlay.objectName() == "help_overlay"
