@@ -3,8 +3,8 @@
 Lesions (`families.repeats`) are scanned and measured twice. Without a change the verdict
 "increased" or "decreased" is to come in 5 % at most, by the assumed repeatability and by
 the one that a site estimates from its own repeats; with a true change of twice the
-repeatability in 95 % at least. A site is some lesions read twice; each judges other
-pairs than those it was estimated from.
+repeatability in 95 % at least. A site is some lesions read twice; each judges all of the
+other pairs, which it was not estimated from.
 
     python benchmarks/change.py                     # an hour on one core
     python benchmarks/change.py --repeats 60 --changed 30
@@ -48,6 +48,8 @@ CHANGED: Final = 200
 # Lesions that a site has read twice.
 SITES: Final = (5, 10, 20, 40)
 ADVISED: Final = 20
+# Sites of each size that judge, and draws of the interval over them.
+MOST_SITES, DRAWS = 20, 2000
 MOST_FALSE, LEAST_FOUND = 0.05, 0.95
 # Numbers of the pairs that sites estimate from: none that is judged is among them.
 OF_SITES: Final = 100 * LESIONS * POSES * (POSES - 1)
@@ -65,37 +67,54 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     later: Measurement | NotMeasured
 
 
-class Tally(msgspec.Struct, kw_only=True):
-    """How often a verdict was a real change, of how many that compare."""
+class Tally:
+    """How often a verdict was a real change, of how many that compare.
 
-    real: int = 0
-    compared: int = 0
-    refused: int = 0
+    Parameters
+    ----------
+    verdicts : sequence of sequences of str
+        Each site's word for each pair, in one order of the pairs.
+    """
 
-    def add(self, verdict: str) -> None:
-        self.refused += verdict == "not comparable"
-        self.compared += verdict != "not comparable"
-        self.real += verdict in REAL
+    def __init__(self, verdicts: Sequence[Sequence[str]]) -> None:
+        told = np.array(verdicts)
+        self.refused = int((told == "not comparable").sum())
+        self.compared = told.shape[1] - self.refused // len(told)
+        self._real = np.isin(told, REAL).astype(float)
+        self._counts = (told != "not comparable").astype(float)
 
     @property
     def rate(self) -> float:
-        return self.real / max(1, self.compared)
+        return float(self._real.sum() / max(1.0, self._counts.sum()))
 
     @property
     def interval95(self) -> tuple[float, float]:
-        """Exact interval of the rate (Clopper-Pearson)."""
-        from scipy.stats import binomtest
+        """Interval of the rate: exact for one site, else sites and pairs drawn anew.
 
-        if not self.compared:
-            return 0.0, 1.0
-        found = binomtest(self.real, self.compared).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
+        The words of one site are not independent: they share its coefficient.
+        """
+        sites, pairs = self._real.shape
+        if sites == 1 or self.rate in (0.0, 1.0):
+            from scipy.stats import binomtest
+
+            told = round(self.rate * self.compared), self.compared
+            found = binomtest(*told).proportion_ci(0.95, method="exact")
+            return float(found.low), float(found.high)
+        draw, rates = np.random.default_rng(5), []
+        for _ in range(DRAWS):
+            rows = np.bincount(draw.integers(sites, size=sites), minlength=sites)
+            columns = np.bincount(draw.integers(pairs, size=pairs), minlength=pairs)
+            counted = max(1.0, float(rows @ self._counts @ columns))
+            rates.append(float(rows @ self._real @ columns) / counted)
+        low, high = np.quantile(rates, (0.025, 0.975))
+        return float(low), float(high)
 
     @property
     def as_text(self) -> str:
         low, high = self.interval95
         share = f"{100 * self.rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
-        return f"{share} of {self.compared}"
+        sites = f" by {len(self._real)} sites" if len(self._real) > 1 else ""
+        return f"{share} of {self.compared}{sites}"
 
 
 # Pairs ---------------------------------------------------------------------------------
@@ -192,10 +211,7 @@ def site(
 
 def by_assumed(subject: Subject, pairs: Sequence[Pair]) -> Tally:
     """Return the verdicts by the default repeatability."""
-    tally = Tally()
-    for pair in pairs:
-        tally.add(verdict(subject, pair, None))
-    return tally
+    return Tally([[verdict(subject, pair, None) for pair in pairs]])
 
 
 def by_sites(
@@ -207,15 +223,16 @@ def by_sites(
     classical: bool = False,
     alone: bool = True,
 ) -> Tally:
-    """Return the verdicts of sites that each read some other lesions twice."""
-    tally = Tally()
-    sites = max(1, len(repeats) // lesions)
-    for k in range(sites):
+    """Return the verdicts of sites that each read some other lesions twice.
+
+    Every site judges every pair, as many as `MOST_SITES` of them.
+    """
+    told = []
+    for k in range(min(MOST_SITES, max(1, len(repeats) // lesions))):
         own = repeats[k * lesions : (k + 1) * lesions]
-        told = site(subject, own, classical=classical, alone=alone)
-        for pair in pairs[k::sites]:
-            tally.add(verdict(subject, pair, told))
-    return tally
+        by = site(subject, own, classical=classical, alone=alone)
+        told.append([verdict(subject, pair, by) for pair in pairs])
+    return Tally(told)
 
 
 # Changes -------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ class CompareTab(QWidget):
         self.carry.clicked.connect(self.carry_asked)
         self.export = button("Export report …")
         self.export.clicked.connect(self.export_asked)
-        self.save = button("Save")
+        self.save = button("Save as DICOM")
         self.save.setToolTip("Write the comparison and its registrations as DICOM")
         self.save.clicked.connect(self.save_asked)
         self.area = QScrollArea()
