@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydicom
 import pytest
@@ -365,3 +367,135 @@ def test_a_user_and_a_passcode_reach_a_dimse_peer(
         server.shutdown()
     assert "perhaps the user or the secret" in problem.found
     assert "wrong" not in str(problem)
+
+
+class OddServer(BaseHTTPRequestHandler):
+    """Answers every request as a test says."""
+
+    status, kind, content = 200, "application/dicom+json", b"[]"
+    length: int | None = 0
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(self.status)
+        self.send_header("Content-Type", self.kind)
+        if self.length is not None:
+            self.send_header("Content-Length", str(len(self.content) + self.length))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *args: object) -> None: ...
+
+
+@pytest.fixture
+def odd_server() -> Iterator[tuple[type[OddServer], pacs.Archive]]:
+    """Return a server that can be told what to answer, and it as an archive."""
+
+    class Own(OddServer):
+        asked: ClassVar[list[str]] = []
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield Own, pacs.Archive(name="odd", url=url, first_pause_s=0, timeout_s=5)
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "calls"),
+    [
+        (403, "refuses the user or the secret (HTTP status 403)", 1),
+        (404, "nothing there (HTTP status 404)", 1),
+        (409, "refuses the request (HTTP status 409)", 1),
+        (500, "an answer that is of no use (HTTP status 500)", 1),
+        (503, "did not finish its answer (HTTP status 503)", 3),
+    ],
+)
+def test_a_status_is_one_line_and_only_a_busy_archive_is_asked_again(
+    odd_server: tuple[type[OddServer], pacs.Archive],
+    status: int,
+    told: str,
+    calls: int,
+    refusal: Callable[..., OsteotraceError],
+) -> None:
+    server, known = odd_server
+    server.status = status
+    with pacs.connect(known) as archive:
+        problem = refusal(lambda: archive.find(pacs.Query(patient_id="TEST-1")))
+    assert told in problem.found
+    assert "TEST-1" not in str(problem)
+    assert len(server.asked) == calls
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html>Login</html>", b"[1]", b'[{"00100020": 7}]', b"\xff\xfe"]
+)
+def test_an_answer_that_is_no_dicom_is_one_line(
+    odd_server: tuple[type[OddServer], pacs.Archive],
+    content: bytes,
+    refusal: Callable[..., OsteotraceError],
+) -> None:
+    server, known = odd_server
+    server.content = content
+    with pacs.connect(known) as archive:
+        problem = refusal(lambda: archive.find(pacs.Query()))
+    assert "an answer that is of no use" in problem.found
+    assert "\n" not in str(problem)
+
+
+@pytest.mark.parametrize("length", [0, 1000, None])
+def test_an_answer_that_breaks_off_is_not_taken_for_whole(
+    odd_server: tuple[type[OddServer], pacs.Archive],
+    length: int | None,
+    a_slice: Path,
+    refusal: Callable[..., OsteotraceError],
+) -> None:
+    from osteotrace.pacs.dicomweb import WebPeer
+    from osteotrace.pacs.peer import Held
+
+    server, known = odd_server
+    whole = a_slice.read_bytes()
+    head = b"--frontier\r\nContent-Type: application/dicom\r\n\r\n"
+    server.kind = 'multipart/related; type="application/dicom"; boundary=frontier'
+    wanted = [Held(STUDY_UID, "2.25.1", "2.25.2")]
+    came: list[bytes] = []
+    peer = WebPeer(known)
+    server.content = head + whole + b"\r\n--frontier--"
+    peer.retrieve(wanted, came.append, whole=True)
+    assert came == [whole]
+    # The file is whole, by accident; the answer is not.
+    server.content, server.length = head + whole, length
+    problem = refusal(lambda: peer.retrieve(wanted, came.append, whole=True))
+    peer.close()
+    assert "broke off" in problem.found
+
+
+def test_an_object_goes_in_the_one_encoding_that_a_peer_takes(a_slice: Path) -> None:
+    from pynetdicom import AE, evt
+
+    from osteotrace.pacs import contents
+    from osteotrace.pacs.dimse import DimsePeer
+    from osteotrace.pacs.outgoing import outgoing
+
+    stored: list[bytes] = []
+
+    def keep(event: Event) -> int:
+        stored.append(event.encoded_dataset())
+        return 0
+
+    entity = AE(ae_title="PEER")
+    entity.add_supported_context("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2")
+    port = free_port()
+    server = entity.start_server(
+        ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, keep)]
+    )
+    known = pacs.Archive(name="peer", host="127.0.0.1", port=port, aet="PEER")
+    going = outgoing([a_slice])
+    try:
+        DimsePeer(known).store(going, lambda one: None)
+    finally:
+        server.shutdown()
+    kept = contents.read(stored[0], "peer")
+    assert kept.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
+    assert contents.differences(going[0].content, contents.content_of(kept)) == []

@@ -25,6 +25,12 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_SECRET_BYTES: Final = 100_000
 
 
+class WrongSetting(OsteotraceError):
+    """A setting of an archive that cannot be; ``key`` names it."""
+
+    key: str = ""
+
+
 class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One archive: a DICOMweb service (``url``) or a DIMSE peer (``host``, ``port``).
 
@@ -112,15 +118,17 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Whether what is said to it travels over TLS."""
         return self.url.startswith("https:") if self.web else self.tls
 
-    def wrong(self, key: str, found: str, expected: str) -> OsteotraceError:
+    def wrong(self, key: str, found: str, expected: str) -> WrongSetting:
         """Return the error of one of its settings."""
-        return OsteotraceError(
+        problem = WrongSetting(
             found,
             expected=expected,
             advice=f"correct {key!r} of the archive",
             where=self.where,
             usage=True,
         )
+        problem.key = key
+        return problem
 
     def password(self) -> str:
         """Return the password, empty where the archive asks for none.

@@ -104,7 +104,8 @@ class Connection:
         Returns
         -------
         tuple of StudyFound
-            At most ``query.limit``.
+            At most ``query.limit``; which they are, where there are more, is the
+            archive's choice.
 
         Raises
         ------

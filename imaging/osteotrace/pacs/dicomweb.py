@@ -7,7 +7,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from osteotrace.pacs import answers, faults, wildcards
+from osteotrace.pacs import answers, faults, multipart, wildcards
 from osteotrace.pacs.certificates import check_files
 from osteotrace.pacs.peer import Held
 
@@ -212,6 +212,7 @@ def _session(archive: Archive) -> Any:
         session.mount(scheme, wildcards.plain_adapter())
     # Neither .netrc nor variables decide who we are and whom we trust.
     session.trust_env = False
+    session.hooks["response"].append(multipart.check_whole)
     if archive.proxy:
         session.proxies = {"http": archive.proxy, "https": archive.proxy}
     if archive.ca_file:
@@ -263,6 +264,9 @@ def _status_fault(archive: Archive, status: int) -> OsteotraceError:
             advice="check the archive's url, its path too, and the UID",
             where=archive.where,
         )
+    # 4xx: what is asked for is not done, such as storing (PS3.18 10.5.3).
+    if 400 <= status < 500:
+        return faults.refused(archive, f"HTTP status {status}")
     return faults.unexpected(archive, f"HTTP status {status}")
 
 

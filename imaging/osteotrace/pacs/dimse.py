@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.pacs import answers, faults
-from osteotrace.pacs.associations import Association, associated, contexts
+from osteotrace.pacs.associations import (
+    EXPLICIT,
+    IMPLICIT,
+    Association,
+    associated,
+    contexts,
+)
 from osteotrace.pacs.peer import Held
 
 if TYPE_CHECKING:
@@ -101,10 +107,8 @@ class DimsePeer:
     def store(
         self, files: Sequence[Outgoing], stored: Callable[[Outgoing], None]
     ) -> None:
-        """Send files, each as it is encoded."""
-        pairs = dict.fromkeys(
-            (one.sop_class_uid, one.transfer_syntax_uid) for one in files
-        )
+        """Send files, as they are encoded; the uncompressed as the peer wants."""
+        pairs = dict.fromkeys(pair for one in files for pair in _encodings(one))
         with associated(self._archive, contexts(pairs)) as association:
             for one in files:
                 self._store(association, one)
@@ -140,7 +144,7 @@ class DimsePeer:
             status = self._status(answer, allowed=None)
             if status not in _PENDING:
                 if status not in (_SUCCESS, _CANCELLED):
-                    raise refused(self._archive, f"C-FIND status {status:#06x}")
+                    raise faults.refused(self._archive, f"C-FIND status {status:#06x}")
                 return
             if identifier is None or (limit and given >= limit):
                 continue
@@ -167,18 +171,16 @@ def status_of(archive: Archive, answer: Any, allowed: int | None = None) -> int:
         known = f"does it know {archive.calling_aet!r}?"
         raise faults.busy(archive, f"it broke off or was not in time; {known}")
     if allowed is not None and status != allowed:
-        raise refused(archive, f"status {status:#06x}")
+        raise faults.refused(archive, f"status {status:#06x}")
     return int(status)
 
 
-def refused(archive: Archive, reason: str) -> OsteotraceError:
-    """Return the error of a request that the peer does not do."""
-    return OsteotraceError(
-        f"a peer that refuses the request ({reason})",
-        expected="a peer that lets us query, fetch and store",
-        advice=f"ask its administrator to allow {archive.calling_aet!r} to do so",
-        where=archive.where,
-    )
+def _encodings(one: Outgoing) -> list[tuple[str, str | None]]:
+    """Return the contexts that a file can be sent in."""
+    own = (one.sop_class_uid, one.transfer_syntax_uid)
+    native = one.transfer_syntax_uid in (EXPLICIT, IMPLICIT)
+    # Offered together too: some peers take only one of the two.
+    return [own, (one.sop_class_uid, None)] if native else [own]
 
 
 def _identifier(level: str, keys: dict[str, str]) -> Dataset:

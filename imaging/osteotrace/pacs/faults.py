@@ -79,6 +79,17 @@ def unexpected(archive: Archive, answer: str) -> OsteotraceError:
     )
 
 
+def refused(archive: Archive, reason: str) -> OsteotraceError:
+    """Return the error of a request that an archive does not do."""
+    return OsteotraceError(
+        f"an archive that refuses the request ({reason})",
+        expected="an archive that lets us query, fetch and store objects of this kind",
+        advice="ask its administrator what it allows; for DIMSE also whether it knows "
+        f"{archive.calling_aet!r}",
+        where=archive.where,
+    )
+
+
 def not_taken(archive: Archive, file_name: str, reason: str) -> OsteotraceError:
     """Return the error of a file that an archive does not take."""
     return OsteotraceError(

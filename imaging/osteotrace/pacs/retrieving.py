@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.errors import OsteotraceError
 from osteotrace.pacs import faults
-from osteotrace.pacs.associations import EXPLICIT, IMPLICIT, associated, contexts
+from osteotrace.pacs.associations import (
+    EXPLICIT,
+    IMPLICIT,
+    MOST_CONTEXTS,
+    associated,
+    contexts,
+)
 from osteotrace.pacs.certificates import listener_context
 
 if TYPE_CHECKING:
@@ -37,8 +43,9 @@ _COMPRESSED: Final = (
     "1.2.840.10008.1.2.5",  # RLE
     "1.2.840.10008.1.2.1.99",  # Deflated Explicit VR Little Endian
 )
-# What an association has room for beside C-GET itself, of 128 contexts.
-_CLASSES_AT_ONCE: Final = 127 // (len(_COMPRESSED) + 1)
+# Contexts that an association has room for beside that of C-GET itself.
+_ROOM: Final = MOST_CONTEXTS - 1
+_CLASSES_AT_ONCE: Final = _ROOM // (len(_COMPRESSED) + 1)
 # Offered where the peer does not say what it holds.
 _USUAL: Final = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT
@@ -91,10 +98,9 @@ def _get(
     classes = list(dict.fromkeys(one.sop_class_uid for one in wanted))
     if not all(classes):
         classes = list(dict.fromkeys([*filter(None, classes), *_USUAL]))
-    offered = [(one, None) for one in classes[: 127 - len(_COMPRESSED)]]
-    compressed = [
-        (one, syntax) for one in classes[:_CLASSES_AT_ONCE] for syntax in _COMPRESSED
-    ]
+    offered = [(one, None) for one in classes]
+    with_room = classes[: (_ROOM - len(offered)) // len(_COMPRESSED)]
+    compressed = [(one, syntax) for one in with_room for syntax in _COMPRESSED]
     taking = Taking(receive)
     with associated(
         archive,
@@ -131,7 +137,7 @@ class Taking:
 
 def _follow(archive: Archive, answers: Any, taking: Taking) -> None:
     """Wait until a request is done; the caller's own troubles come first."""
-    from osteotrace.pacs.dimse import refused, status_of
+    from osteotrace.pacs.dimse import status_of
 
     for answer, _ in answers:
         if taking.problem is not None:
@@ -147,7 +153,7 @@ def _follow(archive: Archive, answers: Any, taking: Taking) -> None:
                 f"{archive.listen_port}, or use retrieve = 'get'",
                 where=archive.where,
             )
-        raise refused(archive, f"status {status:#06x}")
+        raise faults.refused(archive, f"status {status:#06x}")
 
 
 def _requests(wanted: Sequence[Held], *, whole: bool) -> Iterator[Any]:

@@ -29,7 +29,7 @@ from typing import Any, Final
 import msgspec
 
 from osteotrace.errors import OsteotraceError
-from osteotrace.pacs.archive import Archive
+from osteotrace.pacs.archive import Archive, WrongSetting
 
 FILE_NAME: Final = "archives.toml"
 # A list of archives is a page; more is another kind of file.
@@ -148,9 +148,8 @@ def _archive(file: Path, text: str, name: str, table: object) -> Archive:
         )
         line = _line(text, name, where.group(1) if where else "")
         raise _wrong(file, f"{problem} (table {name!r})", line) from problem
-    except OsteotraceError as problem:
-        key = problem.advice.split("'")[1] if "'" in problem.advice else ""
-        line = _line(text, name, key) or _line(text, name, "")
+    except WrongSetting as problem:
+        line = _line(text, name, problem.key)
         found = f"{problem.found} (table {name!r})"
         raise _wrong(file, found, line, problem.expected) from problem
 
