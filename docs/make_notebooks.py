@@ -96,7 +96,7 @@ RESEARCHER: Final = (
 
 A tree of DICOM folders, a protocol, one call. A study that fails is a row with its
 reason, and a run that was stopped goes on where it was. The same call takes a cluster
-([scripts](../scripting.md)).
+([batch](../batch.md)).
 
 **Research use only. Not a medical device.**""",
     f">{START}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osteotrace.batch.journal import LINES
 from osteotrace.batch.lines import Lines
@@ -70,11 +70,6 @@ class Run(Shown):
         from osteotrace.batch.run_card import run_card
 
         return run_card(self)
-
-    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-        """Return the columns and the rows of `frame`."""
-        framed = self.frame()
-        return tuple(framed.columns), framed.to_dict("records")  # type: ignore[return-value]
 
     def failures(self) -> Iterator[StudyOutcome]:
         """Yield the studies that could not be measured, by patient and date."""

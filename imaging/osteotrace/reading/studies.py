@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osteotrace import protocol as protocols
 from osteotrace.errors import OsteotraceError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+
+    import pandas as pd
 
     from osteotrace.findings import Assessment
     from osteotrace.protocol import Protocol
@@ -70,14 +72,22 @@ class StudyReading(Shown):
         facts = tuple(zip(("found", "expected", "what to do"), why, strict=True))
         return Card(kind="Study", title=self.own_title(), facts=facts)
 
-    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-        """Return a row a measurement, or the row of a study that failed."""
+    def frame(self) -> pd.DataFrame:
+        """Return the rows of the table as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a measurement, or the one row of a study that failed.
+        """
+        import pandas as pd
+
         if self.assessment is not None:
-            return tables.COLUMNS, tables.rows(self.assessment, self.catalogue or ())
-        assert self.error is not None
-        return tables.COLUMNS, [
-            tables.failure_row(self.study_uid, self.patient, self.error)
-        ]
+            rows = tables.rows(self.assessment, self.catalogue or ())
+        else:
+            assert self.error is not None
+            rows = [tables.failure_row(self.study_uid, self.patient, self.error)]
+        return pd.DataFrame(rows, columns=list(tables.COLUMNS))
 
 
 def measure(

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osteotrace.comparison.site_repeatabilities import read_repeatabilities
 from osteotrace.comparison.study_readings import study_readings
@@ -24,13 +24,15 @@ from osteotrace.reading.comparing.reading_studies import (
 from osteotrace.reading.comparing.said import confirmed_links, refused_pairs
 from osteotrace.reading.comparing.task import Steps, Task
 from osteotrace.reports import comparison as reports
-from osteotrace.reports.shown import card_of, rows_of, title_of
+from osteotrace.reports.shown import card_of, title_of
 from osteotrace.shown import Shown
 from osteotrace.uids import new_uid
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from osteotrace.change import Repeatability
     from osteotrace.comparison.records import Comparison, Link
@@ -82,9 +84,15 @@ class ComparisonReading(Shown):
         failed = tuple(f"failed: {one.found}; {one.advice}" for one in self.failures)
         return replace(card, lines=(*card.lines, *failed))
 
-    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-        """Return the rows of ``comparison.csv``."""
-        return rows_of(self.comparison)
+    def frame(self) -> pd.DataFrame:
+        """Return the table of the comparison as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a lesion, quantity and step, in the columns of ``comparison.csv``.
+        """
+        return self.comparison.frame()
 
     def write_page(self, path: Path) -> pathlib.Path:
         """Write the comparison as one self-contained HTML page with its pictures.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from osteotrace.errors import OsteotraceError
 
@@ -84,7 +84,10 @@ class Card:
 
 @runtime_checkable
 class OwnCard(Protocol):
-    """A record of a layer above the reports, which says itself how it is shown."""
+    """A record of a layer above the reports, which says itself how it is shown.
+
+    Its ``frame`` is its own, too.
+    """
 
     def own_title(self) -> str:
         """Return what it is, in one line."""
@@ -92,10 +95,6 @@ class OwnCard(Protocol):
 
     def own_card(self) -> Card:
         """Return what is said of it."""
-        ...
-
-    def own_rows(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-        """Return the columns and the rows of its table."""
         ...
 
 

@@ -74,6 +74,8 @@ def frame(things: object) -> pd.DataFrame:
 
     if not isinstance(things, Shown):
         return _together(things)
+    if isinstance(things, OwnCard):
+        return things.frame()
     columns, rows = rows_of(things)
     return pd.DataFrame(rows, columns=list(columns))
 
@@ -104,8 +106,6 @@ def _together(things: object) -> pd.DataFrame:
 @singledispatch
 def rows_of(thing: object) -> tuple[tuple[str, ...], list[Row]]:
     """Return the columns and the rows of a record's table."""
-    if isinstance(thing, OwnCard):
-        return thing.own_rows()
     raise _no_rows(thing)
 
 
