@@ -169,7 +169,8 @@ StudiesContainingOtherReferencedInstancesSequence RelatedSeriesSequence
 SourceInstanceSequence ConversionSourceAttributesSequence
 ReferencedImageEvidenceSequence SourceImageEvidenceSequence
 SegmentSequence SegmentIdentificationSequence SegmentationAlgorithmIdentificationSequence
-DerivationAlgorithmSequence
+DerivationAlgorithmSequence UnassignedSharedConvertedAttributesSequence
+UnassignedPerFrameConvertedAttributesSequence
 RegistrationSequence MatrixRegistrationSequence MatrixSequence
 ContentSequence ContentTemplateSequence MeasuredValueSequence
 CurrentRequestedProcedureEvidenceSequence PertinentOtherEvidenceSequence
@@ -217,7 +218,9 @@ _WORDS: Final[dict[str, str | None]] = {
     "Manufacturer": _UNKNOWN, "ManufacturerModelName": _UNKNOWN,
     "SegmentLabel": "segment", "DimensionDescriptionLabel": None,
     "WindowCenterWidthExplanation": None, "LUTExplanation": _UNKNOWN,
-    "ContentDescription": "", "AlgorithmName": _UNKNOWN, "SegmentAlgorithmName": _UNKNOWN,
+    "ReceiveCoilManufacturerName": "", "TransmitCoilManufacturerName": "",
+    "MetaboliteMapDescription": _UNKNOWN, "ContentDescription": "",
+    "AlgorithmName": _UNKNOWN, "SegmentAlgorithmName": _UNKNOWN,
 }  # fmt: skip
 
 # Replaced whatever they hold, where they are there.
@@ -228,7 +231,7 @@ _DUMMIES: Final[dict[str, str]] = {
 
 _EMPTY: Final = """
 PatientBirthDate AccessionNumber StudyID ReferringPhysicianName ContentCreatorName
-PositionReferenceIndicator AcquisitionContextSequence RequestedProcedureCodeSequence
+PositionReferenceIndicator AcquisitionContextSequence
 ReferencedPerformedProcedureStepSequence
 """
 

@@ -40,7 +40,8 @@ _SHORT_STRING: Final = 16
 _AGE: Final = re.compile(r"([0-9]{3})([DWMY])")
 _OLDEST_YEARS: Final = 90
 # Segmentations, registrations and reports, by the roots of their storage classes.
-_CREATED: Final = ("1.2.840.10008.5.1.4.1.1.66.", "1.2.840.10008.5.1.4.1.1.88.")
+_REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
+_CREATED: Final = ("1.2.840.10008.5.1.4.1.1.66.", _REPORTS)
 # Terms that stand for themselves: without one, the others still say the same.
 _SETS: Final = ("ScanOptions", "ScanningSequence", "SequenceVariant", "FilterMaterial")
 # Series that show what a screen showed, burned-in text included (PS3.3 C.7.6.1.1.2).
@@ -64,20 +65,32 @@ def cleaned_object(source: Dataset, subject: Subject) -> Dataset:
     """
     made = cleaned_items(source, subject, depth=0)
     made.PatientID = made.PatientName = subject.patient_id
+    _complete(source, made)
+    state_method(made, subject.options)
+    return made
+
+
+def _complete(source: Dataset, made: Dataset) -> None:
+    """Give an object what the standard wants where cleaning left nothing, in place."""
     for keyword in ("PatientBirthDate", "PatientSex"):
         if keyword not in made:
             setattr(made, keyword, "")
-    if str(made.get("SOPClassUID")).startswith(_CREATED):
+    kind = str(made.get("SOPClassUID"))
+    if kind.startswith(_CREATED) or "PerFrameFunctionalGroupsSequence" in made:
         # When it was made is type 1 there.
         for keyword, dummy in (("ContentDate", "19000101"), ("ContentTime", "000000")):
             if not made.get(keyword):
                 setattr(made, keyword, dummy)
+    if (
+        not kind.startswith(_REPORTS)
+        and "ReferencedPerformedProcedureStepSequence" in made
+    ):
+        # Type 2 in reports; elsewhere it has an item or is not there.
+        del made.ReferencedPerformedProcedureStepSequence
     placed = ("BodyPartExamined", "AnatomicRegionSequence")
     if "BodyPartExamined" in source and not any(place in made for place in placed):
         # Type 2C: whether it is one of a pair is not known any more.
         made.Laterality = made.get("Laterality", "")
-    state_method(made, subject.options)
-    return made
 
 
 def state_method(made: Dataset, options: Options) -> None:
@@ -254,6 +267,8 @@ def _number(element: DataElement, source: Dataset) -> Any:
             good = all(form.fullmatch(one) for one in texts)
             return (texts if texts else "") if good else None
         case vr if vr in _BINARY:
+            if element.keyword.endswith("Data") and element.VR in ("US", "SS"):
+                return element.value if _is_table(element, source) else None
             good = all(isinstance(one, int) or not math.isnan(one) for one in said)
             return element.value if good else None
         case vr if vr in _BULK:
@@ -269,6 +284,8 @@ def _is_table(element: DataElement, source: Dataset) -> bool:
         return False
     entries = int(described[0]) or 1 << 16
     width = 2 if int(described[2]) > 8 else 1
+    if element.VR in ("US", "SS"):
+        return entries == element.VM
     length = len(element.value)
     return length in (entries * width, entries * 2, entries * width + entries % 2)
 
