@@ -52,6 +52,7 @@ pictures: $(READY) ## the pictures and the demo's output in the README, anew
 	$(BIN)/python docs/quote_demo.py build/demo.txt
 	$(BIN)/python docs/make_lesion_picture.py
 	$(BIN)/python docs/make_tutorial.py
+	$(XVFB) $(BIN)/python docs/make_compare_picture.py
 
 bench: $(READY) ## every figure in the README, beside the other readers
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench

@@ -347,6 +347,32 @@ def test_a_sentence_has_printed_signs_and_leaves_names_alone() -> None:
     assert words.in_signs(told) == "decreased (−4216 mm³, −61 %) of CNO-2, 2023-07-15"
 
 
+def test_a_first_and_a_last_study_are_joined_through_those_between() -> None:
+    made = comparisons.mandible()
+    (one,) = comparisons.maxilla().pairs[0].alignments
+    ways = [
+        msgspec.structs.replace(
+            one,
+            transform=msgspec.structs.replace(
+                one.transform, from_frame_uid=f"2.25.{k}", to_frame_uid=f"2.25.{k + 1}"
+            ),
+        )
+        for k in range(2)
+    ]
+    pairs = (
+        StudyPair(earlier=0, later=1, alignments=(ways[0],)),
+        StudyPair(earlier=1, later=2, alignments=(ways[1],)),
+        StudyPair(earlier=0, later=2),
+    )
+    joined = Read(page(msgspec.structs.replace(made, pairs=pairs))).text
+    assert "Joined through the studies in between." in joined
+    assert "not registered" not in joined.lower()
+    # Two transforms of other series lead nowhere.
+    other = msgspec.structs.replace(pairs[1], alignments=(ways[0],))
+    apart = page(msgspec.structs.replace(made, pairs=(pairs[0], other, pairs[2])))
+    assert "1 of 3 pairs of studies are not registered" in apart
+
+
 def test_fractures_are_listed_by_level_and_date() -> None:
     read = Read(page(comparisons.spine()))
     assert "L3 2023-09-27 2023-09-03 definite stated as new" in read.text

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from osteotrace.alignment import Alignment
-    from osteotrace.comparison import Comparison, Difference
+    from osteotrace.comparison import Comparison, Difference, StudyPair
     from osteotrace.findings import StagingResult
     from osteotrace.reports.comparison.timeline import TimelinePoint
 
@@ -116,6 +116,7 @@ class PairBlock:
 
     span: str
     alignments: tuple[AlignmentRow, ...]
+    is_joined: bool
     refusals: tuple[str, ...]
     differences: tuple[tuple[str, str, str, str, str], ...]
 
@@ -273,7 +274,9 @@ def notes(comparison: Comparison) -> tuple[str, ...]:
         for note in comparison.notes
         if not any(refusal in note for refusal in refusals)
     ]
-    bare = sum(not pair.alignments for pair in comparison.pairs)
+    bare = sum(
+        not (pair.alignments or _is_joined(comparison, pair)) for pair in comparison.pairs
+    )
     if bare:
         pairs = len(comparison.pairs)
         which = f"{bare} of {pairs} pairs of studies" if pairs > 1 else "the studies"
@@ -287,6 +290,20 @@ def notes(comparison: Comparison) -> tuple[str, ...]:
 # Registration ------------------------------------------------------------------------
 
 
+def _is_joined(comparison: Comparison, pair: StudyPair) -> bool:
+    """Tell whether transforms of the studies in between lead from one to the other."""
+    by_pair = {(one.earlier, one.later): one.alignments for one in comparison.pairs}
+    frames: set[str] | None = None
+    for number in range(pair.earlier, pair.later):
+        steps = [one.transform for one in by_pair.get((number, number + 1), ())]
+        frames = {
+            one.to_frame_uid
+            for one in steps
+            if frames is None or one.from_frame_uid in frames
+        }
+    return bool(frames)
+
+
 def pair_blocks(comparison: Comparison) -> tuple[PairBlock, ...]:
     """Return each pair of studies with its alignments, refusals and differences."""
     return tuple(
@@ -295,6 +312,7 @@ def pair_blocks(comparison: Comparison) -> tuple[PairBlock, ...]:
                 study_date(comparison, one) for one in (pair.earlier, pair.later)
             ),
             alignments=tuple(map(_alignment, pair.alignments)),
+            is_joined=not pair.alignments and _is_joined(comparison, pair),
             refusals=pair.refusals,
             differences=tuple(map(_difference, pair.differences)),
         )
