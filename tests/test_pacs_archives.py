@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from osteotrace import pacs
@@ -270,6 +272,30 @@ def test_each_change_of_content_is_named(image: Dataset, what: str, name: str) -
     change(image, what)
     assert contents.differences(before, contents.content_of(image)) == [name]
     assert contents.differences(before, contents.content_of(image), [name]) == []
+
+
+def nested(depth: int) -> Dataset:
+    """Return a dataset with sequences in sequences."""
+    whole = Dataset()
+    whole.SOPInstanceUID = UID("2.25.8")
+    inner = whole
+    for _ in range(depth):
+        inner.ContentSequence = [Dataset()]
+        inner = inner.ContentSequence[0]
+    return whole
+
+
+def test_what_nests_without_end_or_says_nonsense_is_one_line(
+    refusal: Callable[..., OsteotraceError],
+) -> None:
+    assert contents.content_of(nested(32))
+    for depth in (33, 5000):
+        problem = refusal(lambda depth=depth: contents.content_of(nested(depth)))
+        assert "nested deeper than 32 items" in problem.found
+    # Three bytes where numbers take two each.
+    rows = RawDataElement(Tag("Rows"), "US", 3, b"abc", 0, False, True)
+    nonsense = Dataset({Tag("Rows"): rows})
+    assert "no DICOM object" in refusal(lambda: contents.content_of(nonsense)).found
 
 
 def test_pixels_compressed_otherwise_are_compared_as_pixels(

@@ -75,17 +75,28 @@ def content_of(dataset: Dataset) -> Content:
     Raises
     ------
     OsteotraceError
-        If items nest deeper than `DEEPEST_NESTING`.
+        If items nest deeper than `DEEPEST_NESTING`, or a value is none of its kind.
     """
+    from pathlib import Path
+
+    from osteotrace.records.dicom_objects import one_error
+
     found: Content = {}
-    for element in dataset:
-        if _is_content(element):
-            name = element.keyword or str(element.tag)
-            if element.tag == _PIXEL_DATA:
-                found[name] = _pixel_digest(dataset, element)
-            else:
-                found[name] = hashlib.sha256(_value_form(element, depth=0)).digest()
+    uid = str(dataset.get("SOPInstanceUID", ""))
+    expected = "an object whose every value is of its kind"
+    advice = "do not trust it; take it from its source again"
+    with one_error(Path(uid), "no DICOM object", expected=expected, advice=advice):
+        for element in dataset:
+            if _is_content(element):
+                name = element.keyword or str(element.tag)
+                found[name] = _digest(dataset, element)
     return found
+
+
+def _digest(dataset: Dataset, element: DataElement) -> bytes:
+    if element.tag == _PIXEL_DATA:
+        return _pixel_digest(dataset, element)
+    return hashlib.sha256(_value_form(element, depth=0)).digest()
 
 
 def differences(
