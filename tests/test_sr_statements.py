@@ -330,6 +330,8 @@ def test_a_statement_that_does_not_fit_is_refused_on_writing_and_on_reading(
     monkeypatch.setattr(
         "osteotrace.records.report_content.reading.assessment", lambda *_: wrong
     )
+    # Nothing was read of its bytes before.
+    monkeypatch.setattr(sr, "_kept", {})
     with pytest.raises(OsteotraceError, match=message) as caught:
         sr.read(path)
     assert caught.value.where == str(path)

@@ -49,6 +49,8 @@ class Screen:
             [
                 "Xvfb", "-displayfd", str(tell), "-fbdir", str(folder),
                 "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp",
+                # On a busy machine a key is let go late, which is no second press.
+                "-r",
             ],
             pass_fds=(tell,), stderr=subprocess.DEVNULL,
         )  # fmt: skip
