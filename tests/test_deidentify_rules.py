@@ -233,6 +233,15 @@ def test_what_is_no_object_of_ours_is_counted_and_never_named(
     assert listed.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_image_that_is_cut_off_is_left_out_and_not_passed_on(tmp_path: Path) -> None:
+    folder = one_image(tmp_path / "in")
+    first = min(folder.glob("*.dcm"))
+    first.write_bytes(first.read_bytes()[:-20])
+    done = deidentify_tree(folder, tmp_path / "out", SECRET)
+    assert [one.path for one in done.refused] == [first]
+    assert done.objects == 1
+
+
 @pytest.mark.parametrize(
     ("extra", "words"),
     [

@@ -329,7 +329,13 @@ def words_in(text: str, subject: Subject) -> bool:
 
 
 def _pixels(element: DataElement, source: Dataset) -> Any:
-    """Return the pixels as they are; what follows the last one of plain pixels goes."""
+    """Return the pixels as they are; what follows the last one of plain pixels goes.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than the header says.
+    """
     if element.keyword != "PixelData" or source.file_meta.TransferSyntaxUID.is_compressed:
         return element.value
     bits = math.prod(
@@ -341,6 +347,8 @@ def _pixels(element: DataElement, source: Dataset) -> Any:
     if source.get("PhotometricInterpretation") == "YBR_FULL_422":
         bits = bits * 2 // 3
     length = -(-bits // 8)
+    if len(element.value) < length:
+        raise ValueError("an image cut off")
     return element.value[: length + length % 2]
 
 
