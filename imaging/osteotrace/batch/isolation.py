@@ -150,15 +150,20 @@ class _Processes:
                 return
         process.end()
 
+    def end_idle(self) -> None:
+        """End those that wait."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.end()
+
     def end_all(self) -> None:
         """End every process, the busy ones too."""
         with self._lock:
-            idle, self._idle = self._idle, []
             self._runs += 1
             for process in self._busy:
                 process.kill()
-        for process in idle:
-            process.end()
+        self.end_idle()
 
 
 _PROCESSES: Final = _Processes()
@@ -185,6 +190,11 @@ def isolated(task: Task) -> Outcome:
         return process.run(task)
     finally:
         _PROCESSES.give_back(process, run)
+
+
+def end_idle() -> None:
+    """End every process that `isolated` started here and that has no task."""
+    _PROCESSES.end_idle()
 
 
 def end_all() -> None:

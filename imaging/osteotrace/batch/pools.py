@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from osteotrace.batch.isolation import end_all, isolated
+from osteotrace.batch.isolation import end_all, end_idle, isolated
 from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from osteotrace.batch.tasks import Outcome, Task
 
-# Tasks that wait at a worker, so that it is never without one.
-_AHEAD: Final = 2
+# Tasks a worker: one in work and one that waits, so that it is never without one.
+_TASKS_A_WORKER: Final = 2
 # A cluster that does not answer or has no worker for so long (s) is none.
 CONNECT_SECONDS: Final = 20.0
 WORKERS_SECONDS: Final = 60.0
@@ -48,7 +48,7 @@ class _Here:
         self._workers, self._executor = workers, executor
 
     def slots(self) -> int:
-        return self._workers + _AHEAD
+        return self._workers * _TASKS_A_WORKER
 
     def submit(self, task: Task) -> Future[Outcome]:
         return self._executor.submit(isolated, task)
@@ -65,7 +65,8 @@ class _Cluster:
         self._executor = client.get_executor(pure=False)
 
     def slots(self) -> int:
-        return sum(self._client.nthreads().values()) * _AHEAD or _AHEAD
+        # Without a worker the tasks wait for one that comes back.
+        return max(1, sum(self._client.nthreads().values())) * _TASKS_A_WORKER
 
     def submit(self, task: Task) -> Future[Outcome]:
         future: Future[Outcome] = self._executor.submit(isolated, task)
@@ -108,7 +109,7 @@ def here(workers: int) -> Iterator[Pool]:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Pool]:
-    """Give the workers of a Dask cluster; what they began for the run is ended.
+    """Give the workers of a Dask cluster; their processes are ended with the run.
 
     Parameters
     ----------
@@ -125,7 +126,8 @@ def cluster(address: str) -> Iterator[Pool]:
         yield _Cluster(client)
     finally:
         try:
-            client.run(end_all, on_error="ignore")
+            # Those at work may be of another run on the same cluster.
+            client.run(end_idle, on_error="ignore")
         except (OSError, TimeoutError, ValueError):
             pass  # The cluster is gone, and with it every process of its workers.
         finally:

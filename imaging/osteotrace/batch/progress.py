@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# Moments that the rate is taken over.
+_LATELY: Final = 100
+# Clocks of some systems stand still for as long.
+_SHORTEST_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,12 @@ class Pace:
     total: int
     before: int
     tell: Callable[[Progress], None] | None
-    _began: float = field(default_factory=time.monotonic)
     _done: int = 0
     _failed: int = 0
+    # When so many were done: the first moments are no measure of the later ones.
+    _lately: deque[tuple[float, int]] = field(
+        default_factory=lambda: deque([(time.monotonic(), 0)], maxlen=_LATELY)
+    )
 
     def say(self, done: int = 0, failed: int = 0) -> None:
         """Tell it, with so many studies more that are done, and of them failed."""
@@ -66,10 +75,13 @@ class Pace:
         self._failed += failed
         if self.tell is None:
             return
-        passed = time.monotonic() - self._began
         far, rate, left = self.before + self._done, None, None
-        if self._done and passed > 0:
-            rate = self._done / passed * 60
+        if done:
+            self._lately.append((time.monotonic(), self._done))
+            if self._lately[0][1] == 0 and len(self._lately) > 2:
+                self._lately.popleft()  # The processes were being started.
+            (start, first), (end, last) = self._lately[0], self._lately[-1]
+            rate = (last - first) / max(end - start, _SHORTEST_SECONDS) * 60
             left = (self.total - far) / rate * 60
         self.tell(Progress(far, self.total, self._failed, rate, left))
 

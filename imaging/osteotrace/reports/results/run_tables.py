@@ -51,6 +51,8 @@ Written by {SOFTWARE_NAME} {VERSION}.
 {PAGE}
                    every study with its picture and its values, doubts first; opens in
                    any browser, without a network.
+run.json           of a tree: protocol, options and versions of the run; run.jsonl has
+                   a line a finished study, from which --resume goes on.
 <patient>_<date>_<study>/
   assessment.json  the findings of one study, lossless, below the key "assessment", with
                    a SHA-256 over them: an edited file is not read again.
