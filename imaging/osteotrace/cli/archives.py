@@ -252,21 +252,20 @@ def _print_studies(found: "tuple[StudyFound, ...]", *, identities: bool) -> None
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(found)} studies", title_justify="left")
-    names = ("patient", "date", "modalities", "description", "images", "study UID")
-    for name in ("patient ID", "name", *names[1:]) if identities else names:
-        table.add_column(name, no_wrap=name in ("date", "study UID"), overflow="fold")
+    table = Table(title=f"{len(found)} studies", title_justify="left", show_lines=True)
+    who = ("patient ID", "name") if identities else ("patient",)
+    for name in (*who, "date", "kinds", "images", "study"):
+        table.add_column(name, overflow="fold", no_wrap=name == "date")
     for one in found:
-        who = [one.patient_id, one.patient_name] if identities else [one.patient]
         cells = [
-            *who,
+            *([one.patient_id, one.patient_name] if identities else [one.patient]),
             one.date or "no date",
             " ".join(one.modalities),
-            one.description,
             str(one.n_instances or ""),
-            one.study_uid,
         ]
-        table.add_row(*(_printable(cell) for cell in cells))
+        # A UID takes half a terminal: it has a line of its own.
+        study = filter(None, (_printable(one.description), one.study_uid))
+        table.add_row(*map(_printable, cells), "\n".join(study))
     Console(highlight=False, markup=False).print(table)
 
 
