@@ -107,7 +107,10 @@ def test_the_voxel_is_as_large_as_the_gap_where_the_line_runs() -> None:
     assert terms == pytest.approx([0.02 * 0.6, 0.02 * 0.8], rel=0.01)
 
 
-@pytest.mark.parametrize("kind", ["tilted by +14° about rows", "uneven"])
+@pytest.mark.parametrize(
+    "kind",
+    ["tilted by +14° about rows", pytest.param("uneven", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(
     "fwhm",
     [pytest.param((0.0, 0.0, 0.0), marks=pytest.mark.slow), (1.3, 1.6, 1.6)],

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.plugin
 
 PATIENCE_MS = 60_000
 SETTLE_MS = 300
-WINDOWS = 3
 
 
 def collect(qtbot: Any) -> None:
@@ -53,11 +52,12 @@ def read(study: Path, make_viewer: Callable[..., Any], qtbot: Any) -> dict[str, 
     return kept
 
 
+@pytest.mark.parametrize("windows", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_windows_that_showed_a_study_leave_nothing_in_memory(
-    make_napari_viewer: Callable[..., Any], qtbot: Any, small_study: Path
+    make_napari_viewer: Callable[..., Any], qtbot: Any, small_study: Path, windows: int
 ) -> None:
     study = small_study / "ct"
-    closed = [read(study, make_napari_viewer, qtbot) for _ in range(WINDOWS)]
+    closed = [read(study, make_napari_viewer, qtbot) for _ in range(windows)]
     collect(qtbot)
     left = [[name for name, each in one.items() if each() is not None] for one in closed]
-    assert left == [[]] * WINDOWS
+    assert left == [[]] * windows
