@@ -13,8 +13,9 @@ from tests.fixtures.study_trees import ASKED, COUNT, FIRST_VALUE, study_uid, wri
 import osteotrace as ot
 from osteotrace import reading
 from osteotrace.batch import Progress, measure_tree
-from osteotrace.batch.journal import UNFINISHED
+from osteotrace.batch.journal import LINES, UNFINISHED
 from osteotrace.batch.reserve import RESERVE
+from osteotrace.reading.case_facts import read_facts
 from osteotrace.reports import results, tables
 from osteotrace.reports.columns import whole_row
 
@@ -174,31 +175,22 @@ def test_how_far_a_run_is_reads_as_a_line() -> None:
 def test_a_patient_s_studies_are_staged_beside_those_before_them(
     undisturbed: Measured, in_this_process: None, tmp_path: Path
 ) -> None:
-    facts = tmp_path / "facts.toml"
+    facts, tree = tmp_path / "facts.toml", tmp_path / "tree"
     facts.write_text('author = "Dr A"\n[always]\njaw_radiotherapy = false\n')
-    run = measure_tree(
-        undisturbed.tree, undisturbed.protocol, tmp_path / "out", facts=facts, **ASKED
+    for number in (0, 1):
+        write_study(tree, number)
+    run = measure_tree(tree, undisturbed.protocol, tmp_path / "out", facts=facts, **ASKED)
+    direct = reading.measure_studies(
+        tree, undisturbed.protocol, facts=read_facts(facts), now=ASKED["now"]
     )
-    by_library = {
-        study.study_uid: study.assessment
-        for study in reading.measure_studies(
-            undisturbed.tree,
-            undisturbed.protocol,
-            facts=ot_facts(facts),
-            now=ASKED["now"],
-        )
-    }
-    for one in run.assessments():
-        direct = by_library[one.study_uid]
-        assert direct is not None
-        assert one.stagings == direct.stagings
-        assert one.facts == direct.facts
-
-
-def ot_facts(file: Path) -> Any:
-    from osteotrace.reading.case_facts import read_facts
-
-    return read_facts(file)
+    by_uid = {one.study_uid: one for one in run.assessments()}
+    for study in direct:
+        assert study.assessment is not None
+        assert study.assessment.stagings
+        assert by_uid[study.study_uid].stagings == study.assessment.stagings
+        assert by_uid[study.study_uid].facts == study.assessment.facts
+    # One line: they were one task.
+    assert (tmp_path / "out" / LINES).read_bytes().count(b"\n") == 1
 
 
 def test_the_command_measures_a_tree_and_says_what_failed(

@@ -66,7 +66,8 @@ class _Cluster:
 
     def slots(self) -> int:
         # Without a worker the tasks wait for one that comes back.
-        return max(1, sum(self._client.nthreads().values())) * _TASKS_A_WORKER
+        threads = sum(map(int, self._client.nthreads().values()))
+        return max(1, threads) * _TASKS_A_WORKER
 
     def submit(self, task: Task) -> Future[Outcome]:
         future: Future[Outcome] = self._executor.submit(isolated, task)
