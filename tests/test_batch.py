@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,12 +79,13 @@ def test_a_study_that_cannot_be_measured_is_a_row_with_its_reason(
     other = write_study(tmp_path / "tree", 1)
     for file in other.iterdir():
         data = ot_dataset(file)
+        # The caliper's series is there, that of the intensity is not.
         data.SeriesDescription = "soft"
         data.save_as(file)
     run = measure_tree(
         tmp_path / "tree", undisturbed.protocol, tmp_path / "out", reader="Dr A", **ASKED
     )
-    assert (run.n_done, run.n_failed) == (1, 1)
+    assert (run.n_done, run.n_failed, run.n_not_selected) == (1, 1, 0)
     (failed,) = [row for row in rows_of(tmp_path / "out") if row["status"] == "failed"]
     assert failed["study_uid"] == study_uid(1)
     assert failed["study_date"] == "2026-02-02"
@@ -245,16 +247,103 @@ def test_a_tree_with_nothing_that_the_protocol_means_still_has_its_table(
     masked: bool,
 ) -> None:
     other = tmp_path / "other.toml"
-    other.write_text(undisturbed.protocol.read_text().replace("bone", "thorax"))
+    other.write_text(undisturbed.protocol.read_text().replace('"CT"', '"MR"'))
     masks = ("--masks", undisturbed.tree) if masked else ()
     outcome = osteotrace(
         *("measure", undisturbed.tree, "--protocol", other),
         *("--out", tmp_path / "out", *masks),
     )
     assert outcome.code == 1
-    assert len(rows_of(tmp_path / "out")) == COUNT
-    assert len(outcome.err.splitlines()) == COUNT
-    assert all("no series" in line for line in outcome.err.splitlines())
+    rows = rows_of(tmp_path / "out")
+    assert [row["status"] for row in rows] == ["not_selected"] * COUNT
+    assert all("no series" in row["reason"] for row in rows)
+    (line,) = outcome.err.splitlines()
+    assert f"in any of {COUNT} studies" in line
+    assert "no series" in line
+    assert outcome.out.startswith(f"0 studies measured, 0 failed, {COUNT} not selected\n")
+
+
+def as_mr(folder: Path) -> None:
+    for file in folder.iterdir():
+        data = ot_dataset(file)
+        data.Modality = "MR"
+        data.save_as(file)
+
+
+@pytest.fixture
+def mixed(undisturbed: Measured, tmp_path: Path) -> Path:
+    """Return a tree of one study that the protocol means and two that it does not."""
+    write_study(tmp_path / "tree", 0)
+    for number in (1, 2):
+        as_mr(write_study(tmp_path / "tree", number))
+    return tmp_path / "tree"
+
+
+def test_studies_that_the_protocol_does_not_mean_have_not_failed(
+    osteotrace: Run,
+    undisturbed: Measured,
+    in_this_process: None,
+    mixed: Path,
+    tmp_path: Path,
+) -> None:
+    call = ("measure", mixed, "--protocol", undisturbed.protocol, "--pictures", "none")
+    outcome = osteotrace(*call, "--out", tmp_path / "out")
+    assert outcome.code == 0
+    assert outcome.out.startswith("1 studies measured, 0 failed, 2 not selected\n")
+    (line,) = outcome.err.splitlines()
+    assert "2 studies in which the protocol selects nothing" in line
+    statuses = {row["study_uid"]: row["status"] for row in rows_of(tmp_path / "out")}
+    assert statuses == {
+        study_uid(0): "accepted",
+        study_uid(1): "not_selected",
+        study_uid(2): "not_selected",
+    }
+    with (tmp_path / "out" / results.WIDE).open(encoding="utf-8", newline="") as stream:
+        wide = {row["study_uid"]: row for row in csv.DictReader(stream)}
+    assert wide[study_uid(1)]["status"] == "not_selected"
+    assert "no series" in wide[study_uid(1)]["reason"]
+    sheet = (tmp_path / "out" / "contact_sheet.html").read_text(encoding="utf-8")
+    cards = re.findall(r'<article class="(\w+)"', sheet)
+    assert cards == ["accepted", "not_selected", "not_selected"]
+    told = osteotrace(*call, "--out", tmp_path / "json", "--json")
+    assert (told.code, told.err) == (0, "")
+    kinds = [set(json.loads(line)) for line in told.out.splitlines()]
+    assert sum("not_selected" in kind for kind in kinds) == 2
+    assert not any("error" in kind for kind in kinds)
+
+
+def test_a_run_counts_what_is_not_selected_apart_and_looks_again_when_it_goes_on(
+    undisturbed: Measured, in_this_process: None, mixed: Path, tmp_path: Path
+) -> None:
+    told: list[Progress] = []
+    call = (mixed, undisturbed.protocol, tmp_path / "out")
+    run = measure_tree(*call, progress=told.append, **ASKED)
+    assert (run.n_done, run.n_failed, run.n_not_selected) == (1, 0, 2)
+    assert [one.failed for one in told] == [0, 0, 0, 0]
+    assert list(run.failures()) == []
+    assert {one.study_uid for one in run.not_selected()} == {study_uid(1), study_uid(2)}
+    assert "1 study measured, none failed, 2 not selected" in str(run)
+    write_study(mixed, 1)  # The CT that it should have been.
+    run = measure_tree(*call, resume=True, **ASKED)
+    assert (run.n_done, run.n_failed, run.n_not_selected) == (2, 0, 1)
+
+
+def test_a_series_that_is_meant_and_cannot_be_measured_has_failed(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    sorted(write_study(tmp_path / "tree", 2).iterdir())[1].unlink()
+    optional = tmp_path / "optional.toml"
+    asked = undisturbed.protocol.read_text()
+    optional.write_text(asked.replace("[[caliper]]", "optional = true\n\n[[caliper]]"))
+    only = asked[: asked.index("[[caliper]]")] + "optional = true\n"
+    for text in (asked, only):
+        optional.write_text(text)
+        out = tmp_path / f"out {text == only}"
+        run = measure_tree(tmp_path / "tree", optional, out, **ASKED)
+        assert (run.n_failed, run.n_not_selected) == (1, 0)
+        (failed,) = run.failures()
+        assert failed.error is not None
+        assert "missing slices" in failed.error.found
 
 
 def test_what_the_page_tells_to_type_are_options_that_there_are(osteotrace: Run) -> None:

@@ -47,10 +47,8 @@ class OsteotraceError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross process borders whole (keyword-only arguments defeat the default)."""
-        return (
-            _rebuild,
-            (self.found, self.expected, self.advice, self.where, self.usage),
-        )
+        said = (self.found, self.expected, self.advice, self.where, self.usage)
+        return _rebuild, (type(self), *said)
 
     def as_dict(self) -> dict[str, str]:
         """Return the parts by name, for ``--json`` and tables."""
@@ -62,9 +60,16 @@ class OsteotraceError(Exception):
         }
 
 
+class NothingSelectedError(OsteotraceError):
+    """A study in which a protocol means nothing: it has failed at nothing."""
+
+
 def _rebuild(
-    found: str, expected: str, advice: str, where: str, usage: bool
+    kind: type[OsteotraceError],
+    found: str,
+    expected: str,
+    advice: str,
+    where: str,
+    usage: bool,
 ) -> OsteotraceError:
-    return OsteotraceError(
-        found, expected=expected, advice=advice, where=where, usage=usage
-    )
+    return kind(found, expected=expected, advice=advice, where=where, usage=usage)

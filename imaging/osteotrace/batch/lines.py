@@ -78,6 +78,7 @@ class Lines:
         self.file, self.end = file, 0
         self.folders: dict[str, str] = {}
         self._failed: set[str] = set()
+        self._not_selected: set[str] = set()
         self._where: dict[str, tuple[tuple[str, str, str], int]] = {}
         self._before = BEGINNING
         with file.open("rb") as stream:
@@ -97,9 +98,15 @@ class Lines:
         """How many of them could not be measured."""
         return len(self._failed)
 
+    @property
+    def n_not_selected(self) -> int:
+        """In how many of them the protocol means nothing."""
+        return len(self._not_selected)
+
     def has_measured(self, study_uid: str) -> bool:
-        """Tell whether a study is done; one that failed may be tried again."""
-        return study_uid in self._where and study_uid not in self._failed
+        """Tell whether a study is done; any other one may be tried again."""
+        others = self._failed, self._not_selected
+        return study_uid in self._where and not any(study_uid in one for one in others)
 
     def written(self, tasks: list[tuple[StudyOutcome, ...]]) -> bytes:
         """Return the next lines as they have to stand in the file."""
@@ -135,8 +142,9 @@ class Lines:
                 self.end,
             )
             self._failed.discard(one.study_uid)
+            self._not_selected.discard(one.study_uid)
             if one.error is not None:
-                self._failed.add(one.study_uid)
+                (self._failed if one.selected else self._not_selected).add(one.study_uid)
             if one.folder:
                 self.folders[one.folder] = one.study_uid
         self.end += length

@@ -93,10 +93,12 @@ def write_tables(journal: Journal, *, make_room: bool = False) -> Run:
         journal.make_room()
     counted = _Counted(journal.lines)
     files = results.write_tables(journal.place, counted.rows(), replace=True)
+    lines = journal.lines
     return Run(
         folder=journal.place,
-        n_done=len(journal.lines) - journal.lines.n_failed,
-        n_failed=journal.lines.n_failed,
+        n_done=len(lines) - lines.n_failed - lines.n_not_selected,
+        n_failed=lines.n_failed,
+        n_not_selected=lines.n_not_selected,
         n_not_measured=counted.n_not_measured,
         tables=tuple(files),
     )

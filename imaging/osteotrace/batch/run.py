@@ -32,6 +32,8 @@ class Run(Shown):
         Studies that were measured.
     n_failed : int
         Studies that could not be; each is a row with its reason.
+    n_not_selected : int
+        Studies in which the protocol means nothing; each is a row with its reason.
     n_not_measured : int
         Findings whose own value could not be measured.
     tables : tuple of Path
@@ -41,6 +43,7 @@ class Run(Shown):
     folder: Path
     n_done: int
     n_failed: int
+    n_not_selected: int
     n_not_measured: int
     tables: tuple[Path, ...]
 
@@ -50,8 +53,8 @@ class Run(Shown):
         Returns
         -------
         pandas.DataFrame
-            One row a measurement, and one a study that failed; each column is in
-            ``data_dictionary.csv``.
+            One row a measurement, and one a study that was not measured; each column is
+            in ``data_dictionary.csv``.
         """
         import pandas as pd
 
@@ -60,7 +63,7 @@ class Run(Shown):
         return pd.read_parquet(self.folder / PARQUET)
 
     def own_title(self) -> str:
-        """Return how many studies were measured and how many failed."""
+        """Return how many studies were measured, failed, or were not selected."""
         from osteotrace.batch.run_card import run_title
 
         return run_title(self)
@@ -73,7 +76,11 @@ class Run(Shown):
 
     def failures(self) -> Iterator[StudyOutcome]:
         """Yield the studies that could not be measured, by patient and date."""
-        return (one for one in self.studies() if one.error is not None)
+        return (one for one in self.studies() if one.failed)
+
+    def not_selected(self) -> Iterator[StudyOutcome]:
+        """Yield the studies in which the protocol means nothing, by patient and date."""
+        return (one for one in self.studies() if not one.selected)
 
     def assessments(self) -> Iterator[Assessment]:
         """Yield the reading of each study, by patient and date.

@@ -18,9 +18,10 @@ _SUMMED: Final = ("label", "kind", "quantity", "unit", "status", "value")
 
 
 def run_title(run: Run) -> str:
-    """Return how many studies were measured and how many failed."""
+    """Return how many studies were measured, failed, or were not selected."""
     failed = f", {run.n_failed} failed" if run.n_failed else ", none failed"
-    return f"{counted(run.n_done, 'study', 'studies')} measured{failed}"
+    other = f", {run.n_not_selected} not selected" if run.n_not_selected else ""
+    return f"{counted(run.n_done, 'study', 'studies')} measured{failed}{other}"
 
 
 def run_card(run: Run) -> Card:
@@ -30,10 +31,17 @@ def run_card(run: Run) -> Card:
         title=run_title(run),
         facts=(
             ("findings without a value", str(run.n_not_measured or "")),
+            ("why not selected", _why_not_selected(run)),
             ("tables", ", ".join(file.name for file in run.tables)),
         ),
         tables=(_summary(run), _failures(run)),
     )
+
+
+def _why_not_selected(run: Run) -> str:
+    """Return the reason of the first of them; the table has that of each."""
+    first = next(run.not_selected(), None) if run.n_not_selected else None
+    return "" if first is None or first.error is None else first.error.found
 
 
 def _failures(run: Run) -> Table:

@@ -308,4 +308,4 @@ def _keep(done: Iterable[tuple[StudyOutcome, ...]], journal: Journal, pace: Pace
             where=str(journal.place),
         ) from problem
     studies = [study for task in done for study in task]
-    pace.say(len(studies), sum(study.error is not None for study in studies))
+    pace.say(len(studies), sum(study.failed for study in studies))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import osteotrace
 from osteotrace.batch.software import differing, versions
 from osteotrace.batch.tasks import Outcome, Problem, Settings, Study, StudyOutcome, Task
-from osteotrace.errors import OsteotraceError
+from osteotrace.errors import NothingSelectedError, OsteotraceError
 from osteotrace.reading.assessing import SOFTWARE, content_uid
 from osteotrace.records.publication import OWNER_ONLY_FOLDER
 from osteotrace.records.store import OWNER_ONLY_FILE
@@ -58,7 +58,7 @@ def measured(task: Task) -> Outcome:
 
 
 def failed(study: Study, settings: Settings, error: OsteotraceError) -> StudyOutcome:
-    """Return the outcome of a study that could not be measured: one row, the reason."""
+    """Return the outcome of a study that was not measured: one row, the reason."""
     return failure(study.uid, settings, error, patient=study.patient, date=study.date)
 
 
@@ -89,6 +89,7 @@ def failure(
         date=date,
         rows=[_without_empties(row)],
         error=Problem(found=error.found, expected=error.expected, advice=error.advice),
+        selected=not isinstance(error, NothingSelectedError),
     )
 
 

@@ -144,7 +144,9 @@ class StudyOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     draft : str
         Name of the folder it waits in.
     error : Problem or None
-        Why it failed, without the place, which may name a patient.
+        Why it was not measured, without the place, which may name a patient.
+    selected : bool
+        False where that is no failure: the protocol means nothing in the study.
     """
 
     study_uid: str
@@ -154,6 +156,12 @@ class StudyOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     folder: str = ""
     draft: str = ""
     error: Problem | None = None
+    selected: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be measured although the protocol means it."""
+        return self.error is not None and self.selected
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -74,6 +74,15 @@ def measure(
     else:
         _print_text(run)
         _print_failures(run)
+    if run.n_not_selected and not run.n_done and not run.n_failed:
+        output.print_error(_nothing_selected(run), as_json=as_json)
+        return 1
+    if run.n_not_selected and not as_json:
+        typer.echo(
+            f"{SOFTWARE_NAME}: {run.n_not_selected} studies in which the protocol "
+            "selects nothing; the table says why (status not_selected)",
+            err=True,
+        )
     return 1 if run.n_failed or run.n_not_measured else 0
 
 
@@ -104,19 +113,33 @@ def _stopped(out: Path) -> OsteotraceError:
 def _as_json(run: "Run", study: "StudyOutcome") -> str:
     """Return one line: the reading as it was saved, or why there is none."""
     if study.error is not None:
-        failed = {
+        why = {
             "study_uid": study.study_uid,
             "patient": study.patient,
-            "error": study.error.error.as_dict(),
+            "error" if study.selected else "not_selected": study.error.error.as_dict(),
         }
-        return json.dumps(failed, ensure_ascii=False)
+        return json.dumps(why, ensure_ascii=False)
     from osteotrace.findings import to_json
 
     return json.dumps(json.loads(to_json(run.assessment(study))), ensure_ascii=False)
 
 
+def _nothing_selected(run: "Run") -> OsteotraceError:
+    """Return the error of a tree of which the protocol means nothing, with an example."""
+    first = next(run.not_selected())
+    assert first.error is not None
+    return OsteotraceError(
+        f"nothing that the protocol selects in any of {run.n_not_selected} studies; "
+        f"of the first one: {first.error.found}",
+        expected=first.error.expected,
+        advice=first.error.advice,
+        where=str(run.folder),
+    )
+
+
 def _print_text(run: "Run") -> None:
-    typer.echo(f"{run.n_done} studies measured, {run.n_failed} failed")
+    other = f", {run.n_not_selected} not selected" if run.n_not_selected else ""
+    typer.echo(f"{run.n_done} studies measured, {run.n_failed} failed{other}")
     for file in run.tables:
         if file.suffix in (".html", ".parquet"):
             typer.echo(f"  {file}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from osteotrace.errors import OsteotraceError
@@ -45,10 +46,14 @@ class Fitting:
     headers : tuple of VolumeHeader
     others : tuple of str
         A line a volume that does not fit, with the reason.
+    unmeasurable : bool
+        Whether one of these would fit if its geometry could be measured: it is meant,
+        and that it cannot be is a failure.
     """
 
     headers: tuple[VolumeHeader, ...]
     others: tuple[str, ...]
+    unmeasurable: bool = False
 
 
 def fitting_volumes(
@@ -64,19 +69,24 @@ def fitting_volumes(
     allow_gaps : bool
         Whether missing and duplicate slices will do.
     """
-    headers, others = [], []
+    headers, others, unmeasurable = [], [], False
     choice = entry.select or SeriesChoice()
     if entry.series_uid:
         choice = SeriesChoice(verdicts=choice.verdicts)
     for series in study:
         for header in series.volumes:
             why = _other_series(series.identity, entry)
-            why = why or next(_unfit(header, choice, allow_gaps), "")
+            bad = "" if why else _unfit_geometry(header, choice, allow_gaps)
+            why = why or bad or next(_unfit(header, choice), "")
             if not why:
                 headers.append(header)
-            elif not NO_VOLUME.issuperset(header.verdicts):
+                continue
+            if not NO_VOLUME.issuperset(header.verdicts):
                 others.append(f"{_called(header)} ({why})")
-    return Fitting(headers=tuple(headers), others=tuple(others))
+            unmeasurable |= bool(bad) and _is_meant(header, choice)
+    return Fitting(
+        headers=tuple(headers), others=tuple(others), unmeasurable=unmeasurable
+    )
 
 
 def meant_volumes(
@@ -183,13 +193,28 @@ def _other_series(identity: SeriesIdentity, entry: Entry) -> str:
     return "another series" if entry.series_uid else "another description"
 
 
-def _unfit(header: VolumeHeader, choice: SeriesChoice, allow_gaps: bool) -> Iterator[str]:
-    """Yield what keeps a volume from fitting, what is cheapest to tell first."""
+def _unfit_geometry(header: VolumeHeader, choice: SeriesChoice, allow_gaps: bool) -> str:
+    """Return what keeps the geometry of a volume from being measured, if anything."""
     allowed = set(choice.verdicts or MEASURABLE) | (ALLOWABLE if allow_gaps else set())
     bad = sorted(set(header.verdicts) - allowed)
     if bad or header.grid is None:
-        yield " and ".join(bad).replace("_", " ") or "no geometry"
-        return
+        return " and ".join(bad).replace("_", " ") or "no geometry"
+    return ""
+
+
+def _is_meant(header: VolumeHeader, choice: SeriesChoice) -> bool:
+    """Tell whether a volume whose geometry does not do is one that a choice means."""
+    if not NO_VOLUME.isdisjoint(header.verdicts):
+        return False
+    if header.grid is not None and MEASURABLE.issuperset(header.verdicts):
+        return False  # The protocol wants another geometry, as it may another kernel.
+    if header.grid is None:
+        choice = msgspec.structs.replace(choice, orientation="", thickness_mm=None)
+    return not any(_unfit(header, choice))
+
+
+def _unfit(header: VolumeHeader, choice: SeriesChoice) -> Iterator[str]:
+    """Yield what else keeps a volume from fitting, what is cheapest to tell first."""
     who, first = header.identity, header.instances[0].attributes
     yield from _unlike("description", who.description, choice.description)
     for pattern in patterns(choice.not_description):

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from osteotrace.codes import SITES
-from osteotrace.errors import OsteotraceError
+from osteotrace.errors import NothingSelectedError, OsteotraceError
 from osteotrace.protocol import Where
 from osteotrace.protocol.choices import patterns
 from osteotrace.protocol.entries import VertebraEntry
 from osteotrace.protocol.entry import Entry, regions
 from osteotrace.protocol.marked import MarkedEntry
-from osteotrace.reading.label_pools import match_of
+from osteotrace.reading.label_pools import match_of, passed_over_words
 from osteotrace.reading.marks import marked_again
 from osteotrace.segmentation.label_names import LEVELS, site_of, standard_name
 
@@ -66,6 +66,10 @@ def expanded(entries: Iterable[Entry], images: StudyImages) -> tuple[Entry, ...]
                 usage=True,
             )
     if asked and not found:
+        # What is meant and cannot be measured is told by name, optional or not.
+        for entry in asked:
+            if images.means(entry) and not images.fits(entry):
+                images.volume(entry)
         raise _nothing(asked, images)
     return tuple(found.values())
 
@@ -86,12 +90,14 @@ def _nothing(asked: tuple[Entry, ...], images: StudyImages) -> OsteotraceError:
         + (", ".join(images.label_names(volume)) or "(none)")
         for volume in images.volumes
     )
-    return OsteotraceError(
+    over = passed_over_words(images.passed_over())
+    return NothingSelectedError(
         "a study in which the protocol selects nothing: none of its "
         f"{len(asked)} entries has a series with its label or mark here"
         + (f", only {there}" if there else ""),
         expected="a study with what the protocol measures",
-        advice="check the protocol against 'osteotrace scan' and the names of labels",
+        advice="check the protocol against 'osteotrace scan' and the names of "
+        f"labels{over}",
     )
 
 

@@ -17,6 +17,7 @@ from osteotrace import geometry
 from osteotrace.errors import OsteotraceError
 from osteotrace.protocol import (
     Entry,
+    Fitting,
     MaskSources,
     Where,
     fitting_volumes,
@@ -135,8 +136,25 @@ class StudyImages:
 
     def fits(self, entry: Entry) -> bool:
         """Tell whether the study holds a volume that an entry means, or several."""
-        found = fitting_volumes(self._study, entry, allow_gaps=self._allow_gaps)
-        return bool(found.headers)
+        return bool(self._fitting(entry).headers)
+
+    def means(self, entry: Entry) -> bool:
+        """Tell the same of volumes whose geometry cannot be measured, too."""
+        found = self._fitting(entry)
+        return bool(found.headers) or found.unmeasurable
+
+    def _fitting(self, entry: Entry) -> Fitting:
+        return fitting_volumes(self._study, entry, allow_gaps=self._allow_gaps)
+
+    def passed_over(self) -> tuple[str, ...]:
+        """Return which labels were found and not used so far, each with the reason."""
+        told = (
+            reason
+            for sources in self._labels.values()
+            for pool in sources
+            for reason in pool.passed_over
+        )
+        return tuple(dict.fromkeys(told))
 
     def region(self, volume: Volume, where: Where, role: str) -> Mask:
         """Return the voxels of a volume that an entry's region means.

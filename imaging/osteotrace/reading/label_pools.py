@@ -16,7 +16,7 @@ from osteotrace.segmentation.label_names import LEVELS
 from osteotrace.segmentation.labels import read_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from osteotrace.segmentation.label_maps import LabelMap
@@ -232,14 +232,19 @@ def no_label(found: str, pools: Iterable[LabelPool]) -> OsteotraceError:
     for pool in pools:
         known |= {label.name for one in pool.maps for label in one}
         passed += pool.passed_over
-    told, rest = passed[:MOST_TOLD], passed[MOST_TOLD:]
-    more = [f"and {len(rest)} more files"] if rest else []
-    over = "; passed over: " + "; ".join([*told, *more]) if told else ""
+    over = passed_over_words(passed)
     return OsteotraceError(
         found,
         expected=f"one, among the labels {', '.join(sorted(known)) or '(none)'}",
         advice=f"correct the label, or give the segmentation with --masks{over}",
     )
+
+
+def passed_over_words(reasons: Sequence[str]) -> str:
+    """Return in words, to stand at an end, what was passed over; nothing if nothing."""
+    told, rest = reasons[:MOST_TOLD], reasons[MOST_TOLD:]
+    more = [f"and {len(rest)} more files"] if rest else []
+    return "; passed over: " + "; ".join([*told, *more]) if told else ""
 
 
 def _are_one(first: LabelMap, second: LabelMap) -> bool:

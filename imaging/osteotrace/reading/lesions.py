@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from osteotrace.errors import OsteotraceError
+from osteotrace.errors import NothingSelectedError, OsteotraceError
 from osteotrace.measurements import (
     angle,
     cement,
@@ -50,10 +50,25 @@ def findings_of(entries: Sequence[Entry], images: StudyImages) -> Findings:
     Raises
     ------
     OsteotraceError
-        If there is no volume, or more than one, that an entry means, or the protocol
-        selects nothing in the study.
+        If there is no volume, or more than one, that an entry means.
+    NothingSelectedError
+        If the study has no series that any entry means, or none of the labels and marks
+        that the protocol can do without.
     """
-    entries = expanded(entries, images)
+    try:
+        return _findings(expanded(entries, images), images)
+    except OsteotraceError as problem:
+        if any(images.means(entry) for entry in entries):
+            raise
+        raise NothingSelectedError(
+            problem.found,
+            expected=problem.expected,
+            advice=problem.advice,
+            where=problem.where,
+        ) from problem
+
+
+def _findings(entries: Sequence[Entry], images: StudyImages) -> Findings:
     levels = [entry for entry in entries if isinstance(entry, kinds.VertebraEntry)]
     vertebrae = vertebra_findings(levels, images)
     return tuple(

@@ -15,6 +15,8 @@ SCHEMA_VERSION: Final = 2
 
 Kind = Literal["string", "double", "int64", "bool"]
 
+# Of a study in which the protocol means nothing; it is no failure.
+NOT_SELECTED: Final = "not_selected"
 # What a row may be.
 STATUSES: Final = {
     "accepted": "a value that nothing speaks against",
@@ -24,6 +26,7 @@ STATUSES: Final = {
     "staged": "the stage of a staging system, in 'stage'",
     "nothing_found": "a study that was read and in which nothing was found",
     "failed": "a study that could not be measured; 'reason' says why",
+    NOT_SELECTED: "a study in which the protocol selects nothing; 'reason' says why",
 }
 
 
@@ -119,7 +122,7 @@ _VALUE: Final = (
     _text("method", "Name of the algorithm, or the publication of a staging system."),
     _text("method_version", "Version of the algorithm or the rule pack."),
     _text("flags", "Reasons to doubt the value.", "sentences, '; ' between"),
-    _text("reason", "Why there is no value, or why the study failed."),
+    _text("reason", "Why there is no value, or why the study was not measured."),
     _text("frame_of_reference_uid", "FrameOfReferenceUID (0020,0052).", "DICOM UID"),
     _text(
         "points_lps_mm",

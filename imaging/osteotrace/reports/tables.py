@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from osteotrace.about import RESEARCH_USE_SHORT
 from osteotrace.codes import STAGINGS
+from osteotrace.errors import NothingSelectedError
 from osteotrace.measurements.measurement import Measurement
 from osteotrace.regions import Points, Polyline
-from osteotrace.reports.columns import NAMES, SCHEMA_VERSION, whole_row
+from osteotrace.reports.columns import NAMES, NOT_SELECTED, SCHEMA_VERSION, whole_row
 from osteotrace.reports.provenance import Scans
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def rows(assessment: Assessment, images: Iterable[Series] = ()) -> list[Row]:
 def failure_row(
     study_uid: str, patient: str, error: OsteotraceError, **known: str
 ) -> Row:
-    """Return the row of a study that could not be measured.
+    """Return the row of a study that was not measured: nothing selected, or failed.
 
     Parameters
     ----------
@@ -85,12 +86,13 @@ def failure_row(
         More columns, such as ``study_date``, ``protocol``, ``protocol_sha256``,
         ``reader``, ``recorded`` and ``software``.
     """
+    nothing = isinstance(error, NothingSelectedError)
     return whole_row(
         {
             "schema_version": SCHEMA_VERSION,
             "patient": patient,
             "study_uid": study_uid,
-            "status": "failed",
+            "status": NOT_SELECTED if nothing else "failed",
             "reason": f"found {error.found}; expected {error.expected}; {error.advice}",
             "statement": RESEARCH_USE_SHORT,
         }

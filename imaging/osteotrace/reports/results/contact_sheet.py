@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.measurements.measurement import shown, shown_range
+from osteotrace.reports.columns import NOT_SELECTED
 from osteotrace.reports.results.studies import CASE_PICTURE, SMALL_PICTURE, folder_name
-from osteotrace.reports.results.wide import STUDY_STATUSES, study_status
+from osteotrace.reports.results.wide import (
+    NOT_MEASURED_STUDIES,
+    STUDY_STATUSES,
+    study_reason,
+    study_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +45,7 @@ WORDS: Final = {
     "flagged": "doubts",
     "nothing_found": "nothing found",
     "accepted": "accepted",
+    NOT_SELECTED: "not selected",
 }
 
 
@@ -65,6 +72,11 @@ class Card:
     values: tuple[Value, ...]
     more: int
     geometry: str
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything of it but the reason why not."""
+        return self.status not in NOT_MEASURED_STUDIES
 
     @property
     def word(self) -> str:
@@ -103,7 +115,7 @@ class Cases:
                     first["patient"], first["study_date"], first["study_uid"]
                 ),
                 status=study_status(rows),
-                reason=first["reason"] if first["status"] == "failed" else "",
+                reason=study_reason(first),
                 values=tuple(values[:MOST_VALUES]),
                 more=max(0, len(values) - MOST_VALUES),
                 geometry="; ".join(

@@ -40,8 +40,9 @@ Written by {SOFTWARE_NAME} {VERSION}.
 {TABLE}
                    one row a measurement. u is the standard uncertainty, in the unit of
                    the value; interval95 its 95 % interval; points are patient LPS, mm.
-                   status: accepted, flagged (see flags), not_measured or failed (see
-                   reason), no_value, staged or nothing_found. Patients are pseudonyms.
+                   status: accepted, flagged (see flags), not_measured, failed or
+                   not_selected (see reason), no_value, staged or nothing_found.
+                   Patients are pseudonyms.
 {PARQUET}
                    the same rows, typed; the version of the columns in its metadata.
 {WIDE}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.reports import tables
-from osteotrace.reports.columns import TABLE, Column
+from osteotrace.reports.columns import NOT_SELECTED, TABLE, Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,10 @@ STUDY_STATUSES: Final = {
     "flagged": "a finding's own value has doubts",
     "nothing_found": "nothing was found",
     "accepted": "nothing speaks against any value",
+    NOT_SELECTED: "the protocol selects nothing in it",
 }
+# Those of studies that have no more than one row, with its reason.
+NOT_MEASURED_STUDIES: Final = ("failed", NOT_SELECTED)
 COLUMNS: Final = (
     *(_OF_TABLE[name] for name in _SHARED_BEFORE),
     Column(
@@ -45,7 +48,7 @@ COLUMNS: Final = (
         + "; ".join(f"{name}, {means}" for name, means in STUDY_STATUSES.items())
         + ".",
     ),
-    Column("reason", "string", "text", "Why the study failed."),
+    Column("reason", "string", "text", "Why the study was not measured."),
     Column("n_findings", "int64", "1", "How many findings the study has."),
     Column("n_values", "int64", "1", "How many values were measured."),
     Column("n_flagged", "int64", "1", "How many of them have doubts."),
@@ -121,13 +124,18 @@ def study_row(rows: Sequence[Row]) -> Row:
     return {
         **{name: first[name] for name in (*_SHARED_BEFORE, *_SHARED_AFTER)},
         "status": study_status(rows),
-        "reason": first["reason"] if first["status"] == "failed" else "",
+        "reason": study_reason(first),
         "n_findings": len(labels),
         "n_values": counts["accepted"] + counts["flagged"],
         "n_flagged": counts["flagged"],
         "n_not_measured": counts["not_measured"],
         "geometry": "; ".join(verdicts),
     }
+
+
+def study_reason(first: Row) -> str:
+    """Return, of the first row of a study, why the study was not measured."""
+    return str(first["reason"]) if first["status"] in NOT_MEASURED_STUDIES else ""
 
 
 def study_status(rows: Sequence[Row]) -> str:
