@@ -35,11 +35,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Name in the record; empty for the login name.
     first_windows : dict of str to str
         Window that a volume of a modality opens with, a command of `FIRST_WINDOWS`.
+    archive, studies_folder : str
+        The archive that was asked last, and where what is fetched goes.
     """
 
     keys: dict[str, str] = {}
     reader: str = ""
     first_windows: dict[str, str] = {}
+    archive: str = ""
+    studies_folder: str = ""
 
     def __post_init__(self) -> None:
         for modality, command in self.first_windows.items():

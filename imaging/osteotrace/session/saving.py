@@ -149,10 +149,40 @@ def write(saved: ToSave, catalogue: Catalogue) -> tuple[Path, ...]:
             now=datetime.fromisoformat(saved.assessment.recorded),
             predecessor=saved.predecessor,
         )
-    return _files(report)
+    return files_of(report)
 
 
-def _files(report: Path) -> tuple[Path, ...]:
+def saved_files(draft: Draft) -> tuple[Path, ...]:
+    """Return the files of the record saved last: its report, then its segmentations.
+
+    Raises
+    ------
+    OsteotraceError
+        If there is none, it does not hold all that is accepted, or it is not there.
+    """
+    last = draft.last_record
+    expected = "a saved reading, its record where it was saved"
+    if last is None or draft.content() != draft.saved_content:
+        raise OsteotraceError(
+            "no saved reading"
+            if last is None
+            else "a reading that changed after it was saved",
+            expected=expected,
+            advice="save it first",
+            usage=True,
+        )
+    report = Path(last.record)
+    if not last.record or not report.is_file():
+        raise OsteotraceError(
+            "a record that is not where it was saved",
+            expected=expected,
+            advice="put it back there, or send its new place with 'osteotrace send'",
+            where=last.record,
+        )
+    return files_of(report)
+
+
+def files_of(report: Path) -> tuple[Path, ...]:
     """Return a report with its segmentations, which lie beside it."""
     from pydicom import dcmread
 

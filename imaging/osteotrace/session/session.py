@@ -154,6 +154,16 @@ class Session(HeldFindings):
         self.priors.read_again()
         return files
 
+    def saved_files(self) -> tuple[Path, ...]:
+        """Return the files of the record saved last: its SR, then its SEGs.
+
+        Raises
+        ------
+        OsteotraceError
+            If none is saved, what is accepted differs from it, or it is not there.
+        """
+        return saving.saved_files(self.draft)
+
     def protocol_text(self) -> str:
         """Return what was marked as a protocol: followed, it gives the same numbers."""
         start = self.draft.start

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -91,13 +92,15 @@ class SettingsDialog(QDialog):
             modality: _window_combo(modality, settings) for modality in _MODALITIES
         }
         self._drafts = drafts
+        self._settings = settings
         self._arrange()
         self._fill()
 
     @property
     def wanted(self) -> Settings:
         """What the fields say."""
-        return kept.Settings(
+        return msgspec.structs.replace(
+            self._settings,
             keys=kept.changes(self._changed),
             reader=self.reader.text().strip(),
             first_windows={

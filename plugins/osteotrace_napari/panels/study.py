@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from osteotrace.session.roles import ROLES
 from osteotrace_napari import loading
+from osteotrace_napari.panels.archive import ArchiveBox
 from osteotrace_napari.panels.buttons import button
 from osteotrace_napari.panels.study_drag import series_mime
 from osteotrace_napari.panels.study_rows import (
@@ -64,6 +65,8 @@ class StudyList(QWidget):
     ----------
     tree : QTreeWidget
         The list.
+    archive : ArchiveBox
+        What lies elsewhere: it has signals of its own.
     is_busy : callable
         Whether something more urgent is being done: thumbnails wait for it.
     """
@@ -75,6 +78,7 @@ class StudyList(QWidget):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self.tree = _Tree()
+        self.archive = ArchiveBox()
         self.open_button = button("Open")
         self.beside_button = button("Open beside")
         self.open_button.setToolTip("Enter, double click, or drag the series to a view")
@@ -89,6 +93,7 @@ class StudyList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tree, stretch=1)
         layout.addLayout(row)
+        layout.addWidget(self.archive)
         self.setFocusProxy(self.tree)
         self.tree.asked.connect(self._asked)
         self.tree.currentItemChanged.connect(self._current_changed)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtWidgets import QInputDialog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from osteotrace.series import Catalogue, SeriesIdentity
     from osteotrace_napari.canvas.view import ReadingView
     from osteotrace_napari.room.reading_room import ReadingRoom
@@ -44,20 +46,28 @@ class Blinded:
 
         Empty where nothing is hidden.
         """
-        blinding = self._room.session.blinding
-        if not blinding.is_on:
+        if not self._room.session.blinding.is_on:
             return {}
-        uids = dict.fromkeys(one.identity.study_uid for one in catalogue)
-        return {
-            uid: blinding.name(uid) + self._shown(uid, catalogue)
-            for uid in blinding.order(uids)
-        }
+        days: dict[str, str] = {}
+        for one in catalogue:
+            who = one.identity
+            days[who.study_uid] = max(days.get(who.study_uid, ""), who.date)
+        return self.names_of_days(days)
 
-    def _shown(self, uid: str, catalogue: Catalogue) -> str:
-        """Return the date of a study that is read already."""
-        dates = {one.identity.date for one in catalogue if one.identity.study_uid == uid}
-        date = self._room.session.blinding.date(uid, max(dates, default=""))
-        return f"   {date}" if date else ""
+    def names_of_days(self, days: Mapping[str, str]) -> dict[str, str]:
+        """Return what studies are called, in the order to show them.
+
+        Parameters
+        ----------
+        days : mapping of str to str
+            The date of each by StudyInstanceUID: said of those that are read already.
+        """
+        blinding = self._room.session.blinding
+        shown = {uid: blinding.date(uid, days[uid]) for uid in blinding.order(days)}
+        return {
+            uid: blinding.name(uid) + (f"   {day}" if day else "")
+            for uid, day in shown.items()
+        }
 
     def show(self) -> None:
         """Show the studies as they may be shown now."""

@@ -179,7 +179,7 @@ def _cancel(room: ReadingRoom) -> None:
         pass
     elif room.busy:
         room.background.cancel()
-    else:
+    elif not room.archive.stop():
         room.comparing.stop()
     room.show_state()
 

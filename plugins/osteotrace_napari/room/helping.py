@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from osteotrace.session.journal import drafts_folder
 from osteotrace_napari import settings
 from osteotrace_napari.panels.help import HelpOverlay
@@ -46,6 +48,19 @@ class Helping:
             parent=self._room.viewer.window._qt_window,
             done=self._changed,
         )
+
+    def keep(self, **changes: str) -> None:
+        """Keep what a reader chose on the way.
+
+        Raises
+        ------
+        OsteotraceError
+            As `osteotrace_napari.settings.save`.
+        """
+        chosen = msgspec.structs.replace(self.settings, **changes)
+        if chosen != self.settings:
+            self.settings = chosen
+            settings.save(chosen)
 
     def _changed(self, chosen: Settings) -> None:
         self.settings = chosen

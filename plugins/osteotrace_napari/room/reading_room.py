@@ -14,6 +14,7 @@ from osteotrace_napari.closing import Closing
 from osteotrace_napari.keyboard import Keyboard
 from osteotrace_napari.panels.finding_rows import FindingRow, PriorValue
 from osteotrace_napari.panels.study_drag import SeriesDrop
+from osteotrace_napari.room.archive import ArchiveAsking
 from osteotrace_napari.room.background import Background
 from osteotrace_napari.room.blinded import Blinded
 from osteotrace_napari.room.commands import commands_of
@@ -80,6 +81,7 @@ class ReadingRoom:
         self.spine = Spine(self)
         self.staging = Staging(self)
         self.comparing = Comparing(self)
+        self.archive = ArchiveAsking(self)
         self.following = Following(self)
         self.pointer = Pointer(self.marking)
         self.painting = Painting(self)
@@ -155,6 +157,7 @@ class ReadingRoom:
         self.label_files.show()
         self.staging.show()
         self.comparing.show()
+        self.archive.show()
         self.blinded.show()
         self.show_state()
 
@@ -306,6 +309,7 @@ class ReadingRoom:
         self.spine.connect()
         self.staging.connect()
         self.comparing.connect()
+        self.archive.connect()
         self.following.connect()
         self.painting.connect()
         self.label_files.connect()
@@ -321,6 +325,7 @@ class ReadingRoom:
         """End the reading with its window: what still runs comes back to nothing."""
         self.background.close()
         self.comparing.close()
+        self.archive.close()
         self.session.close()
 
     def press(self, name: str, *_: object) -> None:
