@@ -245,6 +245,28 @@ def test_a_disk_that_is_full_or_locked(
     assert list(tmp_path.iterdir()) == [small_protocol]
 
 
+@pytest.mark.parametrize("more", [(), ("--workers", "1")])
+def test_measure_refuses_its_output_before_it_reads_an_image(
+    osteotrace: Run,
+    wall_gap: Path,
+    small_protocol: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
+) -> None:
+    def scan(path: object) -> None:
+        raise AssertionError("it was scanned")
+
+    monkeypatch.setattr("osteotrace.cli.options.scan", scan)
+    taken = text_file(tmp_path)
+    for out, code in ((taken / "out", 1), (taken, 2), (tmp_path, 2)):
+        outcome = osteotrace(
+            *("measure", wall_gap, "--out", out, "--protocol", small_protocol), *more
+        )
+        check_one_clear_line(outcome, code, str(out))
+    assert taken.read_text() == "Dear colleague"
+
+
 @pytest.mark.parametrize("verb", ["measure", "convert", "export", "samples"])
 def test_an_output_below_a_file(
     osteotrace: Run, wall_gap: Path, small_protocol: Path, tmp_path: Path, verb: str

@@ -227,14 +227,16 @@ def test_a_worklist_says_which_studies_are_measured(
     assert studies == {study_uid(2): "accepted", "2.25.4711": "failed"}
 
 
+@pytest.mark.parametrize("number", ["0", "-1"])
 def test_the_wrong_number_of_workers_is_refused(
-    osteotrace: Run, undisturbed: Measured, tmp_path: Path
+    osteotrace: Run, undisturbed: Measured, tmp_path: Path, number: str
 ) -> None:
     outcome = osteotrace(
         *("measure", undisturbed.tree, "--protocol", undisturbed.protocol),
-        *("--out", tmp_path / "out", "--workers", "-1"),
+        *("--out", tmp_path / "out", "--workers", number),
     )
     assert outcome.code == 2
+    assert f"{number} workers" in outcome.err
     assert not (tmp_path / "out").exists()
 
 

@@ -275,6 +275,25 @@ def test_a_worker_that_does_not_see_the_folder_of_the_run_ends_it(
     assert len(studies_in(out)) == 1
 
 
+def test_labels_that_a_worker_does_not_see_end_the_run(
+    undisturbed: Measured, tmp_path: Path, refusal: Refusal
+) -> None:
+    out, masks = tmp_path / "out", tmp_path / "masks"
+    masks.mkdir()
+
+    def unshare(far: Progress) -> None:
+        if far.done == 1:
+            masks.rmdir()
+
+    call = (undisturbed.tree, undisturbed.protocol, out)
+    error = refusal(lambda: measure_tree(*call, masks=masks, progress=unshare, **ASKED))
+    assert "no labels (--masks)" in error.found
+    assert len(studies_in(out)) == 1
+    masks.mkdir()
+    run = measure_tree(*call, masks=masks, resume=True, **ASKED)
+    assert run.n_done == len(studies_in(undisturbed.out))
+
+
 def test_a_folder_of_something_else_is_no_run(
     undisturbed: Measured, tmp_path: Path, refusal: Refusal
 ) -> None:

@@ -10,6 +10,7 @@ from osteotrace.batch.head import check_head, head_of, write_head
 from osteotrace.batch.journal import RUN, Journal
 from osteotrace.batch.run import Run
 from osteotrace.errors import OsteotraceError
+from osteotrace.records import store
 from osteotrace.records.publication import OWNER_ONLY_FOLDER
 
 if TYPE_CHECKING:
@@ -21,6 +22,24 @@ if TYPE_CHECKING:
 
 # What a writer that was killed may have left beside nothing else.
 _LEFT: tuple[str, ...] = (".osteotrace-",)
+
+
+def check_place(place: Path, *, resume: bool) -> None:
+    """Check, before anything is scanned, that a run can have a folder.
+
+    Raises
+    ------
+    OsteotraceError
+        If it is taken, or cannot be written to.
+    """
+    try:
+        free = _is_free(place)
+    except OSError as problem:
+        raise _unwritable(place, problem) from problem
+    if free:
+        store.check_room(place)
+    elif not resume:
+        raise _taken(place)
 
 
 @contextmanager
@@ -43,14 +62,18 @@ def opened(place: Path, settings: Settings, *, resume: bool) -> Iterator[Journal
             raise _taken(place)
         journal = Journal(place)
     except OSError as problem:
-        raise OsteotraceError(
-            f"a place that cannot be written to ({problem.strerror or problem})",
-            expected="a folder with room and the right to write",
-            advice="choose another place or make room",
-            where=str(place),
-        ) from problem
+        raise _unwritable(place, problem) from problem
     with journal:
         yield journal
+
+
+def _unwritable(place: Path, problem: OSError) -> OsteotraceError:
+    return OsteotraceError(
+        f"a place that cannot be written to ({problem.strerror or problem})",
+        expected="a folder with room and the right to write",
+        advice="choose another place or make room",
+        where=str(place),
+    )
 
 
 def _is_free(place: Path) -> bool:

@@ -120,8 +120,9 @@ def measure_tree(
     checked = protocol_of(protocol)
     where = masks_below(masks)
     stated = facts if isinstance(facts, CaseFacts | None) else read_facts(facts)
-    catalogue = path if isinstance(path, Catalogue) else scan(path)
     place = Path(os.path.abspath(out))
+    opening.check_place(place, resume=resume)
+    catalogue = path if isinstance(path, Catalogue) else scan(path)
     settings = Settings(
         protocol=checked,
         root=Path(os.path.abspath(catalogue.root)),
@@ -252,8 +253,8 @@ def _outcome(future: Future[Outcome], pool: Pool) -> Outcome:
     except Exception as problem:
         if how := pool.lost(problem):
             return Outcome(died=how)
-        words = str(problem).splitlines()
-        found = f"a worker that cannot take part ({type(problem).__name__}: {words[0]})"
+        words = [type(problem).__name__, *str(problem).splitlines()[:1]]
+        found = f"a worker that cannot take part ({': '.join(words)})"
         raise _stopped(found, "osteotrace on every worker") from problem
 
 

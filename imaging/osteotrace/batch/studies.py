@@ -109,6 +109,13 @@ def _unready(settings: Settings) -> Problem | None:
             expected="the same versions wherever a run measures",
             advice="install the same on every machine, and go on with --resume",
         )
+    if settings.masks is not None and not settings.masks.exists():
+        return Problem(
+            found=f"no labels (--masks) on {platform.node()}",
+            expected="their folder, shared under the same path by every machine",
+            advice="share it, and go on with --resume",
+            where=str(settings.masks),
+        )
     if not settings.unfinished.is_dir():
         return Problem(
             found=f"no folder of this run on {platform.node()}",

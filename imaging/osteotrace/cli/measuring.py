@@ -210,11 +210,13 @@ def measure(
     """Measure every study below PATH by a protocol: records, tables, pictures."""
     from osteotrace import protocol as protocols
     from osteotrace import reading
+    from osteotrace.batch.opening import check_place
     from osteotrace.cli import measured_trees
     from osteotrace.reading.case_facts import read_facts
 
     checked = protocols.read(protocol)
     stated = None if facts is None else read_facts(facts)
+    check_place(out, resume=resume)
     catalogue = options.scan(path)
     asked = Asked(
         protocol=checked,
@@ -233,7 +235,7 @@ def measure(
         out,
         asked,
         worklist=worklist,
-        workers=workers or 1,
+        workers=1 if workers is None else workers,
         scheduler=scheduler,
         resume=resume,
         as_json=json,

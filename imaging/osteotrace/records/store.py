@@ -8,6 +8,7 @@ a table or a picture tells of a patient.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -101,6 +102,22 @@ def new_file(path: Path) -> Iterator[Path]:
             publish(draft, path)
         except FileExistsError:
             raise _taken(path) from None
+
+
+def check_room(path: Path) -> None:
+    """Check, before long work, that something new could be written at a path.
+
+    Raises
+    ------
+    OsteotraceError
+        If a parent is a file, or may not be written to.
+    """
+    parent = next(one for one in path.absolute().parents if os.path.lexists(one))
+    with _as_error(path):
+        if not parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager
