@@ -87,6 +87,19 @@ def test_the_first_source_that_holds_a_label_is_taken(
         region(study, MaskSources(), other.parent)
 
 
+def test_the_same_voxels_under_a_name_in_two_files_are_one_label(
+    study: Path, tmp_path: Path, scanned: Volume
+) -> None:
+    """As of a study whose reading came back with the masks that it was measured on."""
+    nifti(tmp_path / "masks" / "drawn.nii.gz", scanned, "lesion", "other", first=4)
+    alone = region(study, MaskSources(), tmp_path / "masks")
+    nifti(tmp_path / "masks" / "of_a_reading.nii.gz", scanned, "lesion", first=4)
+    assert region(study, MaskSources(), tmp_path / "masks") == alone
+    nifti(tmp_path / "masks" / "moved.nii.gz", scanned, "lesion", first=5)
+    with pytest.raises(OsteotraceError, match="3 segmentations with the label"):
+        region(study, MaskSources(), tmp_path / "masks")
+
+
 def test_a_file_beside_another_study_of_the_tree_is_found_by_its_name(
     study: Path, scanned: Volume
 ) -> None:

@@ -1,7 +1,8 @@
 """Labels by name on the voxels of a volume: source after source, the first that has one.
 
 Within a source two files, or two labels of one file, with a name are an error: nobody
-knows which is meant.
+knows which is meant. Files that hold the same voxels under the name are no two: a saved
+reading carries the masks that it was measured on.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from osteotrace.errors import OsteotraceError
 from osteotrace.segmentation.label_maps import bodies
 from osteotrace.segmentation.label_names import LEVELS
 from osteotrace.segmentation.labels import read_labels
+from osteotrace.volume.stored_image import SAME_GRID_MM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from osteotrace.regions import Mask
     from osteotrace.segmentation.label_maps import LabelMap
     from osteotrace.volume import Volume
 
@@ -104,9 +109,11 @@ class LabelPool:
         Raises
         ------
         OsteotraceError
-            If none or more than one does, or one holds it twice.
+            If none or more than one does with other voxels, or one holds it twice.
         """
         fitting = [(file, one) for file, one in self._maps.values() if name in one]
+        if _say_one(name, [one for _, one in fitting]):
+            fitting = fitting[:1]
         files = ", ".join(file for file, _ in fitting)
         if len(fitting) == 1:
             ((_, found),) = fitting
@@ -251,6 +258,23 @@ def _are_one(first: LabelMap, second: LabelMap) -> bool:
     """Tell whether two files are copies of one DICOM segmentation."""
     same = bool(first.source) and first.source == second.source
     return same and first.labels == second.labels
+
+
+def _say_one(name: str, maps: Sequence[LabelMap]) -> bool:
+    """Tell whether each map holds a label once, and all the same voxels."""
+    try:
+        masks = [labels[name].mask for labels in maps]
+    except OsteotraceError:
+        return False
+    return all(_same_voxels(masks[0], other) for other in masks[1:])
+
+
+def _same_voxels(first: Mask, second: Mask) -> bool:
+    """Tell whether two masks on the grid of one volume are the same."""
+    boxes = ((one.grid.shape, one.bits) for one in (first, second))
+    return len(set(boxes)) == 1 and np.allclose(
+        first.origins, second.origins, rtol=0, atol=SAME_GRID_MM
+    )
 
 
 def _divide(levels: LabelMap, parts: LabelMap) -> bool:
