@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -264,6 +265,25 @@ def test_records_whose_images_are_not_here_or_that_were_changed_are_left_out(
     again = deidentify_tree(tmp_path / "in", tmp_path / "again", SECRET)
     assert ["SHA-256" in one.detail for one in again.refused] == [True]
     assert again.studies == 1
+
+
+def test_a_reading_that_marks_nothing_is_made_anew_in_its_own_study(
+    before_and_after: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "patient"
+    for number, (name, uid, date) in enumerate(
+        (("before", BEFORE_UID, BEFORE), ("after", AFTER_UID, AFTER))
+    ):
+        (source / name).mkdir(parents=True)
+        scan = ot.scan(before_and_after / name)
+        for series in scan:
+            for image in series.volumes[0].instances:
+                shutil.copy(image.path, source / name)
+        nothing = reading_of(name, findings=(), study_uid=uid, study_date=date)
+        nothing = msgspec.structs.replace(nothing, assessment_uid=f"2.25.88005{number}")
+        sr.write(nothing, scan, source / RECORDS, now=NOW)
+    done = deidentify_tree(source, tmp_path / "out", SECRET)
+    assert (done.records, done.refused) == (2, ())
 
 
 def test_an_amendment_without_the_record_that_it_amends_stands_for_itself(

@@ -49,6 +49,14 @@ class Known:
     masks: Mapping[str, Path]
     subjects: dict[str, Subject] = field(default_factory=dict)
 
+    def images_of(self, study_uid: str) -> dict[str, Path]:
+        """Return the files of one study, by its new UID: what marks nothing takes any."""
+        return {
+            uid: file
+            for uid, file in self.images.items()
+            if file.parents[1].name == study_uid
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Remade:
@@ -98,7 +106,7 @@ def remade_reading(source: Source, folder: Path, known: Known) -> Remade:
     before = set(folder.iterdir())
     written = sr.write(
         reading,
-        known.images,
+        known.images_of(reading.study_uid),
         folder,
         series_uid=mapped_uid(source.series_uid, subject),
         now=moment(reading.recorded),
