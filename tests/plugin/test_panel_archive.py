@@ -387,6 +387,41 @@ def test_escape_stops_a_fetch_and_the_next_may_begin(
     assert (tmp_path / "studies" / PATIENT / STUDY_UID).is_dir()
 
 
+def test_a_silent_archive_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from osteotrace.pacs import waiting
+
+    monkeypatch.setattr(waiting, "GRACE_S", 0.0)
+    answers = threading.Event()
+
+    def give_up(done: int, of: int) -> None:
+        raise InterruptedError(f"{done} of {of}")
+
+    with pytest.raises(InterruptedError, match="0 of 0"):
+        waiting.waited_for(answers.wait, counts=False, progress=give_up)
+    (still,) = (one for one in threading.enumerate() if one.name == "archive")
+    # The interpreter ends without it.
+    assert still.daemon
+    answers.set()
+    still.join()
+
+
+def test_what_work_gives_or_raises_comes_back_to_who_waits(
+    refusal: Callable[..., OsteotraceError],
+) -> None:
+    from osteotrace.pacs.waiting import waited_for
+
+    def told(progress: Callable[[int, int], None]) -> str:
+        progress(1, 2)
+        return "answer"
+
+    def refused() -> None:
+        raise OsteotraceError("nothing", expected="something", advice="try again")
+
+    assert waited_for(told, progress=lambda *_: None) == "answer"
+    problem = refusal(lambda: waited_for(refused, counts=False, progress=lambda *_: None))
+    assert problem.found == "nothing"
+
+
 def test_a_fetch_takes_no_mark_from_under_the_hand(
     room: ReadingRoom,
     found: ArchiveBox,
@@ -409,12 +444,13 @@ def test_a_fetch_takes_no_mark_from_under_the_hand(
 # Sent
 
 
-def saved(room: ReadingRoom, folder: Path, qtbot: Any) -> None:
-    """Measure a gap on what is shown, accept it, and save the reading."""
+def saved(room: ReadingRoom, folder: Path, qtbot: Any, **more: Any) -> None:
+    """Measure a gap on what is shown, and more, accept it, and save the reading."""
     volume = room.view.volume
     assert volume is not None
-    (one,) = room.session.add("caliper", volume, start=START, end=END)
-    room.session.accept(one.tracking_uid)
+    for tool, where in {"caliper": {"start": START, "end": END}, **more}.items():
+        (one,) = room.session.add(tool, volume, **where)
+        room.session.accept(one.tracking_uid)
     room.keeping.save(folder)
     rest(room, qtbot)
 
@@ -472,6 +508,7 @@ def test_with_a_real_archive_from_the_query_to_the_reading_sent(
     qtbot: Any,
 ) -> None:
     from osteotrace import pacs
+    from osteotrace.protocol import Where
 
     with pacs.connect(orthanc.web()) as connection:
         connection.send([small_study])
@@ -493,13 +530,14 @@ def test_with_a_real_archive_from_the_query_to_the_reading_sent(
     ct = next(h for h in room.dock.study.headers() if h.identity.modality == "CT")
     room.opening.load(ct)
     rest(room, qtbot)
-    saved(room, tmp_path / "records", qtbot)
-    for told in ("Sent to orthanc: 1 file, read back", "1 file already there"):
+    ball = Where(centre=START, radius=2.0)
+    saved(room, tmp_path / "records", qtbot, intensity={"region": ball})
+    # A report and its segmentation.
+    for told in ("Sent to orthanc: 2 files, read back", "2 files already there"):
         box.send.click()
         rest(room, qtbot)
         assert room.dock.message.text().startswith(told)
-    (record,) = (tmp_path / "records").glob("*.dcm")
-    changed(record)
+    changed(room.session.saved_files()[0])
     box.send.click()
     rest(room, qtbot)
     assert "other content under the UID" in room.dock.message.text()

@@ -216,6 +216,8 @@ class ArchiveAsking:
     ) -> None:
         if self.is_asking:
             return
+        from osteotrace.pacs.waiting import waited_for
+
         self._stopped = stopped
 
         def arrived(result: Any) -> None:
@@ -224,10 +226,10 @@ class ArchiveAsking:
 
         self._box.show_doing(doing)
         self._job = loading.start(
-            work,
+            partial(waited_for, work, counts=counts),
             done=arrived,
             failed=self._failed,
-            progress=self._box.progress.show_progress if counts else None,
+            progress=self._box.progress.show_progress,
         )
 
     def stop(self) -> bool:
