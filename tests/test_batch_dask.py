@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import sys
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.fixtures.study_trees import ASKED, COUNT
 
-from osteotrace.batch import measure_tree, pools
+from osteotrace.batch import isolation, measure_tree, pools
+from osteotrace.reports import results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +68,34 @@ def test_a_cluster_that_loses_a_worker_gives_the_tables_of_one_process(
     assert first not in worker_numbers(address)
     folders = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
     assert folders == {path.name for path in undisturbed.out.iterdir() if path.is_dir()}
+
+
+def test_a_scheduler_that_goes_in_the_middle_is_one_clear_error_and_tables_that_are_whole(
+    undisturbed: Measured,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    refusal: Refusal,
+) -> None:
+    monkeypatch.setattr(pools, "CONNECT_SECONDS", 2.0)
+    out = tmp_path / "out"
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, protocol="tcp://", dashboard_address=None
+    ) as brief:
+        call = (undisturbed.tree, undisturbed.protocol, out)
+        error = refusal(
+            lambda: measure_tree(
+                *call,
+                scheduler=brief.scheduler_address,
+                progress=lambda far: brief.close() if far.done == 1 else None,
+                **ASKED,
+            )
+        )
+    # Its worker was a thread of this process.
+    isolation.end_all()
+    assert "a scheduler that is gone" in error.found
+    assert "--resume" in error.advice
+    with (out / results.CSV).open(encoding="utf-8", newline="") as stream:
+        assert len({row["study_uid"] for row in csv.DictReader(stream)}) >= 1
 
 
 def test_a_scheduler_that_is_not_there_is_one_clear_line(

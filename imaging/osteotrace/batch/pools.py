@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from osteotrace.batch.tasks import Outcome, Task
 
+RESUME: Final = "go on with --resume (resume=True)"
 # Tasks a worker: one in work and one that waits, so that it is never without one.
 _TASKS_A_WORKER: Final = 2
 # A cluster that does not answer or has no worker for so long (s) is none.
@@ -66,16 +67,36 @@ class _Cluster:
 
     def slots(self) -> int:
         # Without a worker the tasks wait for one that comes back.
-        threads = sum(map(int, self._client.nthreads().values()))
+        with _scheduler_there():
+            threads = sum(map(int, self._client.nthreads().values()))
         return max(1, threads) * _TASKS_A_WORKER
 
     def submit(self, task: Task) -> Future[Outcome]:
-        future: Future[Outcome] = self._executor.submit(isolated, task)
+        with _scheduler_there():
+            future: Future[Outcome] = self._executor.submit(isolated, task)
         return future
 
     def lost(self, problem: BaseException) -> str:
         lost = type(problem).__name__ == _LOST_WORKER
         return "the workers that tried it were lost" if lost else ""
+
+
+@contextmanager
+def _scheduler_there() -> Iterator[None]:
+    """Turn whatever Dask says of a scheduler that is gone into an error of ours."""
+    try:
+        yield
+    except Exception as problem:
+        raise scheduler_gone() from problem
+
+
+def scheduler_gone() -> OsteotraceError:
+    """Return the error of a scheduler that went in the middle of a run."""
+    return OsteotraceError(
+        "a scheduler that is gone",
+        expected="one that is there until the run is done",
+        advice=f"put it right, and {RESUME}",
+    )
 
 
 @contextmanager
@@ -129,8 +150,9 @@ def cluster(address: str) -> Iterator[Pool]:
         try:
             # Those at work may be of another run on the same cluster.
             client.run(end_idle, on_error="ignore")
-        except (OSError, TimeoutError, ValueError):
-            pass  # The cluster is gone, and with it every process of its workers.
+        # Whatever Dask says where the scheduler is gone: idle processes end themselves.
+        except Exception:
+            pass
         finally:
             client.close()
 

@@ -6,11 +6,12 @@ import os
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from osteotrace.batch import opening, pools
 from osteotrace.batch.alike import alike
 from osteotrace.batch.journal import UNFINISHED
+from osteotrace.batch.pools import RESUME
 from osteotrace.batch.progress import Pace
 from osteotrace.batch.software import versions
 from osteotrace.batch.studies import failed, failure
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from osteotrace.protocol.outcomes import Pictures
 
 _Asked = TypeVar("_Asked")
-RESUME: Final = "go on with --resume (resume=True)"
 
 
 def measure_tree(
@@ -248,8 +248,7 @@ def _outcome(future: Future[Outcome], pool: Pool) -> Outcome:
     try:
         return future.result()
     except CancelledError as problem:
-        found = "a scheduler that is gone"
-        raise _stopped(found, "one that is there until the run is done") from problem
+        raise pools.scheduler_gone() from problem
     except Exception as problem:
         if how := pool.lost(problem):
             return Outcome(died=how)
