@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,32 @@ def test_a_study_that_cannot_be_measured_is_a_row_with_its_reason(
     assert "no series" in failed["reason"]
     (told,) = run.failures()
     assert told.study_uid == study_uid(1)
+
+
+def test_a_name_that_is_no_text_does_not_end_a_run(
+    undisturbed: Measured, in_this_process: None, tmp_path: Path
+) -> None:
+    write_study(tmp_path / "tree", 0)
+    labels = tmp_path / os.fsdecode(b"masks/m\xfcller.nii.gz")
+    labels.parent.mkdir()
+    labels.write_bytes(b"none")
+    protocol = tmp_path / "labels.toml"
+    protocol.write_text(
+        'name = "labels"\n[[intensity]]\nlabel = "A"\nmodality = "CT"\n'
+        'region = { label = "no such" }\noptional = true\n'
+    )
+    call = (tmp_path / "tree", protocol, tmp_path / "out")
+    run = measure_tree(*call, masks=labels.parent, **ASKED)
+    assert run.n_not_selected == 1
+    (row,) = rows_of(tmp_path / "out")
+    assert "passed over: m\\udcfcller.nii.gz" in row["reason"]
+
+
+def test_many_studies_that_nothing_but_the_uid_tells_apart_have_names_of_their_own() -> (
+    None
+):
+    names = {results.folder_name("", "", f"2.25.{n}") for n in range(120_000)}
+    assert len(names) == 120_000
 
 
 def test_missing_slices_do_where_the_run_allows_them(

@@ -34,10 +34,10 @@ class OsteotraceError(Exception):
         where: str = "",
         usage: bool = False,
     ) -> None:
-        self.found = found
-        self.expected = expected
-        self.advice = advice
-        self.where = where
+        self.found = _text(found)
+        self.expected = _text(expected)
+        self.advice = _text(advice)
+        self.where = _text(where)
         self.usage = usage
         super().__init__(str(self))
 
@@ -62,6 +62,11 @@ class OsteotraceError(Exception):
 
 class NothingSelectedError(OsteotraceError):
     """A study in which a protocol means nothing: it has failed at nothing."""
+
+
+def _text(words: str) -> str:
+    """Return words that every file can hold: names of files may be no Unicode."""
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _rebuild(

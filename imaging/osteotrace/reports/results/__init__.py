@@ -25,6 +25,7 @@ from osteotrace.reports.results.studies import (
     NO_SR,
     RECORD,
     Pictures,
+    folder_name,
     study_folder,
     write_study,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "WIDE",
     "Pictures",
     "Results",
+    "folder_name",
     "result_folder",
     "study_folder",
     "write_study",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 RECORD: Final = "assessment.json"
 NO_SR: Final = "no_structured_report.txt"
 CASE_PICTURE: Final = "case.jpg"
+# Of the study's digest in its folder's name: where thousands of studies have no patient
+# and no date, nothing else tells them apart.
+_DIGITS: Final = 16
 # Goes into the contact sheet.
 SMALL_PICTURE: Final = "case_small.jpg"
 
@@ -85,7 +88,7 @@ def study_folder(assessment: Assessment) -> str:
 
 def folder_name(patient: str, study_date: str, study_uid: str) -> str:
     """Return the same from what a row of the table says."""
-    digest = hashlib.sha256(study_uid.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(study_uid.encode()).hexdigest()[:_DIGITS]
     return _file_name(f"{patient}_{study_date or 'undated'}_{digest}")
 
 
