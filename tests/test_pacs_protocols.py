@@ -373,6 +373,7 @@ class OddServer(BaseHTTPRequestHandler):
     """Answers every request as a test says."""
 
     status, kind, content = 200, "application/dicom+json", b"[]"
+    location = ""
     length: int | None = 0
     asked: ClassVar[list[str]] = []
 
@@ -380,6 +381,8 @@ class OddServer(BaseHTTPRequestHandler):
         self.asked.append(self.path)
         self.send_response(self.status)
         self.send_header("Content-Type", self.kind)
+        if self.location:
+            self.send_header("Location", self.location)
         if self.length is not None:
             self.send_header("Content-Length", str(len(self.content) + self.length))
         self.end_headers()
@@ -426,6 +429,21 @@ def test_a_status_is_one_line_and_only_a_busy_archive_is_asked_again(
     assert told in problem.found
     assert "TEST-1" not in str(problem)
     assert len(server.asked) == calls
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_nobody_is_asked_but_the_archive_itself(
+    odd_server: tuple[type[OddServer], pacs.Archive],
+    status: int,
+    refusal: Callable[..., OsteotraceError],
+) -> None:
+    server, known = odd_server
+    server.status, server.location = status, f"{known.url}/elsewhere?PatientID=1"
+    with pacs.connect(known) as archive:
+        problem = refusal(lambda: archive.find(pacs.Query(patient_id="TEST-1")))
+    assert f"sends us to another address (HTTP status {status})" in problem.found
+    assert "TEST-1" not in str(problem)
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize(

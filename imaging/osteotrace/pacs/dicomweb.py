@@ -212,7 +212,7 @@ def _session(archive: Archive) -> Any:
         session.mount(scheme, wildcards.plain_adapter())
     # Neither .netrc nor variables decide who we are and whom we trust.
     session.trust_env = False
-    session.hooks["response"].append(multipart.check_whole)
+    session.hooks["response"] += [_check_own, multipart.check_whole]
     if archive.proxy:
         session.proxies = {"http": archive.proxy, "https": archive.proxy}
     if archive.ca_file:
@@ -229,6 +229,15 @@ def _session(archive: Archive) -> Any:
     return session
 
 
+def _check_own(response: Any, **_: object) -> None:
+    """Refuse to be sent elsewhere: the query names patients, and TLS may end there."""
+    if response.is_redirect:
+        import requests
+
+        response.close()
+        raise requests.TooManyRedirects(f"HTTP status {response.status_code}")
+
+
 def _fault(archive: Archive, problem: Exception) -> OsteotraceError:
     """Return the clear error for what the HTTP library raised."""
     import requests
@@ -241,6 +250,8 @@ def _fault(archive: Archive, problem: Exception) -> OsteotraceError:
         return faults.busy(archive, f"nothing for {archive.timeout_s:g} s")
     if isinstance(problem, requests.HTTPError) and problem.response is not None:
         return _status_fault(archive, problem.response.status_code)
+    if isinstance(problem, requests.TooManyRedirects):
+        return faults.sent_elsewhere(archive, str(problem))
     broken = (
         requests.exceptions.ChunkedEncodingError,
         requests.exceptions.ContentDecodingError,

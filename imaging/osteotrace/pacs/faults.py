@@ -79,6 +79,17 @@ def unexpected(archive: Archive, answer: str) -> OsteotraceError:
     )
 
 
+def sent_elsewhere(archive: Archive, answer: str) -> OsteotraceError:
+    """Return the error of an archive that names another address in place of an answer."""
+    return OsteotraceError(
+        f"an answer that sends us to another address ({answer})",
+        expected="an archive that answers where its url says",
+        advice="write the address itself as url of the archive: patients' names and our "
+        "secret go nowhere else",
+        where=archive.where,
+    )
+
+
 def refused(archive: Archive, reason: str) -> OsteotraceError:
     """Return the error of a request that an archive does not do."""
     return OsteotraceError(
