@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -177,6 +179,13 @@ def test_a_worklist_that_was_stopped_is_gone_on_with(
         with pytest.raises(Stopped):
             lists.fetch_all(archive, wanted, out, progress=stop)
         assert sorted(path.name for path in out.iterdir()) == [*uids[:2], "fetched.csv"]
+        # Images under a hidden name: of a call that was killed, and of one that runs.
+        killed, running = out / ".osteotrace-draft-1", out / ".osteotrace-draft-2"
+        for draft in (killed, running):
+            draft.mkdir()
+            (draft / "image.dcm").write_bytes(b"1")
+        for path in (killed / "image.dcm", killed):
+            os.utime(path, (time.time() - 3600,) * 2)
         # A stop in the middle of a line leaves half a line.
         with (out / "fetched.csv").open("a") as stream:
             stream.write("4,fetch")
@@ -188,6 +197,7 @@ def test_a_worklist_that_was_stopped_is_gone_on_with(
 
         archive.find = find  # type: ignore[method-assign]
         rows = lists.fetch_all(archive, wanted, out)
+    assert (killed.exists(), running.exists()) == (False, True)
     assert asked == uids[2:]
     assert [row["study_uid"] for row in rows] == uids
     assert [row["status"] for row in lines_of(out / "fetched.csv")] == ["fetched"] * 3
@@ -272,6 +282,8 @@ def test_the_command_line_fetches_measures_and_sends_over_both_protocols(
         found = osteotrace("query", *asked, *known)
         assert (found.code, found.err) == (0, "")
         assert pseudonym("TEST-1") in found.out
+        # Whole on a line of its own, however narrow the terminal.
+        assert STUDY_UID in map(str.strip, found.out.splitlines())
         assert "Test" not in found.out
         fetched = osteotrace("fetch", listed, "--out", study, *known)
         assert (fetched.code, fetched.err) == (0, "")
@@ -374,6 +386,8 @@ def test_a_study_that_is_refused_keeps_no_other_back(
     ]  # fmt: skip
     assert "KVP" in rows[1]["reason"]
     assert len(outcome.err.splitlines()) == 2
+    other = osteotrace("send", settings, *known)
+    assert other.err.startswith(f"osteotrace: {settings}: found a file that is not DICOM")
 
 
 @pytest.mark.parametrize("verb", ["query", "fetch", "send"])

@@ -211,10 +211,10 @@ def _told(rows: "tuple[Row, ...]", *, as_json: bool) -> int:
     if as_json:
         output.print_json(list(rows))
     for row in failed if not as_json else ():
-        name = row["study_uid"] or f"line {row.get('line', '')}".strip()
-        typer.echo(
-            f"{SOFTWARE_NAME}: study {name}: {_printable(row['reason'])}", err=True
-        )
+        line, uid = row.get("line", ""), row["study_uid"]
+        # A file that is no DICOM is of no study: its reason names it.
+        name = f"study {uid}: " if uid else f"line {line}: " if line else ""
+        typer.echo(f"{SOFTWARE_NAME}: {name}{_printable(row['reason'])}", err=True)
     return 1 if failed else 0
 
 
@@ -249,24 +249,19 @@ def _as_json(one: "StudyFound", *, identities: bool) -> dict[str, object]:
 
 
 def _print_studies(found: "tuple[StudyFound, ...]", *, identities: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{len(found)} studies", title_justify="left", show_lines=True)
-    who = ("patient ID", "name") if identities else ("patient",)
-    for name in (*who, "date", "kinds", "images", "study"):
-        table.add_column(name, overflow="fold", no_wrap=name == "date")
+    """Print two lines a study: a UID takes half a terminal, and is copied whole."""
     for one in found:
-        cells = [
-            *([one.patient_id, one.patient_name] if identities else [one.patient]),
+        who = (one.patient_id, one.patient_name) if identities else (one.patient,)
+        cells = (
+            *who,
             one.date or "no date",
             " ".join(one.modalities),
-            str(one.n_instances or ""),
-        ]
-        # A UID takes half a terminal: it has a line of its own.
-        study = filter(None, (_printable(one.description), one.study_uid))
-        table.add_row(*map(_printable, cells), "\n".join(study))
-    Console(highlight=False, markup=False).print(table)
+            f"{one.n_instances} images" if one.n_instances else "",
+            one.description,
+        )
+        typer.echo("  ".join(filter(None, map(_printable, cells))))
+        typer.echo(f"  {_printable(one.study_uid)}")
+    typer.echo(f"{len(found)} {'study' if len(found) == 1 else 'studies'}")
 
 
 def _printable(text: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Reports name images and segmentations: they are sent last.
 _REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
 _PREAMBLE_BYTES: Final = 128
+_MAGIC: Final = b"DICM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _is_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
             stream.seek(_PREAMBLE_BYTES)
-            return stream.read(4) == b"DICM"
+            return stream.read(4) == _MAGIC
     except OSError:
         return False
 
@@ -164,6 +165,13 @@ def _read(path: Path) -> Outgoing:
             where=str(path),
             usage=True,
         ) from problem
+    if content[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] != _MAGIC:
+        raise OsteotraceError(
+            "a file that is not DICOM",
+            expected="DICOM files, or folders of which every DICOM file is sent",
+            advice="check the path",
+            where=str(path),
+        )
     dataset = contents.read(content, str(path))
     study_uid, series_uid, sop_uid = (
         _uid(dataset, keyword, path)
