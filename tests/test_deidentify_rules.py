@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from tests.fixtures.command_line import Outcome
 
+    from osteotrace.errors import OsteotraceError
+
 SECRET = Secret(b"no secret at all, only a test")
 FREE_TEXTS = {"LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE", "UR", "UN"}
 
@@ -212,6 +214,8 @@ def test_what_is_no_object_of_ours_is_counted_and_never_named(
 ) -> None:
     folder = one_image(tmp_path / "in")
     (folder / "Mueller.txt").write_text("Mueller")
+    # What a run of measuring leaves beside its records.
+    (folder / "run.json").write_text('{"format": 1}')
     content = next(folder.glob("*.dcm")).read_bytes()
     (folder / "Mueller_cut.dcm").write_bytes(content[:400])
     (folder / "Mueller_twice.dcm").write_bytes(content)
@@ -222,10 +226,16 @@ def test_what_is_no_object_of_ours_is_counted_and_never_named(
     done = osteotrace(*call, "--private-list", listed)
     assert done.code == 1
     assert "1 studies, 2 images" in done.out
-    for reason in ("damaged", "not DICOM", "a second file of one SOPInstanceUID"):
+    for reason in (
+        "damaged",
+        "not DICOM",
+        "a JSON file that is no record",
+        "a second file of one SOPInstanceUID",
+    ):
         assert f"left out 1: {reason}" in done.err or reason in done.err
     assert "Mueller" not in done.out + done.err
     assert str(folder) not in done.out + done.err
+    assert "--private-list" not in done.err
     # Who may see both gets the list, and nobody else.
     rows = list(csv.DictReader(listed.read_text().splitlines()))
     assert sum("Mueller" in row["file"] for row in rows) == 3
@@ -270,6 +280,21 @@ def test_a_call_that_would_leak_or_contradicts_itself_is_refused_before_the_work
     assert words in done.err
     assert not places["out"].exists()
     assert not (places["in"] / "out").exists()
+
+
+def test_nothing_to_take_and_a_link_back_into_the_source_are_refused(
+    tmp_path: Path, refusal: Callable[..., OsteotraceError]
+) -> None:
+    folder = one_image(tmp_path / "in")
+    (tmp_path / "link").symlink_to(folder)
+    inside = tmp_path / "link" / "out"
+    problem = refusal(lambda: deidentify_tree(folder, inside, SECRET))
+    assert "a result inside" in problem.found
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out"
+    problem = refusal(lambda: deidentify_tree(tmp_path / "empty", out, SECRET))
+    assert "no file at the path" in problem.found
+    assert not out.exists()
 
 
 def test_a_secret_is_read_without_the_end_of_its_line_and_is_never_shown(

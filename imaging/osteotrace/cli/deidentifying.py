@@ -102,12 +102,12 @@ def deidentify(
         done = deidentify_tree(path, out, secret, options, resume=resume, progress=tell)
     if private_list is not None:
         write_list(private_list, done)
-    _print(done, as_json=json)
+    _print(done, as_json=json, listed=private_list is not None)
     if done.refused:
         raise typer.Exit(1)
 
 
-def _print(done: "Deidentified", *, as_json: bool) -> None:
+def _print(done: "Deidentified", *, as_json: bool, listed: bool) -> None:
     """Print counts and reasons; a name or path of a source is never among them."""
     if as_json:
         output.print_json(done.as_dict())
@@ -126,7 +126,7 @@ def _print(done: "Deidentified", *, as_json: bool) -> None:
         typer.echo(f"{done.lost_predecessors} amendments of records that are not here")
     for reason, count in done.reasons.items():
         typer.echo(f"left out {count}: {reason}", err=True)
-    if done.refused:
+    if done.refused and not listed:
         typer.echo("--private-list FILE tells which files were left out", err=True)
     typer.echo(
         "Pixels are as they were: text burned into them, and faces that head scans "

@@ -48,6 +48,8 @@ REGISTRATION: Final = "1.2.840.10008.5.1.4.1.1.66.1"
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 _JSON_SUFFIX: Final = ".json"
 _LARGEST_JSON: Final = 100_000_000
+# One of them stands in every reading and comparison, sealed or of an early version.
+_RECORD_WORDS: Final = (b'"osteotrace_', b'"assessment_uid"')
 
 _TAGS: Final = {
     "sop_class": 0x00080016, "sop_uid": 0x00080018, "study_uid": 0x0020000D,
@@ -175,6 +177,9 @@ def _source(file: Path, *, burned_in: bool) -> Source | Refused | None:
         if file.suffix.lower() == _JSON_SUFFIX:
             if file.stat().st_size > _LARGEST_JSON:
                 return Refused(file, "a JSON file too large for a record")
+            content = file.read_bytes()
+            if not any(word in content for word in _RECORD_WORDS):
+                return Refused(file, "a JSON file that is no record")
             return Source(file, "json")
         found = _READER.read(str(file), file.stat().st_size)
     except OSError as problem:

@@ -144,6 +144,13 @@ def deidentify_tree(
     _check_apart(source, target)
     with _silent():
         found = gather(source, burned_in=chosen.burned_in)
+    if not found.sources and not found.refused:
+        raise OsteotraceError(
+            "no file at the path given",
+            expected="a DICOM file, or a folder of studies with their readings",
+            advice="check the path",
+            usage=True,
+        )
     _open(target, _statement(secret, chosen), resume=resume)
     who = Subjects(secret, chosen, found.issuers())
     run = Run(who, target, progress, total=len(found.sources))
@@ -180,7 +187,7 @@ def _silent() -> Iterator[None]:
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    here, there = source.absolute(), target.absolute()
+    here, there = source.resolve(), target.resolve()
     if here == there or here in there.parents:
         raise OsteotraceError(
             "a result inside what is de-identified",
