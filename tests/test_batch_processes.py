@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fixtures import deadly_process
-from tests.fixtures.study_trees import ASKED, COUNT, study_uid
+from tests.fixtures.study_trees import ASKED, COUNT, study_uid, write_study
 
 from osteotrace.batch import isolation, measure_tree
 from osteotrace.batch.journal import LINES
@@ -70,6 +71,31 @@ def test_a_study_that_kills_its_process_is_tried_alone_once_and_is_then_a_row(
     assert "SIGKILL" in str(failed.error)
     assert rows_but(undisturbed.out, ALWAYS) == rows_but(out, ALWAYS)
     assert all(gone(number) for number in numbers)
+
+
+def test_a_study_that_kills_its_process_takes_no_other_of_its_patient_with_it(
+    undisturbed: Measured,
+    processes: Callable[[str], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    processes(deadly_process.__name__)
+    deadly, facts = tmp_path / "deadly", tmp_path / "facts.toml"
+    deadly.mkdir()
+    # Of three studies of one patient the second in time.
+    facts.write_text('author = "Dr A"\n[always]\njaw_radiotherapy = false\n')
+    for number in range(3):
+        write_study(tmp_path / "tree", number, patient="TEST-A")
+    (deadly / study_uid(1)).write_text("dies whenever it is tried")
+    monkeypatch.setenv(deadly_process.VARIABLE, str(deadly))
+    call = (tmp_path / "tree", undisturbed.protocol)
+    run = measure_tree(*call, tmp_path / "out", facts=facts, **ASKED)
+    assert (run.n_done, run.n_failed) == (2, 1)
+    assert [one.study_uid for one in run.failures()] == [study_uid(1)]
+    # The others are staged beside each other, as in a tree without that study.
+    shutil.rmtree(tmp_path / "tree" / "s0001")
+    whole = measure_tree(*call, tmp_path / "whole", facts=facts, **ASKED)
+    assert rows_but(tmp_path / "out", study_uid(1)) == rows_but(whole.folder, "")
 
 
 def rows_but(out: Path, study: str) -> list[dict[str, str]]:

@@ -202,25 +202,16 @@ def _tasks(studies: list[Catalogue], settings: Settings, done: Lines) -> list[Ta
 
 def _measure(tasks: list[Task], pool: Pool, journal: Journal, pace: Pace) -> None:
     """Measure tasks; those that end their process once more, each by itself."""
-    died = _round(deque(tasks), pool, journal, pace, at_once=None)
-    twice = _round(deque(died), pool, journal, pace, at_once=1)
-    for task, how in twice.items():
-        _keep([_given_up(task, how)], journal, pace)
+    for task in _once(deque(tasks), pool, journal, pace):
+        _keep([_one_by_one(task, pool)], journal, pace)
 
 
-def _round(
-    waiting: deque[Task],
-    pool: Pool,
-    journal: Journal,
-    pace: Pace,
-    *,
-    at_once: int | None,
-) -> dict[Task, str]:
-    """Measure tasks; return those whose process ended, and how."""
+def _once(waiting: deque[Task], pool: Pool, journal: Journal, pace: Pace) -> list[Task]:
+    """Measure tasks; return those whose process ended."""
     running: dict[Future[Outcome], Task] = {}
-    died: dict[Task, str] = {}
+    died: list[Task] = []
     while waiting or running:
-        slots = at_once or pool.slots()
+        slots = pool.slots()
         while waiting and len(running) < slots:
             task = waiting.popleft()
             running[pool.submit(task)] = task
@@ -230,11 +221,34 @@ def _round(
             task = running.pop(future)
             outcome = _outcome(future, pool)
             if outcome.died:
-                died[task] = outcome.died
+                died.append(task)
             else:
                 kept.append(_accepted(outcome, task))
         _keep(kept, journal, pace)
     return died
+
+
+def _one_by_one(task: Task, pool: Pool) -> tuple[StudyOutcome, ...]:
+    """Measure the studies of a task, each alone, beside those before it.
+
+    One that ends its process again takes no other study of the patient with it.
+    """
+    from osteotrace.records.assessments import read
+    from osteotrace.reports.results import RECORD
+
+    done: list[StudyOutcome] = []
+    earlier = task.earlier
+    for study in task.studies:
+        alone = Task((study,), task.settings, earlier)
+        outcome = _outcome(pool.submit(alone), pool)
+        if outcome.died:
+            done.append(_given_up(study, task.settings, outcome.died))
+            continue
+        (one,) = _accepted(outcome, alone)
+        if one.draft:
+            earlier += (read(task.settings.unfinished / one.draft / RECORD),)
+        done.append(one)
+    return tuple(done)
 
 
 def _outcome(future: Future[Outcome], pool: Pool) -> Outcome:
@@ -286,13 +300,13 @@ def _stopped(found: str, expected: str) -> OsteotraceError:
     return OsteotraceError(found, expected=expected, advice=f"put it right, and {RESUME}")
 
 
-def _given_up(task: Task, how: str) -> tuple[StudyOutcome, ...]:
+def _given_up(study: Study, settings: Settings, how: str) -> StudyOutcome:
     problem = OsteotraceError(
         f"the process that measured it ended twice, the second time alone: {how}",
         expected="a study that one process can measure",
         advice="measure it by itself on a machine with more memory, or check its files",
     )
-    return tuple(failed(study, task.settings, problem) for study in task.studies)
+    return failed(study, settings, problem)
 
 
 def _keep(done: Iterable[tuple[StudyOutcome, ...]], journal: Journal, pace: Pace) -> None:

@@ -46,7 +46,7 @@ def measured(task: Task) -> Outcome:
     if (problem := _unready(task.settings)) is not None:
         return Outcome(stop=problem)
     outcomes: list[StudyOutcome] = []
-    earlier: list[Assessment] = []
+    earlier = list(task.earlier)
     for study in task.studies:
         try:
             outcomes.append(_measured(study, task.settings, earlier))

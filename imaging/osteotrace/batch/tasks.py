@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from osteotrace.findings import Assessment
     from osteotrace.protocol import Protocol
     from osteotrace.protocol.outcomes import Pictures
     from osteotrace.reading.case_facts import CaseFacts
@@ -104,10 +105,19 @@ class Study:
 # One is itself alone: what it holds is not compared.
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """Studies that are measured together, by date, and the settings of the run."""
+    """Studies that are measured together, by date, and the settings of the run.
+
+    Parameters
+    ----------
+    studies : tuple of Study
+    settings : Settings
+    earlier : tuple of Assessment
+        Readings of the patient that were made before.
+    """
 
     studies: tuple[Study, ...]
     settings: Settings
+    earlier: tuple[Assessment, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
