@@ -156,6 +156,27 @@ def test_a_run_that_was_stopped_has_whole_tables_of_what_is_done(
     assert set(studies_in(stopped)) < set(studies_in(undisturbed.out))
 
 
+def test_ctrl_c_twice_still_leaves_whole_tables(
+    undisturbed: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = results.write_tables
+
+    def impatient(*given: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return write(*given, **named)
+
+    monkeypatch.setattr(results, "write_tables", impatient)
+    before = signal.getsignal(signal.SIGINT)
+    call = (undisturbed.tree, undisturbed.protocol)
+    with pytest.raises(KeyboardInterrupt):
+        measure_tree(*call, tmp_path / "stopped", progress=stop_after(3), **ASKED)
+    assert len(studies_in(tmp_path / "stopped")) == 3
+    # The last moment of a run that is done, too.
+    measure_tree(*call, tmp_path / "done", **ASKED)
+    assert undisturbed.tables(tmp_path / "done") == undisturbed.tables()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_what_is_done_is_not_measured_again(undisturbed: Measured, stopped: Path) -> None:
     lines = (stopped / LINES).read_bytes()
     records = {file: file.stat().st_mtime_ns for file in stopped.glob("*/*.json")}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import signal
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from osteotrace.batch.head import check_head, head_of, write_head
@@ -115,7 +116,8 @@ def write_tables(journal: Journal, *, make_room: bool = False) -> Run:
     if make_room:
         journal.make_room()
     counted = _Counted(journal.lines)
-    files = results.write_tables(journal.place, counted.rows(), replace=True)
+    with _uninterrupted():
+        files = results.write_tables(journal.place, counted.rows(), replace=True)
     lines = journal.lines
     return Run(
         folder=journal.place,
@@ -125,6 +127,20 @@ def write_tables(journal: Journal, *, make_room: bool = False) -> Run:
         n_not_measured=counted.n_not_measured,
         tables=tuple(files),
     )
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C, a second one too, wait out what takes seconds: it changes nothing."""
+    before = {}
+    with suppress(ValueError):  # Another thread is not interrupted.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 class _Counted:
