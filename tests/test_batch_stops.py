@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from osteotrace.batch import Progress
     from osteotrace.errors import OsteotraceError
+    from osteotrace.series import Catalogue
 
     Refusal = Callable[[Callable[[], object]], OsteotraceError]
 
@@ -217,6 +218,30 @@ def test_studies_that_came_later_are_measured_too(
     run = measure_tree(tree, undisturbed.protocol, out, resume=True, **ASKED)
     assert run.n_done == 3
     assert sorted(studies_in(out)) == [study_uid(n) for n in range(3)]
+
+
+def test_what_a_run_wrote_below_its_tree_is_none_of_its_images(
+    undisturbed: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    write_study(tree, 0)
+    call = (tree, undisturbed.protocol, tree / "results")
+    asked = ASKED | {"records": True}
+    measure_tree(*call, **asked)
+    assert list(tree.glob("results/*/*.dcm"))
+    write_study(tree, 1)
+    seen: list[Path] = []
+    by_study = running.by_study
+
+    def looked(catalogue: Catalogue) -> list[Catalogue]:
+        volumes = [one for series in catalogue for one in series.volumes]
+        seen.extend(image.path for one in volumes for image in one.instances)
+        return by_study(catalogue)
+
+    monkeypatch.setattr(running, "by_study", looked)
+    run = measure_tree(*call, resume=True, **asked)
+    assert run.n_done == 2
+    assert {path.parent.name for path in seen} == {"s0000", "s0001"}
 
 
 @pytest.mark.parametrize(

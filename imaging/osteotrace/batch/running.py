@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -123,6 +124,7 @@ def measure_tree(
     place = Path(os.path.abspath(out))
     opening.check_place(place, resume=resume)
     catalogue = path if isinstance(path, Catalogue) else scan(path)
+    catalogue = _without_results(catalogue, place)
     settings = Settings(
         protocol=checked,
         root=Path(os.path.abspath(catalogue.root)),
@@ -156,6 +158,25 @@ def measure_tree(
             opening.write_tables(journal, make_room=True)
             raise
         return opening.write_tables(journal)
+
+
+def _without_results(catalogue: Catalogue, place: Path) -> Catalogue:
+    """Return a catalogue without what the run itself wrote below the tree.
+
+    Its DICOM SEG would be masks of the studies that it measures when it goes on.
+    """
+    if not place.is_relative_to(os.path.abspath(catalogue.root)):
+        return catalogue
+    kept = (
+        series
+        for series in catalogue
+        if not all(
+            image.path.is_relative_to(place)
+            for volume in series.volumes
+            for image in volume.instances
+        )
+    )
+    return replace(catalogue, series=tuple(kept))
 
 
 def _first(asked: _Asked | None, stated: _Asked | None, usual: _Asked) -> _Asked:
