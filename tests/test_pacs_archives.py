@@ -82,6 +82,19 @@ PEER = 'host = "10.0.0.7"\nport = 104\naet = "A"'
             2,
             "a user or a secret in the URL",
         ),
+        (
+            f'{URL}\nproxy = "http://me:secret@proxy.example.org"',
+            3,
+            "a user or a secret in the URL of the proxy",
+        ),
+        ('url = "https://pacs.example.org?key=secret"', 2, "a query in the URL"),
+        ('url = "https://[pacs.example.org"', 2, "no URL"),
+        (
+            'url = "http://127.0.0.1"\nproxy = "http://proxy.example.org"\n'
+            'user = "x"\npassword_variable = "A"',
+            2,
+            "a secret that would travel unencrypted",
+        ),
         ('url = "ftp://pacs.example.org"', 2, "the URL of a DICOMweb service"),
         (f"{URL}\n{PEER}", 2, "url and host"),
         ('user = "x"', 1, "neither url nor host"),
@@ -119,6 +132,7 @@ def test_a_mistake_in_the_file_is_named_by_its_line(
     problem = refusal(lambda: settings.parse(content, tmp_path / "archives.toml"))
     assert told in str(problem)
     assert "secret@" not in str(problem)
+    assert "key=secret" not in str(problem)
     assert '"secret"' not in str(problem)
     if "TOML" not in told:
         assert problem.where.endswith(f"line {line}")

@@ -211,7 +211,8 @@ def _mistakes(archive: Archive) -> list[tuple[str, str, str]]:
         wrong.append(("certificate_file", found, "certificate_file"))
     if (has_password or has_token) and not (one.encrypted or one.allow_unencrypted):
         host = urlsplit(one.url).hostname if one.web else one.host
-        if host not in _LOOPBACK:
+        # A proxy reads along.
+        if host not in _LOOPBACK or one.proxy:
             found = "a secret that would travel unencrypted"
             wrong.append(("url" if one.web else "tls", found, "https, or tls = true"))
     wrong += [
@@ -227,12 +228,21 @@ def _mistakes(archive: Archive) -> list[tuple[str, str, str]]:
 
 
 def _web_mistakes(one: Archive) -> list[tuple[str, str, str]]:
-    parts = urlsplit(one.url)
+    try:
+        parts = urlsplit(one.url)
+    except ValueError:
+        return [("url", "no URL", "the URL of a DICOMweb service")]
     like = "https://pacs.example.org/dicom-web"
     if parts.username is not None or parts.password is not None:
         return [("url", "a user or a secret in the URL", "user and password_variable")]
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    if parts.query or parts.fragment:
+        # Not repeated: some services take a secret there.
+        return [("url", "a query in the URL", f"the URL alone, as {like}")]
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         return [("url", f"{one.url!r}", f"the URL of a DICOMweb service, as {like}")]
+    if "@" in one.proxy:
+        found = "a user or a secret in the URL of the proxy"
+        return [("proxy", found, "a proxy that asks for none")]
     dimse = [key for key in ("port", "aet", "listen_port", "tls") if getattr(one, key)]
     return [(key, f"{key} beside url", "settings of DICOMweb alone") for key in dimse]
 
