@@ -27,7 +27,7 @@ def check_place(place: Path, out: Path) -> None:
     ------
     OsteotraceError
     """
-    if out.absolute() in place.absolute().parents:
+    if out.resolve() in place.resolve().parents:
         raise OsteotraceError(
             "a private list inside the result",
             expected="a place that is not passed on",
