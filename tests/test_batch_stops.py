@@ -15,7 +15,15 @@ import msgspec
 import pytest
 from tests.fixtures.study_trees import ASKED, study_uid, write_study
 
-from osteotrace.batch import journal, measure_tree, running, software
+from osteotrace.batch import (
+    head,
+    journal,
+    measure_tree,
+    opening,
+    reserve,
+    running,
+    software,
+)
 from osteotrace.batch.journal import LINES, RUN, UNFINISHED
 from osteotrace.reports import results
 
@@ -277,13 +285,13 @@ def test_a_run_goes_on_with_its_own_protocol_tree_and_software_only(
     assert "the protocol tree" in refusal(resumed(undisturbed.tree, other)).found
     elsewhere = write_study(tmp_path / "elsewhere", 9)
     assert "PATH" in refusal(resumed(elsewhere, undisturbed.protocol)).found
-    head = msgspec.json.decode((stopped / RUN).read_bytes())
-    assert dict(head["software"]) == dict(software.versions())
-    head["software"] = [
+    first = msgspec.json.decode((stopped / RUN).read_bytes())
+    assert dict(first["software"]) == dict(software.versions())
+    first["software"] = [
         (name, "0.0" if name == "numpy" else version)
-        for name, version in head["software"]
+        for name, version in first["software"]
     ]
-    (stopped / RUN).write_bytes(msgspec.json.encode(head))
+    (stopped / RUN).write_bytes(msgspec.json.encode(first))
     error = refusal(resumed(undisturbed.tree, undisturbed.protocol))
     assert "numpy 0.0 and not" in error.found
 
@@ -363,6 +371,26 @@ def test_one_run_at_a_time_is_at_work_in_a_folder(
     assert go_on(undisturbed, stopped) == undisturbed.tables()
 
 
+def test_of_two_runs_that_begin_at_the_same_moment_one_is_told_of_the_other(
+    undisturbed: Measured,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: Refusal,
+) -> None:
+    out = tmp_path / "out"
+
+    def late(*given: Any) -> None:
+        head.write_head(*given)  # The other one.
+        head.write_head(*given)
+
+    monkeypatch.setattr(opening, "write_head", late)
+    error = refusal(
+        lambda: measure_tree(undisturbed.tree, undisturbed.protocol, out, **ASKED)
+    )
+    assert "a run that was begun there" in error.found
+    assert error.where == str(out)
+
+
 def test_studies_that_vanish_in_the_middle_are_rows_with_the_reason(
     undisturbed: Measured, tmp_path: Path
 ) -> None:
@@ -434,6 +462,27 @@ def test_a_full_disk_ends_a_run_with_whole_tables_and_it_goes_on(
     monkeypatch.setattr(os, "write", os_write)
     assert go_on(undisturbed, out) == undisturbed.tables()
     assert folders_in(out) == folders_in(undisturbed.out)
+
+
+def test_room_is_kept_for_the_pictures_of_the_contact_sheet(
+    undisturbed: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    grow = reserve.Reserve.grow
+
+    def noted(self: reserve.Reserve, lines: int, pictures: int) -> None:
+        kept.append(pictures)
+        grow(self, lines, pictures)
+
+    monkeypatch.setattr(reserve.Reserve, "grow", noted)
+    write_study(tmp_path / "tree", 0)
+    call = (tmp_path / "tree", undisturbed.protocol, tmp_path / "out")
+    measure_tree(*call, resume=True, **(ASKED | {"pictures": "case"}))
+    (picture,) = (tmp_path / "out").glob("*/case_small.jpg")
+    measure_tree(*call, resume=True, **(ASKED | {"pictures": "case"}))
+    size = picture.stat().st_size
+    assert kept == [0, size, size]
+    assert size > 1000
 
 
 @pytest.fixture

@@ -79,7 +79,10 @@ class Journal:
             (place / UNFINISHED).mkdir(mode=OWNER_ONLY_FOLDER, exist_ok=True)
             self._reserve = Reserve(place)
             self._reserve.give_back()
-            self._reserve.grow(self.lines.end)
+            self._pictures = sum(
+                _picture_bytes(place / name) for name in self.lines.folders
+            )
+            self._reserve.grow(self.lines.end, self._pictures)
         except BaseException:
             os.close(self._handle)
             raise
@@ -112,8 +115,10 @@ class Journal:
         """
         tasks = list(tasks)
         content = self.lines.written(tasks)
-        self._reserve.grow(self.lines.end + len(content))
         drafts = [study for studies in tasks for study in studies if study.draft]
+        unfinished = self.place / UNFINISHED
+        self._pictures += sum(_picture_bytes(unfinished / one.draft) for one in drafts)
+        self._reserve.grow(self.lines.end + len(content), self._pictures)
         # A disk takes many such orders at once about as quickly as one.
         list(self._flushing.map(self._flush, drafts))
         for study in drafts:
@@ -152,6 +157,16 @@ class Journal:
             with suppress(OSError):
                 os.ftruncate(self._handle, self.lines.end)
             raise
+
+
+def _picture_bytes(folder: Path) -> int:
+    """Return the bytes of what the contact sheet shows of a study."""
+    from osteotrace.reports.results.studies import SMALL_PICTURE
+
+    try:
+        return (folder / SMALL_PICTURE).stat().st_size
+    except OSError:
+        return 0
 
 
 def _locked(handle: int) -> bool:

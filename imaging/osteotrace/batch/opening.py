@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from osteotrace.batch.head import Head
     from osteotrace.batch.lines import Lines
     from osteotrace.batch.tasks import Row, Settings
 
@@ -56,7 +57,7 @@ def opened(place: Path, settings: Settings, *, resume: bool) -> Iterator[Journal
     try:
         if _is_free(place):
             place.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
-            write_head(place, head)
+            _begin(place, head)
         elif resume:
             check_head(place, head)
         else:
@@ -66,6 +67,16 @@ def opened(place: Path, settings: Settings, *, resume: bool) -> Iterator[Journal
         raise _unwritable(place, problem) from problem
     with journal:
         yield journal
+
+
+def _begin(place: Path, head: Head) -> None:
+    try:
+        write_head(place, head)
+    except OsteotraceError as problem:
+        if (place / RUN).exists():
+            # Another run began there at the same moment.
+            raise _taken(place) from problem
+        raise
 
 
 def _unwritable(place: Path, problem: OSError) -> OsteotraceError:
