@@ -239,12 +239,11 @@ def test_what_a_run_wrote_below_its_tree_is_none_of_its_images(
     assert list(tree.glob("results/*/*.dcm"))
     write_study(tree, 1)
     seen: list[Path] = []
-    by_study = running.by_study
 
     def looked(catalogue: Catalogue) -> list[Catalogue]:
         volumes = [one for series in catalogue for one in series.volumes]
         seen.extend(image.path for one in volumes for image in one.instances)
-        return by_study(catalogue)
+        return reading.by_study(catalogue)
 
     monkeypatch.setattr(running, "by_study", looked)
     run = measure_tree(*call, resume=True, **asked)
