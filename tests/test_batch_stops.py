@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from tests.fixtures.study_trees import ASKED, study_uid, write_study
 
+from osteotrace import reading
 from osteotrace.batch import (
     head,
     journal,
