@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from osteotrace.deidentify import Secret, deidentify_tree
 from osteotrace.errors import OsteotraceError
+from osteotrace.records.store import new_folder
 from osteotrace.series import Catalogue, scan
 from osteotrace.series.folders import walk
 
@@ -125,3 +127,19 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(OsteotraceError) as caught:
         scan(tmp_path / name)
     assert caught.value.usage
+
+
+def test_a_study_that_is_not_there_whole_yet_is_not_there(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As after a fetch that was killed, or while one goes on."""
+    out = tmp_path / "studies"
+    shutil.copytree(folder, out / "whole")
+    with new_folder(out / "coming") as draft:
+        shutil.copytree(folder, draft / "series")
+        assert scan(out).root == out
+        assert left_out(scan(out)) == {}
+        done = deidentify_tree(out, tmp_path / "clean", Secret(b"a test's own secret"))
+        assert (done.objects, done.refused) == (5, ())
+        # Its writer may look.
+        assert left_out(scan(draft)) == {}

@@ -6,6 +6,8 @@ Nothing here computes; every other module may read it.
 VERSION = "0.1.0"
 
 SOFTWARE_NAME = "osteotrace"
+# Folders are called so while somebody writes in them: what they hold is not whole.
+UNFINISHED = f".{SOFTWARE_NAME}-"
 
 # Root for UIDs that osteotrace makes: a UUID-derived arc (DICOM PS3.5 B.2).
 UID_PREFIX = "2.25."

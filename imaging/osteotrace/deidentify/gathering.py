@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from osteotrace.about import UNFINISHED
 from osteotrace.errors import OsteotraceError
 from osteotrace.series.elements import DamagedHeader, ElementReader
 from osteotrace.series.instances import DEFLATED
@@ -165,10 +166,15 @@ def gather(path: Path, *, burned_in: bool, progress: Progress | None = None) -> 
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files below a folder in one order; links out of it are not followed."""
-    return sorted(
-        Path(root, name) for root, _, names in os.walk(folder) for name in names
-    )
+    """Return the files below a folder in one order, without drafts.
+
+    Links out of it are not followed.
+    """
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(UNFINISHED)]
+        found += [Path(root, name) for name in names]
+    return sorted(found)
 
 
 def _source(file: Path, *, burned_in: bool) -> Source | Refused | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from osteotrace import staging
+from osteotrace.about import UNFINISHED
 from osteotrace.errors import OsteotraceError
 from osteotrace.findings import Case, overridden
 from osteotrace.reading.case_facts import CaseFacts, read_facts
@@ -104,12 +105,10 @@ def _record_files(folder: Path, failures: list[OsteotraceError]) -> Iterator[Pat
     def note(problem: OSError) -> None:
         failures.append(_unreadable(problem))
 
-    files = (
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=note)
-        for name in names
-        if name.endswith(_SUFFIXES)
-    )
+    files: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(UNFINISHED)]
+        files += [Path(parent, name) for name in names if name.endswith(_SUFFIXES)]
     for file in sorted(files):
         try:
             if S_ISREG(file.stat().st_mode) and _may_be_record(file):

@@ -24,13 +24,15 @@ import unicodedata
 import uuid
 from typing import TYPE_CHECKING, Final
 
+from osteotrace.about import UNFINISHED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 OWNER_ONLY_FOLDER: Final = 0o700
 # Folders of writers begin so; what else a folder holds is never touched.
-_OURS: Final = ".osteotrace-"
+_OURS: Final = UNFINISHED
 _DRAFT: Final = f"{_OURS}draft-"
 _CLAIM: Final = f"{_OURS}claim-"
 _SWEPT: Final = f"{_OURS}swept-"

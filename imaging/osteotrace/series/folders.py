@@ -1,8 +1,8 @@
 """The files below a path, folder by folder, with the header of each.
 
 Walks a tree of any depth, reads the headers that the index does not know yet, and gives
-one `FolderHeaders` a folder. Links are followed once; what cannot be listed, entered or
-opened is a row with its reason, and the walk goes on.
+one `FolderHeaders` a folder. Links are followed once, drafts left alone; what cannot be
+listed, entered or opened is a row with its reason, and the walk goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from osteotrace.about import UNFINISHED
 from osteotrace.catalogue_index import CatalogueIndex, default_path
 from osteotrace.series.header_process import Headers, Stretch
 from osteotrace.series.headers import UNREADABLE, FileHeader
@@ -35,6 +36,9 @@ _TICK_NS: Final = 50_000_000
 _COARSE_TICK_NS: Final = 2_000_000_000
 # Folders written to the index at one go.
 _BATCH: Final = 500
+
+# Studies that are on their way, or whose writer was killed.
+_UNFINISHED: Final = os.fsencode(UNFINISHED)
 
 # Why a link has no target: it is not there, its path is none, it leads to itself.
 _NOWHERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -227,7 +231,8 @@ def _listed(path: str, below: list[str]) -> Folder:
             for entry in entries:
                 try:
                     if entry.is_dir():
-                        below.append(os.fsdecode(entry.path))
+                        if not entry.name.startswith(_UNFINISHED):
+                            below.append(os.fsdecode(entry.path))
                         continue
                     state = entry.stat()
                 except OSError as problem:
