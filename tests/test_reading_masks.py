@@ -37,7 +37,13 @@ def study(small_study: Path, tmp_path: Path) -> Path:
 
 
 def write_seg(
-    study: Path, file: Path, label: str = "lesion", *, uid: str = "2.25.6", **tags: Any
+    study: Path,
+    file: Path,
+    label: str = "lesion",
+    *,
+    uid: str = "2.25.6",
+    voxels: tuple[slice, slice, slice] = VOXELS,
+    **tags: Any,
 ) -> Path:
     """Write a segmentation of the CT of a study; ``tags`` change its images first."""
     images = [dcmread(image) for image in sorted((study / "ct").iterdir())]
@@ -46,7 +52,7 @@ def write_seg(
             setattr(image, keyword, value)
     images.sort(key=lambda image: float(image.ImagePositionPatient[2]))
     pixels = np.zeros((len(images), images[0].Rows, images[0].Columns), np.uint8)
-    pixels[VOXELS] = 1
+    pixels[voxels] = 1
     file.parent.mkdir(exist_ok=True)
     Segmentation(
         source_images=images,
@@ -111,10 +117,19 @@ def test_two_segmentations_of_one_label_are_refused_by_name(
     study: Path, tmp_path: Path
 ) -> None:
     write_seg(study, study / "seg" / "1.dcm")
-    other = write_seg(study, tmp_path / "other.dcm", uid="2.25.66")
+    larger = (slice(4, 10), *VOXELS[1:])
+    other = write_seg(study, tmp_path / "other.dcm", uid="2.25.66", voxels=larger)
     assert "2 segmentations with the label 'lesion': 1.dcm, other.dcm" in refused(
         study, other
     )
+
+
+def test_the_same_voxels_under_one_name_are_one_label(
+    study: Path, tmp_path: Path
+) -> None:
+    write_seg(study, study / "seg" / "1.dcm")
+    again = write_seg(study, tmp_path / "again.dcm", uid="2.25.66")
+    assert region(study, again).voxels.sum() == COUNT
 
 
 def test_a_segmentation_of_another_series_is_passed_over(

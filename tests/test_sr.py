@@ -673,6 +673,7 @@ def test_a_report_of_a_later_version_is_refused(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sr_reading, "READABLE_VERSIONS", (1,))
+    monkeypatch.setattr(sr, "_kept", {})
     with pytest.raises(OsteotraceError, match=r"schema version 2.*version 1"):
         sr.read(saved)
 

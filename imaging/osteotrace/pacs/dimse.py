@@ -146,8 +146,10 @@ class DimsePeer:
                 if status not in (_SUCCESS, _CANCELLED):
                     raise faults.refused(self._archive, f"C-FIND status {status:#06x}")
                 return
-            if identifier is None or (limit and given >= limit):
+            if limit and given >= limit:
                 continue
+            if identifier is None:
+                raise faults.busy(self._archive, "it gave an answer that is no dataset")
             given += 1
             yield identifier
             if given == limit:
