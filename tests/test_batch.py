@@ -267,6 +267,18 @@ def test_the_wrong_number_of_workers_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_workers_of_this_machine_beside_a_cluster_are_refused(
+    osteotrace: Run, undisturbed: Measured, tmp_path: Path
+) -> None:
+    outcome = osteotrace(
+        *("measure", undisturbed.tree, "--protocol", undisturbed.protocol),
+        *("--out", tmp_path / "out", "--workers", "2", "--scheduler", "tcp://x:1"),
+    )
+    assert outcome.code == 2
+    assert "both --workers and --scheduler" in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_tree_with_nothing_that_the_protocol_means_still_has_its_table(
     osteotrace: Run,

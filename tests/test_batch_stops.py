@@ -250,6 +250,9 @@ def test_what_a_run_wrote_below_its_tree_is_none_of_its_images(
     run = measure_tree(*call, resume=True, **asked)
     assert run.n_done == 2
     assert {path.parent.name for path in seen} == {"s0000", "s0001"}
+    seen.clear()
+    measure_tree(tree, undisturbed.protocol, tmp_path / "elsewhere", **ASKED)
+    assert {path.parent.name for path in seen} == {"s0000", "s0001"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from osteotrace.batch import opening, pools
 from osteotrace.batch.alike import alike
-from osteotrace.batch.journal import UNFINISHED
+from osteotrace.batch.journal import LINES, UNFINISHED
 from osteotrace.batch.pools import RESUME
 from osteotrace.batch.progress import Pace
 from osteotrace.batch.software import versions
@@ -161,17 +161,27 @@ def measure_tree(
 
 
 def _without_results(catalogue: Catalogue, place: Path) -> Catalogue:
-    """Return a catalogue without what the run itself wrote below the tree.
+    """Return a catalogue without what this run and others wrote below the tree.
 
-    Its DICOM SEG would be masks of the studies that it measures when it goes on.
+    Their DICOM SEG would be masks of the studies that they were measured on.
     """
-    if not place.is_relative_to(os.path.abspath(catalogue.root)):
-        return catalogue
+    root = Path(os.path.abspath(catalogue.root))
+    known: dict[Path, bool] = {root.parent: False}
+
+    def of_a_run(folder: Path) -> bool:
+        if folder not in known:
+            known[folder] = (
+                folder == place
+                or (folder / LINES).is_file()
+                or (folder != folder.parent and of_a_run(folder.parent))
+            )
+        return known[folder]
+
     kept = (
         series
         for series in catalogue
         if not all(
-            image.path.is_relative_to(place)
+            of_a_run(Path(os.path.abspath(image.path)).parent)
             for volume in series.volumes
             for image in volume.instances
         )

@@ -16,6 +16,7 @@ from osteotrace.cli.options import (
     Unit,
     VolumeNumber,
 )
+from osteotrace.errors import OsteotraceError
 
 if TYPE_CHECKING:
     from osteotrace.findings import Assessment, Finding
@@ -214,6 +215,13 @@ def measure(
     from osteotrace.cli import measured_trees
     from osteotrace.reading.case_facts import read_facts
 
+    if workers is not None and scheduler:
+        raise OsteotraceError(
+            "both --workers and --scheduler",
+            expected="workers of this machine, or a cluster that has its own",
+            advice="leave one of them out",
+            usage=True,
+        )
     checked = protocols.read(protocol)
     stated = None if facts is None else read_facts(facts)
     check_place(out, resume=resume)
