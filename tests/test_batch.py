@@ -330,7 +330,7 @@ def test_studies_that_the_protocol_does_not_mean_have_not_failed(
     call = ("measure", mixed, "--protocol", undisturbed.protocol, "--pictures", "none")
     outcome = osteotrace(*call, "--out", tmp_path / "out")
     assert outcome.code == 0
-    assert outcome.out.startswith("1 studies measured, 0 failed, 2 not selected\n")
+    assert outcome.out.startswith("1 study measured, 0 failed, 2 not selected\n")
     (line,) = outcome.err.splitlines()
     assert "2 studies in which the protocol selects nothing" in line
     statuses = {row["study_uid"]: row["status"] for row in rows_of(tmp_path / "out")}

@@ -225,7 +225,7 @@ def test_what_is_no_object_of_ours_is_counted_and_never_named(
     call = ["deidentify", folder, "--out", out, "--secret-file", secret]
     done = osteotrace(*call, "--private-list", listed)
     assert done.code == 1
-    assert "1 studies, 2 images" in done.out
+    assert "1 study, 2 images" in done.out
     for reason in (
         "damaged",
         "not DICOM",

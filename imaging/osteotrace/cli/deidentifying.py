@@ -109,13 +109,19 @@ def deidentify(
 
 def _print(done: "Deidentified", *, as_json: bool, listed: bool) -> None:
     """Print counts and reasons; a name or path of a source is never among them."""
+    from osteotrace.reports.shown.cards import counted
+
     if as_json:
         output.print_json(done.as_dict())
         return
     typer.echo(
-        f"{done.studies} studies, {done.objects} images and other objects, "
-        f"{done.records} records"
-        + (f"; {done.already} studies were there already" if done.already else "")
+        f"{counted(done.studies, 'study', 'studies')}, "
+        f"{done.objects} images and other objects, {counted(done.records, 'record')}"
+        + (
+            f"; there already: {counted(done.already, 'study', 'studies')}"
+            if done.already
+            else ""
+        )
     )
     if done.lost_facts:
         typer.echo(

@@ -43,6 +43,7 @@ def measure(
 ) -> int:
     """Measure a tree; return the exit code."""
     from osteotrace import batch
+    from osteotrace.reports.shown.cards import counted
 
     only = None if worklist is None else _listed(catalogue, worklist)
     # What it would log of a lost worker or scheduler is told in words of ours.
@@ -79,8 +80,9 @@ def measure(
         return 1
     if run.n_not_selected and not as_json:
         typer.echo(
-            f"{SOFTWARE_NAME}: {run.n_not_selected} studies in which the protocol "
-            "selects nothing; the table says why (status not_selected)",
+            f"{SOFTWARE_NAME}: {counted(run.n_not_selected, 'study', 'studies')} in "
+            "which the protocol selects nothing; the table says why (status "
+            "not_selected)",
             err=True,
         )
     return 1 if run.n_failed or run.n_not_measured else 0
@@ -138,8 +140,11 @@ def _nothing_selected(run: "Run") -> OsteotraceError:
 
 
 def _print_text(run: "Run") -> None:
+    from osteotrace.reports.shown.cards import counted
+
     other = f", {run.n_not_selected} not selected" if run.n_not_selected else ""
-    typer.echo(f"{run.n_done} studies measured, {run.n_failed} failed{other}")
+    done = counted(run.n_done, "study", "studies")
+    typer.echo(f"{done} measured, {run.n_failed} failed{other}")
     for file in run.tables:
         if file.suffix in (".html", ".parquet"):
             typer.echo(f"  {file}")
@@ -148,6 +153,8 @@ def _print_text(run: "Run") -> None:
 
 def _print_failures(run: "Run") -> None:
     """Name what failed on standard error, as far as one can read it."""
+    from osteotrace.reports.shown.cards import counted
+
     for number, study in enumerate(run.failures()):
         if number == MOST_NAMED:
             more = run.n_failed - MOST_NAMED
@@ -162,8 +169,8 @@ def _print_failures(run: "Run") -> None:
         output.print_error(error, as_json=False)
     if run.n_not_measured:
         typer.echo(
-            f"{SOFTWARE_NAME}: {run.n_not_measured} findings without a value; the table "
-            "says why (status not_measured)",
+            f"{SOFTWARE_NAME}: {counted(run.n_not_measured, 'finding')} without a value; "
+            "the table says why (status not_measured)",
             err=True,
         )
 

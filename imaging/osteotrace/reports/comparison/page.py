@@ -7,24 +7,22 @@ from a browser gives the PDF. Every text of a record is escaped.
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.records import store
 from osteotrace.reports.comparison import content, context
 from osteotrace.reports.comparison.timeline_figure import enlarged_span, timeline_picture
+from osteotrace.reports.pages import file_text, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from jinja2 import Template
-
     from osteotrace.comparison import Comparison
     from osteotrace.reports.comparison.key_pictures import KeyPicture
 
+_PACKAGE: Final = "osteotrace.reports.comparison"
 TEMPLATE: Final = "page.html.j2"
 STYLE: Final = "page.css"
 # What stays itself within a CSS string; anything else is written as its number.
@@ -63,8 +61,8 @@ def page(comparison: Comparison, pictures: Sequence[KeyPicture] = ()) -> str:
 
     lesions = content.lesion_blocks(comparison, pictures)
     # Both are ours and hold no text of a record but the pseudonym, escaped for CSS.
-    style = _text(STYLE).replace("PATIENT", in_css(comparison.patient))
-    return _template().render(
+    style = file_text(_PACKAGE, STYLE).replace("PATIENT", in_css(comparison.patient))
+    return template(_PACKAGE, TEMPLATE).render(
         comparison=comparison,
         style=Markup(style),
         statement=RESEARCH_USE_STATEMENT,
@@ -103,21 +101,3 @@ def _timelines(comparison: Comparison) -> list[dict[str, Any]]:
         {"title": title, "source": content.data_uri(svg, "image/svg+xml")}
         for title, svg in zip(titles, shown, strict=True)
     ]
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        loader=DictLoader({TEMPLATE: _text(TEMPLATE)}),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE)
-
-
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -10,12 +10,12 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from osteotrace.about import RESEARCH_USE_SHORT, RESEARCH_USE_STATEMENT
 from osteotrace.measurements.measurement import shown, shown_range
 from osteotrace.reports.columns import NOT_SELECTED
+from osteotrace.reports.pages import file_text, template
 from osteotrace.reports.results.studies import CASE_PICTURE, SMALL_PICTURE, folder_name
 from osteotrace.reports.results.wide import (
     NOT_MEASURED_STUDIES,
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from jinja2 import Template
-
     from osteotrace.reports.tables import Row
 
 PAGE: Final = "contact_sheet.html"
+_PACKAGE: Final = "osteotrace.reports.results"
 TEMPLATE, STYLE, SCRIPT = "contact_sheet.html.j2", "contact_sheet.css", "filter.js"
 # Cases on a page: some ten megabytes with their pictures.
 CASES_A_PAGE: Final = 1000
@@ -149,7 +148,7 @@ class Cases:
         for number, name in enumerate(names):
             start = number * CASES_A_PAGE
             part = cards[start : start + CASES_A_PAGE]
-            _template().stream(
+            template(_PACKAGE, TEMPLATE).stream(
                 cards=_with_pictures(part, studies),
                 counts={status: n for status, n in counts.items() if n},
                 words=WORDS,
@@ -205,30 +204,12 @@ def _fixed() -> dict[str, Any]:
     """Return what every page has; all of it is ours and holds no text of a record."""
     from markupsafe import Markup
 
-    script = _text(SCRIPT)
+    script = file_text(_PACKAGE, SCRIPT)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {
-        "style": Markup(_text(STYLE)),
+        "style": Markup(file_text(_PACKAGE, STYLE)),
         "script": Markup(script),
         "script_digest": digest,
         "statement": RESEARCH_USE_STATEMENT,
         "short_statement": RESEARCH_USE_SHORT,
     }
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        loader=DictLoader({TEMPLATE: _text(TEMPLATE)}),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE)
-
-
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
