@@ -13,6 +13,7 @@ import msgspec
 import pydicom
 import pytest
 from pydicom.uid import UID
+from tests.fixtures.small_protocol import PALATAL_GAP
 from tests.fixtures.small_study import CT_FRAME_UID, CT_SERIES_UID, STUDY_UID
 
 from osteotrace import pacs
@@ -242,17 +243,7 @@ def test_an_answer_that_is_another_patients_is_not_fetched() -> None:
 PROTOCOL = f"""
 name = "gap and tissue"
 
-[[caliper]]
-label = "PAL-1"
-kind = "palatal_bony_defect"
-site = "hard_palate"
-quantity = "palatal_gap_ap"
-modality = "CT"
-series = "bone*"
-frame_of_reference_uid = "{CT_FRAME_UID}"
-start = [0.1, -7.1, 0.2]
-end = [-0.4, 6.8, -0.3]
-
+{PALATAL_GAP}
 [[intensity]]
 label = "GAP-1"
 kind = "soft_tissue_defect"
