@@ -28,6 +28,8 @@ def fetch(
 ) -> Fetched:
     """Fetch a study; see `osteotrace.pacs.Connection.fetch`."""
     wanted = faults.repeated(archive, lambda: peer.instances(study_uid, series_uid))
+    # Some archives list late what they were just sent.
+    wanted = wanted or peer.instances(study_uid, series_uid)
     if not wanted:
         raise faults.no_such_study(archive, study_uid, series_uid)
     _check_names(archive, wanted)
